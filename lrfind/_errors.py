@@ -1,0 +1,55 @@
+"""The error tree, and the checks at the door that name the parameter they refuse.
+
+A bad argument raises the built-in `ValueError` or `TypeError`. Only what a program may want
+to tell apart has a class of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+class LrfindError(Exception):
+    """Anything that `lrfind` raises and that is not a plain `ValueError` or `TypeError`."""
+
+
+class ResultFileError(LrfindError, ValueError):
+    """A file that is not a whole, readable result of a range test."""
+
+
+class CannotTellError(LrfindError, ValueError):
+    """A number was asked of a sweep that does not hold it; the message says why."""
+
+
+def require_positive(name: str, value: object) -> float:
+    """Return `value` as a float, or raise if it is not a finite number above 0."""
+    number = require_number(name, value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"`{name}` must be a finite number above 0, got {value!r}.")
+    return number
+
+
+def require_number(name: str, value: object) -> float:
+    """Return `value` as a float, or raise if it is no number."""
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise TypeError(f"`{name}` must be a number, got {value!r}.")
+    return float(value)
+
+
+def require_count(name: str, value: object, least: int) -> int:
+    """Return `value` as an int, or raise if it is no whole number of at least `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
+    count = int(value.__index__())
+    if count < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {value!r}.")
+    return count
+
+
+def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
+    """Return `value`, or raise with the list of what it may be."""
+    names = list(choices)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, names))}, got {value!r}.")
+    return value

@@ -1,0 +1,11 @@
+"""Type aliases that every floor shares."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Array", "ArrayLike"]
+
+Array = NDArray[np.float64]
+"""A float64 array."""

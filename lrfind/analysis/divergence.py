@@ -1,0 +1,65 @@
+"""When a sweep has seen enough: the stop rule."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median, pstdev
+
+WINDOW = 5
+"""Losses in the running median; up to two outliers in it have no effect."""
+
+FEWEST_START = 10
+"""Losses in the opening, at least: fewer do not tell the noise."""
+
+ROUNDING = 1e-6
+"""Changes below this share of the level are rounding of a float32 loss, not movement."""
+
+
+class DivergenceRule:
+    """Tells whether the loss has blown up, one loss at a time.
+
+    Peers stop at `smoothed loss > 4 * best`, which ends a sweep at once where the loss is negative
+    and too early where the best loss is close to zero. Here the rise is measured in units of the
+    descent: with `level` and `noise` the median and the standard deviation of the first losses (a
+    tenth of the sweep, at least 10), `now` the median of the last 5 and `best` the least value of
+    `now` so far, the loss has diverged when
+
+        now - best > diverge_th * max(level - best, noise)
+
+    which is the same for `a * loss + b` with any a > 0 and any b. A running median instead of an
+    EMA, because one outlier shifts an EMA for a long time and a median not at all.
+
+    Args:
+        diverge_th: How many times its own descent the loss may rise again; None for never.
+        num_iter: Planned number of steps.
+
+    Example:
+        >>> rule = DivergenceRule(4.0, num_iter=20)
+        >>> losses = [-1.0] * 10 + [-2.0, -3.0, -3.0, -3.0, 50.0, 60.0, 70.0]
+        >>> [rule.diverged(loss) for loss in losses].index(True)
+        16
+    """
+
+    def __init__(self, diverge_th: float | None, num_iter: int) -> None:
+        self._threshold = diverge_th
+        self._start: list[float] = []
+        self._start_size = max(FEWEST_START, num_iter // 10)
+        self._recent: deque[float] = deque(maxlen=WINDOW)
+        self._level = self._noise = 0.0
+        self._best = float("inf")
+
+    def diverged(self, loss: float) -> bool:
+        """Take the next loss, finite; True once the loss has diverged."""
+        if self._threshold is None:
+            return False
+        self._recent.append(loss)
+        now = median(self._recent)
+        self._best = min(self._best, now)
+        if len(self._start) < self._start_size:
+            self._start.append(loss)
+            if len(self._start) == self._start_size:
+                self._level = median(self._start)
+                self._noise = max(pstdev(self._start), ROUNDING * abs(self._level))
+            return False
+        descent = max(self._level - self._best, self._noise)
+        return now - self._best > self._threshold * descent

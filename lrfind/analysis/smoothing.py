@@ -1,0 +1,106 @@
+"""The exponential moving averages that other finders show instead of the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrfind._types import Array, ArrayLike
+
+
+def ema(loss: ArrayLike, beta: ArrayLike = 0.98) -> Array:
+    """Exponential moving average that starts from zero.
+
+    `s[t] = beta * s[t-1] + (1 - beta) * loss[t]` with `s[-1] = 0`: the `avg_loss` of fastai's fit
+    loop. It lies below the loss by the factor `1 - beta**(t+1)` at first, see `debiased_ema`.
+
+    Args:
+        loss: Shape `(n,)`.
+        beta: Weight of the old value, in [0, 1): one number, or shape `(k,)` for k averages at
+            once. `beta=0` returns the loss itself.
+
+    Returns:
+        Shape `(n,)`, or `(k, n)` for k betas.
+
+    Raises:
+        ValueError: `beta` outside [0, 1), or `loss` not one-dimensional.
+
+    Example:
+        >>> ema([100, 100, 100, 100, 100], beta=0.98).round(2).tolist()
+        [2.0, 3.96, 5.88, 7.76, 9.61]
+    """
+    old = _check_beta(beta)[..., None]
+    raw = _check_loss(loss)
+    average = (1 - old) * raw
+    # Doubling: after the k-th pass each value holds the weighted sum of its last 2**k losses, so
+    # log2(n) array operations do what the recursion does in n steps of Python.
+    lag = 1
+    while lag < raw.size and old.any():
+        # A weight of 0 must drop its value even if that is infinite, and 0 * inf is NaN.
+        past = np.zeros_like(average[..., lag:])
+        np.multiply(old, average[..., :-lag], out=past, where=old > 0)
+        average[..., lag:] += past
+        old, lag = old * old, 2 * lag
+    return average
+
+
+def debiased_ema(loss: ArrayLike, beta: ArrayLike = 0.98) -> Array:
+    """Exponential moving average with the start from zero divided out.
+
+    `ema(loss, beta)[t] / (1 - beta**(t+1))`, the correction of Adam (Kingma & Ba 2015,
+    arXiv:1412.6980, section 3) and the `debias_loss` of fastai. On a constant loss it is that
+    loss from the first step on.
+
+    Args:
+        loss: Shape `(n,)`.
+        beta: Weight of the old value, in [0, 1): one number or shape `(k,)`.
+
+    Returns:
+        Shape `(n,)`, or `(k, n)` for k betas.
+
+    Raises:
+        ValueError: `beta` outside [0, 1), or `loss` not one-dimensional.
+
+    Example:
+        >>> debiased_ema([100, 100, 100], beta=0.98).round(9).tolist()
+        [100.0, 100.0, 100.0]
+    """
+    average = ema(loss, beta)
+    steps = np.arange(1, average.shape[-1] + 1)
+    return np.asarray(average / debias_factor(steps, beta))
+
+
+def debias_factor(steps: ArrayLike, beta: ArrayLike) -> Array:
+    """The factor `1 - beta**t` by which a zero-started EMA of a constant falls short of it.
+
+    Args:
+        steps: Number of averaged values t, at least 1, shape `(n,)`.
+        beta: Weight of the old value, in [0, 1): one number or shape `(k,)`.
+
+    Returns:
+        In (0, 1], shape `(n,)`, or `(k, n)` for k betas.
+
+    Raises:
+        ValueError: `beta` outside [0, 1).
+
+    Example:
+        >>> debias_factor([1, 2], beta=0.9).round(9).tolist()
+        [0.1, 0.19]
+    """
+    old = _check_beta(beta)[..., None]
+    with np.errstate(divide="ignore"):
+        # expm1 keeps all digits where beta is close to 1; log(0) = -inf gives the factor 1.
+        return np.asarray(-np.expm1(np.asarray(steps, dtype=np.float64) * np.log(old)))
+
+
+def _check_beta(beta: ArrayLike) -> Array:
+    values = np.asarray(beta, dtype=np.float64)
+    if not np.all((values >= 0) & (values < 1)):
+        raise ValueError(f"`beta` must be in [0, 1), got {beta!r}.")
+    return values
+
+
+def _check_loss(loss: ArrayLike) -> Array:
+    values = np.asarray(loss, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"`loss` must be one-dimensional, got shape {values.shape}.")
+    return values

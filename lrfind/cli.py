@@ -1,0 +1,236 @@
+"""The command `lrfind`: parse, call, print.
+
+Results go to standard output, messages to standard error. Everything heavy is imported inside the
+commands, so that `--help` is instant and `show` and `plot` never import torch.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrfind._version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lrfind.result import RangeTestResult
+    from lrfind.training.problem import Problem
+
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def _parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
+    try:
+        betas = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no list of numbers such as 0.9,0.98") from None
+    if not all(0 <= beta < 1 for beta in betas):
+        raise click.BadParameter(f"every beta must be in [0, 1), got {value!r}")
+    return betas
+
+
+def range_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a sweep, by the names of `range_test`'s arguments."""
+    options = [
+        click.option("--start-lr", type=float, default=1e-7, show_default=True),
+        click.option("--end-lr", type=float, default=10.0, show_default=True),
+        click.option("--num-iter", type=int, default=300, show_default=True, help="Steps."),
+        click.option("--step-mode", type=click.Choice(["exp", "linear"]), default="exp"),
+        click.option(
+            "--diverge-th",
+            type=float,
+            default=4.0,
+            show_default=True,
+            help="Stop when the loss has risen by this many times its descent; 0 never stops.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+betas_option = click.option(
+    "--betas",
+    callback=_parse_betas,
+    default="0.9,0.98",
+    show_default=True,
+    metavar="B,B,...",
+    help="Betas of the averages; the figure shows the last.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lrfind")
+def main() -> None:
+    """Run an LR range test, and see how far smoothing moved its minimum."""
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("lrfind-demo"))
+@click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
+@click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@betas_option
+@range_options
+def demo(
+    out: Path, model: str, optimizer: str, seed: int, betas: tuple[float, ...], **settings: Any
+) -> None:
+    """Test a small network on bundled handwritten digits.
+
+    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing them.
+    """
+    with _messages():
+        from lrfind.demo import digits_problem
+
+        _run(digits_problem(model=model, optimizer=optimizer, seed=seed), out, betas, settings)
+
+
+@main.command()
+@click.argument("target", metavar="FILE.py:FUNCTION")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("lrfind-out"))
+@click.option("--seed", type=int, default=0, show_default=True, help="For torch.manual_seed.")
+@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
+@betas_option
+@range_options
+def run(
+    target: str, out: Path, seed: int, traceback: bool, betas: tuple[float, ...], **settings: Any
+) -> None:
+    """Test the problem that a function of yours returns.
+
+    FUNCTION takes no arguments and returns (model, optimizer, loss_fn, train_loader) or an
+    lrfind.Problem. Writes the same four files as the demo to --out, replacing them.
+    """
+    file, separator, function = target.rpartition(":")
+    if not separator or not function.isidentifier():
+        raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
+    with _messages(user_file=None if traceback else file):
+        import torch
+
+        from lrfind.problem_file import load_problem
+
+        torch.manual_seed(seed)
+        _run(load_problem(Path(file), function), out, betas, settings)
+
+
+@main.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@betas_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def show(result: Path, betas: tuple[float, ...], as_json: bool) -> None:
+    """Print the table of a saved result, for any betas."""
+    with _messages():
+        from lrfind.storage import load
+
+        loaded = load(result)
+        if as_json:
+            click.echo(json.dumps(_as_dict(loaded, betas), indent=2))
+        else:
+            _print_report(loaded, betas)
+
+
+@main.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.option("--beta", type=click.FloatRange(0, 1, max_open=True), default=0.98, show_default=True)
+@click.option("--against-beta", is_flag=True, help="Draw the minimum against beta instead.")
+def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
+    """Draw a saved result into FILE, a png, svg or pdf."""
+    if output.suffix.lower() not in FIGURE_SUFFIXES:
+        raise click.BadParameter(
+            f"{output.name!r} must end in {', '.join(FIGURE_SUFFIXES)}", param_hint="--output"
+        )
+    with _messages():
+        from lrfind.storage import load
+
+        loaded = load(result)
+        draw = loaded.plot_betas if against_beta else lambda ax: loaded.plot(ax, beta=beta)
+        _save_figure(draw, output)
+
+
+def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]) -> None:
+    settings["diverge_th"] = settings["diverge_th"] or None
+    result = problem.range_test(**settings)
+    out.mkdir(parents=True, exist_ok=True)
+    result.save(out / "result.json")
+    result.to_csv(out / "result.csv", beta=betas[-1])
+    _save_figure(lambda ax: result.plot(ax, beta=betas[-1]), out / "range_test.png")
+    _save_figure(result.plot_betas, out / "beta.png")
+    click.echo(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/", err=True)
+    _print_report(result, betas)
+
+
+def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:
+    from rich.console import Console
+
+    from lrfind._errors import CannotTellError
+    from lrfind.display.sentences import advice, ending, shift_sentence
+    from lrfind.display.table import TEXT_WIDTH, comparison_table
+
+    try:
+        comparison = result.compare(betas)
+    except CannotTellError as error:
+        raise click.ClickException(f"{ending(result)} Cannot tell: {error}.") from error
+    console = Console(highlight=False, markup=False)
+    # A narrower table would lose digits; a narrower terminal wraps its lines instead.
+    console.width = max(console.width, TEXT_WIDTH)
+    for part in (ending(result), "", comparison_table(comparison), ""):
+        console.print(part)
+    console.print(shift_sentence(comparison.row("debiased", betas[-1])))
+    console.print(advice(result))
+
+
+def _as_dict(result: RangeTestResult, betas: tuple[float, ...]) -> dict[str, Any]:
+    return {
+        "stop_reason": result.stop_reason.name.lower(),
+        "steps": result.lr.size,
+        "suggestion": result.suggest().to_dict(),
+        **result.compare(betas).to_dict(),
+    }
+
+
+def _save_figure(draw: Callable[[Axes], object], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from lrfind.storage import write_whole
+
+    figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
+    draw(figure.subplots())
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:].lower())
+    write_whole(path, data.getvalue())
+
+
+@contextmanager
+def _messages(user_file: str | None = None) -> Iterator[None]:
+    """Turn a mistake of the user's into one line and exit code 1.
+
+    An error that passed through `user_file` is told with its place there. Any other error that is
+    not about an argument or a file is a bug of ours, and keeps its traceback.
+    """
+    from lrfind._errors import LrfindError
+
+    try:
+        yield
+    except click.ClickException:
+        raise
+    except Exception as error:
+        frames = extract_tb(error.__traceback__)
+        places = [
+            frame for frame in frames if user_file and Path(frame.filename) == Path(user_file)
+        ]
+        if places:
+            place = f"{user_file}, line {places[-1].lineno}, in {places[-1].name}"
+            message = f"{place}: {type(error).__name__}: {error} (--traceback shows all of it)"
+        elif isinstance(error, LrfindError | OSError | ValueError | TypeError):
+            message = str(error)
+        else:
+            raise
+        raise click.ClickException(message) from error

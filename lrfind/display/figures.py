@@ -1,0 +1,174 @@
+"""The two figures of a sweep: its curves, and its minimum against beta."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrfind._types import Array
+from lrfind.analysis.comparison import CurveRow, compare
+from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.suggestion import Suggestion
+from lrfind.result import RangeTestResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe & Ito's colours, told apart in every common colour blindness; the line styles and the
+# different greys they turn into tell the curves apart without colour.
+STYLES: dict[str, dict[str, Any]] = {
+    "raw": {"color": "#9a9a9a", "marker": "o", "linestyle": "none"},
+    "centred": {"color": "#000000", "marker": "o", "linestyle": "-"},
+    "ema": {"color": "#56b4e9", "marker": "s", "linestyle": ":"},
+    "debiased": {"color": "#d55e00", "marker": "D", "linestyle": "--"},
+}
+SUGGESTED = "#009e73"
+BETAS = 1 - np.geomspace(1, 0.01, 41)
+"""From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
+
+
+def plot_curves(
+    result: RangeTestResult, ax: Axes | None = None, *, beta: float = 0.98, **raw_style: Any
+) -> Axes:
+    """Draw the curves of a sweep; see `RangeTestResult.plot`."""
+    ax = _new_axes() if ax is None else ax
+    ax.set_xscale("log")
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss")
+    reason = _why_no_curves(result)
+    if reason:
+        ax.set_title(reason, fontsize="small", wrap=True)
+        ax.plot(result.lr, result.loss, "o", color=STYLES["raw"]["color"])
+        return ax
+    curves = SweepCurves(result.lr, result.loss)
+    rows = {row.curve: row for row in compare(curves, (beta,)).rows}
+    style = {"markersize": 3, "alpha": 0.6, "zorder": 1} | raw_style
+    ax.plot(curves.lr, curves.loss, label=_label(rows["raw"]), **(STYLES["raw"] | style))
+    for row in (rows["ema"], rows["debiased"], rows["centred"]):
+        drawn = curves.fit.smooth if row.curve == "centred" else curves.curve(row.curve, beta)
+        line = {"color": STYLES[row.curve]["color"], "linestyle": STYLES[row.curve]["linestyle"]}
+        ax.plot(curves.lr, drawn, linewidth=1.8, label=_label(row), **line)
+        _mark_minimum(ax, row)
+    _mark_minimum(ax, rows["raw"])
+    low, high = y_limits(curves)
+    ax.set_ylim(low, high)
+    _draw_shift(ax, rows["raw"], rows["debiased"], low + 0.09 * (high - low))
+    _draw_suggestion(ax, result)
+    ax.legend(loc="upper left", fontsize="small", framealpha=0.9)
+    return ax
+
+
+def plot_betas(result: RangeTestResult, ax: Axes | None = None) -> Axes:
+    """Draw minimum and suggested rate against beta; see `RangeTestResult.plot_betas`."""
+    ax = _new_axes() if ax is None else ax
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("beta (spaced by the window 1 / (1 - beta))")
+    ax.set_ylabel("learning rate")
+    shown = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
+    ax.set_xticks(1 / (1 - shown), [f"{beta:g}" for beta in shown])
+    ax.xaxis.minorticks_off()
+    reason = _why_no_curves(result)
+    if reason:
+        ax.set_title(reason, fontsize="small", wrap=True)
+        return ax
+    curves = SweepCurves(result.lr, result.loss)
+    raw, centred = curves.minimum("raw").lr, curves.minimum("centred").lr
+    window = 1 / (1 - BETAS)
+    ema, debiased = (minima_against_beta(curves, name) for name in ("ema", "debiased"))
+    hollow: dict[str, Any] = STYLES["ema"] | {"markersize": 7, "fillstyle": "none"}
+    ax.plot(window, ema, label="EMA minimum, after its burn-in", **hollow)
+    ax.plot(window, debiased, label="debiased EMA minimum", markersize=3.5, **STYLES["debiased"])
+    ax.plot(window, debiased / 10, color=SUGGESTED, label="one decade below the debiased minimum")
+    # Where smoothing moves the minimum by a decade, its tenth is no longer below the raw minimum.
+    risky = debiased / 10 >= raw
+    if risky.any():
+        cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
+        ax.plot(window[risky], debiased[risky] / 10, label="not below the raw minimum", **cross)
+    ax.axhline(centred, color="black", linewidth=1.2, label=f"centred minimum {centred:.2e}")
+    ax.axhline(raw, color="0.5", linewidth=1.2, linestyle="-.", label=f"raw minimum {raw:.2e}")
+    ax.legend(loc="best", fontsize="small", framealpha=0.9)
+    return ax
+
+
+def minima_against_beta(curves: SweepCurves, name: str) -> Array:
+    """The rate at the minimum of a curve for each of `BETAS`; NaN, a gap, where it has none."""
+    minima = [curves.minimum(name, float(beta)) for beta in BETAS]
+    return np.array([minimum.lr if minimum.usable else np.nan for minimum in minima])
+
+
+def y_limits(curves: SweepCurves) -> tuple[float, float]:
+    """Limits that show the descent: the blow-up may leave the picture.
+
+    Args:
+        curves: The sweep.
+
+    Returns:
+        Just below the lowest loss, and above the initial level by a third of the descent.
+    """
+    lowest = float(curves.loss.min())
+    before = curves.loss[: int(np.argmin(curves.fit.curve)) + 1]
+    highest = max(float(np.quantile(before, 0.98)), curves.fit.level)
+    height = (highest - lowest) or 1.0
+    return lowest - 0.25 * height, highest + 0.35 * height
+
+
+def _new_axes() -> Axes:
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+    return ax
+
+
+def _why_no_curves(result: RangeTestResult) -> str:
+    finite = int(np.isfinite(result.loss).sum())
+    return "" if finite >= 2 else f"only {finite} finite loss recorded: nothing to draw"
+
+
+def _label(row: CurveRow) -> str:
+    where = f", minimum {row.minimum.lr:.2e}" if row.minimum.usable else ""
+    return row.label + where
+
+
+def _mark_minimum(ax: Axes, row: CurveRow) -> None:
+    if row.minimum.usable:
+        marker = {"color": STYLES[row.curve]["color"], "marker": STYLES[row.curve]["marker"]}
+        # The EMA's minimum mostly lies under that of the debiased one; larger, it still shows.
+        size = 12 if row.curve == "ema" else 8
+        ax.plot(
+            row.minimum.lr, row.minimum.loss, markersize=size, markeredgecolor="white", zorder=4,
+            linestyle="none", **marker,
+        )  # fmt: skip
+
+
+def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> None:
+    """An arrow along the bottom, from below the raw minimum to below the smoothed one."""
+    if smoothed.from_raw is None:
+        return
+    start, end = raw.minimum.lr, smoothed.minimum.lr
+    color = STYLES["debiased"]["color"]
+    for row in (raw, smoothed):
+        ax.vlines(row.minimum.lr, height, row.minimum.loss, color=color, linewidth=0.8, alpha=0.6)
+    if smoothed.from_raw.steps:
+        ax.annotate(
+            "", (end, height), (start, height),
+            arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+    ax.annotate(
+        f"{smoothed.from_raw.decades + 0.0:+.2f} decades", (np.sqrt(start * end), height), (0, -3),
+        textcoords="offset points", ha="center", va="top", fontsize="small", color=color,
+    )  # fmt: skip
+
+
+def _draw_suggestion(ax: Axes, result: RangeTestResult) -> None:
+    answer = result.suggest()
+    if not isinstance(answer, Suggestion):
+        ax.set_title(f"No suggestion: {answer.reason}", fontsize="small", wrap=True)
+        return
+    ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
+    ax.annotate(
+        f"suggested {answer.lr:.2e}", (answer.lr, 0.03), (-3, 0),
+        xycoords=("data", "axes fraction"), textcoords="offset points",
+        rotation=90, ha="right", va="bottom", fontsize="small", color=SUGGESTED,
+    )  # fmt: skip

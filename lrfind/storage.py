@@ -1,0 +1,138 @@
+"""Results on disk: JSON that survives a round trip bit for bit, and CSV for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrfind._errors import ResultFileError
+from lrfind._types import Array
+from lrfind.analysis.smoothing import debiased_ema, ema
+from lrfind.result import RangeTestResult, StopReason, SweepSettings
+
+FORMAT = "lrfind range test"
+SCHEMA = 1
+
+
+def save(result: RangeTestResult, path: str | Path) -> None:
+    """Write a result as JSON; see `RangeTestResult.save`."""
+    document = {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "stop_reason": result.stop_reason.name.lower(),
+        "settings": asdict(result.settings),
+        "group_scale": list(result.group_scale),
+        "optimizer": result.optimizer,
+        "seed": result.seed,
+        "state_bytes": result.state_bytes,
+        "versions": dict(result.versions),
+        "lr": result.lr.tolist(),
+        "loss": _to_json(result.loss),
+    }
+    write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
+
+
+def load(path: str | Path) -> RangeTestResult:
+    """Read a result that `RangeTestResult.save` wrote.
+
+    Args:
+        path: The JSON file.
+
+    Returns:
+        A result equal to the one saved, non-finite losses included.
+
+    Raises:
+        OSError: The file cannot be read.
+        ResultFileError: It is truncated, is no result of lrfind, or was written by a newer one.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ResultFileError(f"{path} is not a result of lrfind.")
+    if document.get("schema") != SCHEMA:
+        raise ResultFileError(
+            f"{path} has schema {document.get('schema')!r}, this version reads {SCHEMA}: "
+            "upgrade lrfind to the version that wrote it."
+        )
+    try:
+        return _from_document(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultFileError(f"{path} is damaged: {error!r}.") from error
+
+
+def to_csv(result: RangeTestResult, path: str | Path, beta: float) -> None:
+    """Write a result as CSV; see `RangeTestResult.to_csv`."""
+    columns = [result.lr, result.loss, ema(result.loss, beta), debiased_ema(result.loss, beta)]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["step", "lr", "loss", "ema", "debiased"])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    writer.writerows([step, *row] for step, row in enumerate(rows))
+    write_whole(path, text.getvalue().encode())
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part.
+
+    Args:
+        path: The file to write or replace.
+        data: Its whole content.
+
+    Raises:
+        OSError: The file cannot be written; nothing is left behind.
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, _mode_of(target))
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _mode_of(target: Path) -> int:
+    """The mode an ordinary `open` would leave; `mkstemp` makes files private."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _from_document(document: dict[str, Any]) -> RangeTestResult:
+    return RangeTestResult(
+        lr=_from_json(document["lr"]),
+        loss=_from_json(document["loss"]),
+        stop_reason=StopReason[document["stop_reason"].upper()],
+        settings=SweepSettings(**document["settings"]),
+        group_scale=tuple(float(scale) for scale in document["group_scale"]),
+        optimizer=str(document["optimizer"]),
+        seed=document["seed"],
+        state_bytes=int(document["state_bytes"]),
+        versions=document["versions"],
+    )
+
+
+def _to_json(values: Array) -> list[float | str]:
+    """JSON has no NaN or infinity; they go as the strings that `float` reads back."""
+    return [value if math.isfinite(value) else str(value) for value in values.tolist()]
+
+
+def _from_json(values: list[float | str]) -> Array:
+    return np.array([float(value) for value in values], dtype=np.float64)

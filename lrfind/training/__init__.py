@@ -1,0 +1,1 @@
+"""All that touches a live model: the sweep, the training step, and putting everything back."""

@@ -1,0 +1,156 @@
+"""The rules against independent ones, and a reasoned answer in every corner."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrfind import CannotTell, CannotTellError, Flag, Suggestion
+from lrfind.analysis.curves import CURVES, SweepCurves
+from lrfind.analysis.suggestion import RULES, suggest
+
+LR = np.geomspace(1e-7, 10, 100)
+
+
+def typical(seed=0, noise=0.02, size=100):
+    """A plateau, a descent, an explosion."""
+    steps = np.linspace(0, 100, size)
+    loss = 2.3 - 2 / (1 + np.exp(-(steps - 60) / 4)) + np.exp(np.minimum((steps - 85) / 2, 3))
+    return loss + np.random.default_rng(seed).normal(scale=noise, size=size)
+
+
+def sweep(loss):
+    return SweepCurves(np.geomspace(1e-7, 10, len(loss)), loss)
+
+
+def longest_valley(curve):
+    """The published definition of `valley`, by the O(n**2) recurrence."""
+    lengths = np.ones(curve.size, dtype=int)
+    for i in range(curve.size):
+        for j in range(i):
+            if curve[i] < curve[j]:
+                lengths[i] = max(lengths[i], lengths[j] + 1)
+    end = int(lengths.argmax())
+    third = lengths[end] / 3
+    return max(0, end - lengths[end]) + int(third) + int(third / 2)
+
+
+def walked_slide(curve):
+    """The published definition of `slide`, walking left step by step."""
+    slope, right = np.gradient(curve), curve.size - 1
+    left = right - 15
+    chosen = left
+    while left >= 0 and abs(slope[right] - slope[left]) > 0.005:
+        chosen, right, left = left, right - 1, left - 1
+    return chosen
+
+
+def test_the_default_is_one_decade_below_the_centred_minimum():
+    curves = sweep(typical())
+    answer = suggest(curves)
+    assert answer.lr == pytest.approx(curves.minimum("centred").lr / 10)
+    assert (answer.rule, answer.curve, answer.beta) == ("minimum", "centred", None)
+    assert answer.minimum == curves.minimum("centred")
+    assert answer.flags == ()
+    assert answer
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_every_curve_can_be_asked_for_with_any_factor(curve):
+    curves = sweep(typical())
+    answer = suggest(curves, curve=curve, beta=0.9, factor=4)
+    assert answer.lr == pytest.approx(curves.minimum(curve, 0.9).lr / 4)
+    assert answer.beta == (0.9 if curve in ("ema", "debiased") else None)
+
+
+def test_the_rates_of_the_groups_keep_their_ratios():
+    answer = suggest(sweep(typical()), group_scale=(0.1, 1.0, 0.0))
+    assert answer.group_lr == pytest.approx((answer.lr / 10, answer.lr, 0.0))
+
+
+@pytest.mark.parametrize("size", [60, 100, 300])
+@pytest.mark.parametrize("seed", range(5))
+def test_valley_and_slide_are_the_published_rules(size, seed):
+    curves = sweep(typical(seed, noise=0.1, size=size))
+    inner = slice(size // 10, size - 5)
+    loss = curves.curve("debiased")[inner]
+    valley = suggest(curves, rule="valley", curve="debiased")
+    slide = suggest(curves, rule="slide", curve="debiased")
+    assert valley.lr == curves.lr[inner][longest_valley(loss)]
+    assert slide.lr == curves.lr[inner][walked_slide(loss)]
+
+
+def test_steepest_is_the_steepest_per_decade():
+    # Slope of 1/(1+exp(-k(u-u0))) is steepest at u0, here at step 60; per rate it would not be.
+    loss = 3 - 2 / (1 + np.exp(-(np.arange(100) - 60) / 4))
+    loss[80:] += np.arange(20)
+    answer = suggest(sweep(loss), rule="steepest", curve="raw")
+    assert answer.lr == pytest.approx(LR[59], rel=0.25)
+
+
+def test_a_minimum_at_the_end_is_suggested_with_a_flag():
+    answer = suggest(sweep(np.linspace(3, 1, 100)))
+    assert isinstance(answer, Suggestion)
+    assert answer.flags == (Flag.AT_END,)
+
+
+def test_the_emas_artefact_is_never_suggested():
+    answer = suggest(sweep(typical()), curve="ema", beta=0.9)
+    assert answer.lr > 1e-3
+    assert Flag.START_ARTEFACT in answer.flags
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("loss", "flag"),
+    [(np.full(100, 2.3), Flag.NO_DESCENT), (np.array([3.0, 1.0, 2.0]), Flag.TOO_SHORT)],
+)
+def test_no_rule_guesses_where_nothing_can_be_told(rule, loss, flag):
+    answer = suggest(sweep(loss), rule=rule)
+    assert isinstance(answer, CannotTell)
+    assert not answer
+    assert flag in answer.flags
+    assert flag.value in answer.reason
+    with pytest.raises(CannotTellError, match="no learning rate can be suggested"):
+        _ = answer.lr
+
+
+losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
+
+
+@given(losses, st.sampled_from([*RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
+def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, beta):
+    answer = suggest(sweep(loss), rule=rule, curve=curve, beta=beta)
+    if answer:
+        assert 1e-8 <= answer.lr <= 10
+    else:
+        assert answer.reason
+        assert answer.to_dict()["cannot_tell"] == answer.reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"rule": "best"}, "rule"),
+        ({"curve": "median"}, "curve"),
+        ({"curve": "ema", "beta": 1.0}, "beta"),
+        ({"factor": 0}, "factor"),
+        ({"factor": float("nan")}, "factor"),
+    ],
+)
+def test_a_bad_argument_is_refused_by_name(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        suggest(sweep(typical()), **arguments)
+
+
+def test_an_answer_becomes_plain_numbers():
+    answer = suggest(sweep(typical()), group_scale=(1.0, 0.5))
+    assert answer.to_dict() == {
+        "lr": answer.lr,
+        "rule": "minimum",
+        "curve": "centred",
+        "beta": None,
+        "minimum_lr": answer.minimum.lr,
+        "flags": [],
+        "group_lr": [answer.lr, answer.lr / 2],
+    }

@@ -1,0 +1,102 @@
+"""The record: read-only, comparable, and analysable for any beta."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import lrfind
+from lrfind import CannotTell, RangeTestResult, StopReason
+from lrfind.result import SweepSettings
+
+SETTINGS = SweepSettings(1e-7, 10.0, 100, "exp", 4.0)
+
+
+def make_result(loss=None, **changes):
+    lr = np.geomspace(1e-7, 10, 100)
+    if loss is None:
+        steps = np.arange(100)
+        loss = 2.3 - 2 / (1 + np.exp(-(steps - 60) / 4)) + np.exp((steps - 85) / 5)
+    return RangeTestResult(
+        lr=lr[: len(loss)], loss=loss, stop_reason=StopReason.DIVERGED, settings=SETTINGS, **changes
+    )
+
+
+def test_the_arrays_are_float64_and_cannot_be_changed():
+    loss = np.arange(5, dtype=np.float32)
+    result = make_result(loss)
+    assert result.lr.dtype == result.loss.dtype == np.float64
+    with pytest.raises(ValueError, match="read-only"):
+        result.loss[0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.seed = 3
+    loss[0] = 7
+    assert result.loss[0] == 0
+
+
+def test_arrays_of_unequal_length_are_refused():
+    with pytest.raises(ValueError, match="`lr` and `loss`"):
+        RangeTestResult([1.0, 2.0], [1.0], StopReason.COMPLETED, SETTINGS)
+
+
+def test_results_are_equal_by_content_nan_included():
+    assert make_result([1.0, np.nan]) == make_result([1.0, np.nan])
+    assert make_result([1.0, 2.0]) != make_result([1.0, 3.0])
+    assert make_result(seed=1) != make_result(seed=2)
+    assert make_result() != "a result"
+
+
+def test_looking_at_a_result_does_not_change_it():
+    result = make_result()
+    result.compare()
+    assert result == make_result()
+
+
+def test_every_group_has_its_rates():
+    result = make_result(group_scale=(0.1, 1.0))
+    np.testing.assert_allclose(result.group_lr, [result.lr / 10, result.lr])
+    answer = result.suggest()
+    assert answer.group_lr == pytest.approx((answer.lr / 10, answer.lr))
+
+
+def test_curves_are_those_of_the_functions():
+    result = make_result()
+    np.testing.assert_array_equal(result.curve("raw"), result.loss)
+    np.testing.assert_array_equal(result.curve("ema", 0.9), lrfind.ema(result.loss, 0.9))
+    expected = lrfind.debiased_ema(result.loss, 0.98)
+    np.testing.assert_array_equal(result.curve("debiased"), expected)
+
+
+@pytest.mark.parametrize("loss", [[], [1.0], [np.nan], [1.0, np.nan]])
+def test_with_one_finite_loss_or_none_every_question_has_an_answer(loss):
+    result = make_result(loss)
+    answer = result.suggest()
+    assert isinstance(answer, CannotTell)
+    assert "finite loss" in answer.reason
+    with pytest.raises(lrfind.CannotTellError, match="finite loss"):
+        result.compare()
+    assert "finite loss" in result.plot().get_title()
+    assert "finite loss" in result.plot_betas().get_title()
+
+
+def test_the_repr_says_what_it_is():
+    assert repr(make_result()) == "<RangeTestResult: 100 steps, lr 1e-07 to 10, diverged>"
+    assert repr(make_result([])) == "<RangeTestResult: 0 steps, diverged>"
+
+
+def test_reading_comparing_and_suggesting_import_neither_torch_nor_matplotlib(tmp_path):
+    path = tmp_path / "run.json"
+    make_result().save(path)
+    code = (
+        "import sys, lrfind\n"
+        "assert 'numpy' not in sys.modules, 'import lrfind is to be instant'\n"
+        f"result = lrfind.load({str(path)!r})\n"
+        "result.suggest(); str(result.compare()); lrfind.StopReason\n"
+        "heavy = {'torch', 'matplotlib', 'tqdm', 'click'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "result.plot()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
