@@ -148,7 +148,7 @@ class SweepCurves:
         """The flags that hold for the sweep as a whole, whatever the curve."""
         if self.loss.size < FEWEST_LOSSES:
             return (Flag.TOO_SHORT,)
-        return (Flag.NO_DESCENT,) if self.fit.depth <= self.fit.noise else ()
+        return () if self.fit.descended else (Flag.NO_DESCENT,)
 
 
 def locate_minimum(name: str, curve: Array, beta: float) -> tuple[int, tuple[Flag, ...]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import deque
 from statistics import median, pstdev
 
+from lrfind.analysis.whittaker import ROUNDING
+
 WINDOW = 5
 """Losses in the running median; up to two outliers in it have no effect."""
 
 FEWEST_START = 10
 """Losses in the opening, at least: fewer do not tell the noise."""
-
-ROUNDING = 1e-6
-"""Changes below this share of the level are rounding of a float32 loss, not movement."""
 
 
 class DivergenceRule:

@@ -17,6 +17,9 @@ from lrfind._types import Array, ArrayLike
 CAP_SIGMAS = 4.0
 """The blow-up is capped this many noise standard deviations above the initial level."""
 
+ROUNDING = 1e-6
+"""Changes below this share of the level are rounding of a float32 loss, not movement."""
+
 MAX_STIFFNESS = 1e10
 """Beyond this the normal equations lose the constant part of the curve to rounding."""
 
@@ -38,6 +41,11 @@ class CentredFit:
     def depth(self) -> float:
         """How far the curve falls below the initial level, in units of the loss."""
         return float(self.level - self.curve.min())
+
+    @property
+    def descended(self) -> bool:
+        """Whether it falls by more than the noise, and by more than rounding."""
+        return self.depth > max(self.noise, ROUNDING * abs(self.level))
 
 
 def centred(loss: ArrayLike) -> Array:

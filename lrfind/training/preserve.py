@@ -203,6 +203,8 @@ class _Memory:
             raise ValueError(
                 "`model` has lazy parameters without a shape: run one batch through it first."
             )
+        if tensor.is_meta:
+            return  # a shape without values
         self._devices.add(tensor.device)
         # Undone in reverse: the value first, so that the gradient meets its own dtype again.
         if tensor.is_leaf:
@@ -241,9 +243,9 @@ def _refill_grad(tensor: torch.Tensor, copy: torch.Tensor | None, requires_grad:
     grad = tensor.grad
     if copy is None:
         tensor.grad = None
-    elif grad is not None and grad.layout == copy.layout == torch.strided:
+    elif grad is not None and grad.dtype == copy.dtype and not (grad.is_sparse or copy.is_sparse):
         grad.detach().copy_(copy)
-    else:
+    else:  # a sparse gradient cannot be written to in place
         tensor.grad = copy.to(tensor.device, copy=True)
 
 

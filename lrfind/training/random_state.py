@@ -41,7 +41,7 @@ def global_restores(devices: Iterable[torch.device]) -> list[Restore]:
         partial(torch.set_rng_state, torch.get_rng_state()),
     ]
     for device in devices:
-        if device.type not in ("cpu", "meta"):
+        if device.type != "cpu":
             restores.append(_device_restore(device))
     return restores
 

@@ -1,0 +1,132 @@
+"""The figures, through the numbers they draw."""
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from test_result import make_result
+
+from lrfind.display.figures import BETAS, STYLES, minima_against_beta, y_limits
+
+
+def noisy():
+    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
+
+
+def line(ax, start):
+    """The one line whose label starts so, as (x, y)."""
+    (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
+    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+
+
+def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
+    result = noisy()
+    ax = result.plot(beta=0.9)
+    for label, name in [("raw", "raw"), ("EMA 0.9", "ema"), ("debiased EMA 0.9", "debiased")]:
+        rates, values = line(ax, label)
+        np.testing.assert_array_equal(rates, np.append(result.lr[0], result.lr[:-1]))
+        np.testing.assert_array_equal(values, result.curve(name, 0.9))
+    _, values = line(ax, "centred")
+    drawn = np.isfinite(values)
+    np.testing.assert_array_equal(values[drawn], result.curve("centred")[drawn])
+    assert ax.get_xscale() == "log"
+
+
+def test_every_minimum_is_marked_where_the_table_says():
+    result = noisy()
+    ax = result.plot(beta=0.9)
+    marks = {
+        (float(item.get_xdata()[0]), float(item.get_ydata()[0]))
+        for item in ax.get_lines()
+        if len(item.get_xdata()) == 1
+    }
+    assert marks == {(row.minimum.lr, row.minimum.loss) for row in result.compare((0.9,)).rows}
+
+
+def test_the_shift_is_an_arrow_with_its_decades():
+    result = noisy()
+    ax = result.plot()
+    table = result.compare((0.98,))
+    arrow = next(text for text in ax.texts if text.arrow_patch is not None)
+    assert (arrow.xyann[0], arrow.xy[0]) == (
+        table.row("raw").minimum.lr,
+        table.row("debiased", 0.98).minimum.lr,
+    )
+    shift = table.row("debiased", 0.98).from_raw.decades
+    assert f"{shift:+.2f} decades" in [text.get_text() for text in ax.texts]
+
+
+def test_the_suggested_rate_is_a_labelled_line():
+    result = noisy()
+    answer = result.suggest()
+    ax = result.plot()
+    assert f"suggested {answer.lr:.2e}" in [text.get_text() for text in ax.texts]
+    assert any(list(item.get_xdata()) == [answer.lr] * 2 for item in ax.get_lines())
+
+
+def test_without_a_suggestion_the_title_says_why():
+    ax = make_result(np.full(100, 2.0)).plot()
+    assert "No suggestion: the loss never fell" in ax.get_title()
+
+
+def test_the_explosion_leaves_the_picture_and_the_descent_fills_it():
+    result = make_result()
+    low, high = y_limits(result._curves)
+    assert result.loss.max() > 10
+    assert low < result.loss.min()
+    assert result.loss[0] < high < 2 * result.loss[0]
+
+
+def test_the_second_figure_draws_the_minimum_for_every_beta():
+    result = noisy()
+    ax = result.plot_betas()
+    window, minima = line(ax, "debiased")
+    np.testing.assert_allclose(1 - 1 / window, BETAS)
+    expected = [result.compare((beta,)).rows[-1].minimum.lr for beta in BETAS[::10]]
+    np.testing.assert_array_equal(minima[::10], expected)
+    np.testing.assert_allclose(line(ax, "one decade below")[1], minima / 10)
+    assert (BETAS[0], BETAS[-1]) == (0, 0.99)
+
+
+def test_a_beta_whose_ema_has_no_minimum_is_a_gap():
+    early = make_result(2.3 - 0.1 * np.exp(-(((np.arange(100) - 60) / 10) ** 2)))
+    minima = minima_against_beta(early._curves, "ema")
+    assert np.isfinite(minima[0])
+    assert np.isnan(minima[-1])
+
+
+def test_tenths_that_are_not_below_the_raw_minimum_are_crossed():
+    steps = np.arange(300)
+    loss = 0.3 + ((steps - 180) / 100.0) ** 2
+    result = make_result(loss[:100])
+    long = type(result)(np.geomspace(1e-7, 10, 300), loss, result.stop_reason, result.settings)
+    raw = long.compare().row("raw").minimum.lr
+    _, crossed = line(long.plot_betas(), "not below")
+    assert crossed.size
+    assert (crossed >= raw).all()
+
+
+@pytest.mark.parametrize("draw", ["plot", "plot_betas"])
+def test_it_draws_on_the_axes_given_and_shows_and_sets_nothing(draw, monkeypatch):
+    monkeypatch.setattr(pyplot, "show", lambda: pytest.fail("nothing is to be shown"))
+    before = dict(matplotlib.rcParams)
+    _, axes = pyplot.subplots(1, 2)
+    assert getattr(noisy(), draw)(axes[1]) is axes[1]
+    assert not axes[0].has_data()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_keywords_reach_the_raw_points():
+    ax = noisy().plot(markersize=9, alpha=1.0)
+    points = next(item for item in ax.get_lines() if item.get_label().startswith("raw"))
+    assert (points.get_markersize(), points.get_alpha()) == (9, 1.0)
+
+
+def test_curves_differ_in_style_and_in_grey():
+    shown = [STYLES[name] for name in ("centred", "ema", "debiased")]
+    greys = sorted(
+        np.dot(matplotlib.colors.to_rgb(style["color"]), [0.3, 0.59, 0.11]) for style in shown
+    )
+    assert len({style["linestyle"] for style in shown}) == 3
+    assert len({style["marker"] for style in shown}) == 3
+    assert min(np.diff(greys)) > 0.15
