@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
@@ -37,13 +37,15 @@ def _parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     return betas
 
 
-def range_options(command: Callable[..., None]) -> Callable[..., None]:
+def range_options(num_iter: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options of a sweep, by the names of `range_test`'s arguments."""
     options = [
         click.option("--start-lr", type=float, default=1e-7, show_default=True),
         click.option("--end-lr", type=float, default=10.0, show_default=True),
-        click.option("--num-iter", type=int, default=300, show_default=True, help="Steps."),
-        click.option("--step-mode", type=click.Choice(["exp", "linear"]), default="exp"),
+        click.option("--num-iter", type=int, default=num_iter, show_default=True, help="Steps."),
+        click.option(
+            "--step-mode", type=click.Choice(["exp", "linear"]), default="exp", show_default=True
+        ),
         click.option(
             "--diverge-th",
             type=float,
@@ -52,9 +54,13 @@ def range_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Stop when the loss has risen by this many times its descent; 0 never stops.",
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 betas_option = click.option(
@@ -79,7 +85,7 @@ def main() -> None:
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @betas_option
-@range_options
+@range_options(num_iter=300)
 def demo(
     out: Path, model: str, optimizer: str, seed: int, betas: tuple[float, ...], **settings: Any
 ) -> None:
@@ -96,10 +102,10 @@ def demo(
 @main.command()
 @click.argument("target", metavar="FILE.py:FUNCTION")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("lrfind-out"))
-@click.option("--seed", type=int, default=0, show_default=True, help="For torch.manual_seed.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
 @betas_option
-@range_options
+@range_options(num_iter=100)
 def run(
     target: str, out: Path, seed: int, traceback: bool, betas: tuple[float, ...], **settings: Any
 ) -> None:
@@ -111,13 +117,10 @@ def run(
     file, separator, function = target.rpartition(":")
     if not separator or not function.isidentifier():
         raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
-    with _messages(user_file=None if traceback else file):
-        import torch
-
+    with nullcontext() if traceback else _messages(file):
         from lrfind.problem_file import load_problem
 
-        torch.manual_seed(seed)
-        _run(load_problem(Path(file), function), out, betas, settings)
+        _run(load_problem(Path(file), function, seed), out, betas, settings)
 
 
 @main.command()
@@ -212,8 +215,9 @@ def _save_figure(draw: Callable[[Axes], object], path: Path) -> None:
 def _messages(user_file: str | None = None) -> Iterator[None]:
     """Turn a mistake of the user's into one line and exit code 1.
 
-    An error that passed through `user_file` is told with its place there. Any other error that is
-    not about an argument or a file is a bug of ours, and keeps its traceback.
+    With a `user_file` any error may come from what that file made, and its place there is told
+    where it has one. Without, one that is not about an argument or a file is a bug of ours, and
+    keeps its traceback.
     """
     from lrfind._errors import LrfindError
 
@@ -222,15 +226,17 @@ def _messages(user_file: str | None = None) -> Iterator[None]:
     except click.ClickException:
         raise
     except Exception as error:
-        frames = extract_tb(error.__traceback__)
-        places = [
-            frame for frame in frames if user_file and Path(frame.filename) == Path(user_file)
-        ]
-        if places:
-            place = f"{user_file}, line {places[-1].lineno}, in {places[-1].name}"
-            message = f"{place}: {type(error).__name__}: {error} (--traceback shows all of it)"
-        elif isinstance(error, LrfindError | OSError | ValueError | TypeError):
-            message = str(error)
-        else:
+        place = _place_in(user_file, error) if user_file else ""
+        if not place and isinstance(error, LrfindError | OSError | ValueError | TypeError):
+            raise click.ClickException(str(error)) from error
+        if not user_file:
             raise
+        message = f"{place}{type(error).__name__}: {error} (--traceback shows where)"
         raise click.ClickException(message) from error
+
+
+def _place_in(file: str, error: Exception) -> str:
+    """The last line of that file that an error passed through, or nothing."""
+    frames = extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).resolve() == Path(file).resolve()]
+    return f"{file}, line {own[-1].lineno}, in {own[-1].name}: " if own else ""

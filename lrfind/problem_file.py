@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import torch
+
 from lrfind.training.problem import Problem
 
 
-def load_problem(path: Path, function: str) -> Problem:
+def load_problem(path: Path, function: str, seed: int) -> Problem:
     """Run a Python file and call a function of it.
 
     Args:
         path: The file. As with `python FILE.py`, modules beside it can be imported.
         function: Name of a function without arguments that returns a `Problem` or
             `(model, optimizer, loss_fn, train_loader)`.
+        seed: Seed for the global generators of Python, NumPy and torch, set before.
 
     Returns:
         The problem.
@@ -25,6 +30,9 @@ def load_problem(path: Path, function: str) -> Problem:
         FileNotFoundError: No such file.
         ValueError: It has no such function, or the function returned something else.
     """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    torch.manual_seed(seed)
     build = getattr(_run_file(path), function, None)
     if not callable(build):
         raise ValueError(f"{path} has no function `{function}`.")

@@ -1,0 +1,253 @@
+"""The command as a person meets it: files, output, exit codes, and no traceback for a mistake."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from click.testing import CliRunner
+from test_result import make_result
+
+import lrfind
+from lrfind.cli import main
+
+FILES = ["beta.png", "range_test.png", "result.csv", "result.json"]
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    make_result().save(tmp_path / "result.json")
+    return tmp_path / "result.json"
+
+
+def test_the_demo_leaves_four_files_and_prints_table_and_advice(invoke, tmp_path):
+    done = invoke("demo", "--num-iter", 100)
+    assert done.exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "lrfind-demo").iterdir()) == FILES
+    result = lrfind.load(tmp_path / "lrfind-demo" / "result.json")
+    assert str(result.compare()).splitlines()[2] in done.stdout
+    assert f"Train at about {result.suggest().lr:.2e}" in done.stdout
+    assert "Wrote result.json" in done.stderr
+    for picture in ("range_test.png", "beta.png"):
+        assert (tmp_path / "lrfind-demo" / picture).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_two_demos_agree_and_another_seed_does_not(invoke, tmp_path):
+    for out, seed in [("a", 0), ("b", 0), ("c", 1)]:
+        invoke("demo", "--num-iter", 40, "--out", out, "--seed", seed)
+    first, second, third = ((tmp_path / out / "result.json").read_bytes() for out in "abc")
+    assert first == second != third
+
+
+PROBLEM = """
+    import torch
+    from torch import nn
+    import lrfind
+
+    def parts():
+        model = nn.Linear(2, 1)
+        data = [(torch.randn(8, 2), torch.zeros(8, 1)) for _ in range(4)]
+        return model, torch.optim.SGD(model.parameters(), lr=0.1), nn.MSELoss(), data
+
+    def record():
+        model, optimizer, _, data = parts()
+        def forward(model, batch):
+            return (model(batch[0]) - batch[1]).pow(2).mean()
+        return lrfind.Problem(model, optimizer, None, data, forward=forward)
+
+    def too_few():
+        return parts()[:3]
+
+    def broken():
+        return parts()[0](torch.ones(3, 3))
+
+    def misfit():
+        model, optimizer, loss_fn, _ = parts()
+        return model, optimizer, loss_fn, [(torch.ones(4, 3), torch.ones(4, 1))]
+
+    def nan_loss():
+        model, optimizer, _, data = parts()
+        return model, optimizer, lambda out, target: (out * float("nan")).mean(), data
+
+    def empty():
+        model, optimizer, loss_fn, _ = parts()
+        return model, optimizer, loss_fn, []
+
+    def raising_loader():
+        model, optimizer, loss_fn, _ = parts()
+        def batches():
+            raise RuntimeError("disk gone")
+            yield
+        class Loader:
+            def __iter__(self):
+                return batches()
+        return model, optimizer, loss_fn, Loader()
+"""
+
+
+@pytest.fixture
+def problem(tmp_path):
+    path = tmp_path / "problem.py"
+    path.write_text(textwrap.dedent(PROBLEM))
+    return path
+
+
+@pytest.mark.parametrize("function", ["parts", "record"])
+def test_a_problem_of_the_users_own_gets_the_same_four_files(invoke, problem, tmp_path, function):
+    done = invoke("run", f"{problem}:{function}", "--out", "mine", "--betas", "0.5")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == FILES
+    assert "debiased EMA 0.5" in done.stdout
+
+
+def test_options_reach_the_sweep(invoke, problem, tmp_path):
+    invoke(
+        "run", f"{problem}:parts", "--start-lr", 1e-4, "--end-lr", 0.1, "--num-iter", 20,
+        "--step-mode", "linear", "--diverge-th", 0, "--out", "mine",
+    )  # fmt: skip
+    settings = lrfind.load(tmp_path / "mine" / "result.json").settings
+    assert settings == type(settings)(1e-4, 0.1, 20, "linear", None)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("too_few", "`too_few` in"),
+        ("missing", "has no function `missing`"),
+        ("empty", "`train_loader` is empty"),
+        ("broken", "in broken: RuntimeError"),
+        ("misfit", "RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
+        ("raising_loader", "in batches: RuntimeError: disk gone"),
+        ("nan_loss", "only 0 finite losses recorded"),
+    ],
+)
+def test_a_mistake_in_the_problem_is_one_line_and_exit_code_1(invoke, problem, function, message):
+    done = invoke("run", f"{problem}:{function}")
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_relative_path_is_as_good(invoke, problem):
+    done = invoke("run", "problem.py:broken")
+    assert "problem.py, line" in done.stderr
+
+
+def test_the_traceback_is_there_for_the_asking(invoke, problem):
+    done = invoke("run", f"{problem}:broken", "--traceback")
+    assert isinstance(done.exception, RuntimeError)
+
+
+def test_a_syntax_error_names_its_line(invoke, tmp_path):
+    (tmp_path / "bad.py").write_text("def f(:\n")
+    done = invoke("run", "bad.py:f")
+    assert done.exit_code == 1
+    assert "line 1" in done.stderr
+
+
+def test_modules_beside_the_file_can_be_imported(invoke, problem, tmp_path):
+    (tmp_path / "outer.py").write_text("from problem import parts\n")
+    assert invoke("run", "outer.py:parts").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "problem.py"],
+        ["run", "problem.py:not a name"],
+        ["show"],
+        ["show", "r.json", "--betas", "1.5"],
+        ["show", "r.json", "--betas", "a,b"],
+        ["plot", "r.json"],
+        ["plot", "r.json", "-o", "out.gif"],
+        ["demo", "--optimizer", "lion"],
+        ["nonsense"],
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(invoke, arguments):
+    done = invoke(*arguments)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+
+
+def test_a_value_out_of_range_is_named(invoke):
+    done = invoke("demo", "--start-lr", 1, "--end-lr", 0.1)
+    assert done.exit_code == 1
+    assert "`start_lr` must be below `end_lr`" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["show"], ["plot", "-o", "a.png"]])
+@pytest.mark.parametrize("content", [None, "{", '{"format": "other"}'])
+def test_a_bad_file_is_one_line_and_exit_code_1(invoke, tmp_path, command, content):
+    if content is not None:
+        (tmp_path / "r.json").write_text(content)
+    done = invoke(*command, "r.json")
+    assert done.exit_code == 1
+    assert "r.json" in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_an_output_that_cannot_be_written_is_one_line(invoke, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    done = invoke("demo", "--num-iter", 10, "--out", "taken")
+    assert done.exit_code == 1
+    assert "taken" in done.stderr
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_show_prints_the_table_for_any_betas(invoke, saved):
+    done = invoke("show", saved, "--betas", "0.5,0.75")
+    assert done.exit_code == 0
+    for line in str(lrfind.load(saved).compare((0.5, 0.75))).splitlines():
+        assert line in done.stdout
+
+
+def test_show_json_is_json_and_nothing_else(invoke, saved):
+    read = json.loads(invoke("show", saved, "--json").stdout)
+    result = lrfind.load(saved)
+    assert read["suggestion"]["lr"] == result.suggest().lr
+    assert read["rows"] == result.compare().to_dict()["rows"]
+    assert (read["stop_reason"], read["steps"]) == ("diverged", 100)
+
+
+@pytest.mark.parametrize("extra", [[], ["--against-beta"], ["--beta", "0.5"]])
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_plot_writes_the_format_of_the_suffix(invoke, saved, tmp_path, suffix, start, extra):
+    done = invoke("plot", saved, "-o", f"out.{suffix}", *extra)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (tmp_path / f"out.{suffix}").read_bytes().startswith(start)
+
+
+def test_help_and_version(invoke):
+    assert all(name in invoke("--help").stdout for name in ("demo", "run", "show", "plot"))
+    assert lrfind.__version__ in invoke("--version").stdout
+
+
+def test_the_installed_command_and_the_module_are_the_same():
+    outputs = [
+        subprocess.run([*command, "--help"], capture_output=True, check=True).stdout
+        for command in (["lrfind"], [sys.executable, "-m", "lrfind"])
+    ]
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("arguments", [["show", "RESULT"], ["plot", "RESULT", "-o", "OUT.png"]])
+def test_show_and_plot_never_import_torch(saved, tmp_path, arguments):
+    named = {"RESULT": str(saved), "OUT.png": str(tmp_path / "out.png")}
+    code = (
+        "import sys; from lrfind.cli import main\n"
+        f"main({[named.get(a, a) for a in arguments]!r}, standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
