@@ -34,7 +34,18 @@ def require_number(name: str, value: object) -> float:
     """Return `value` as a float, or raise if it is no number."""
     if isinstance(value, bool | str) or not hasattr(value, "__float__"):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # several, or too large
+        raise TypeError(f"`{name}` must be one number, got {value!r}.") from error
+
+
+def require_beta(value: object) -> float:
+    """Return a `beta` as a float, or raise if it is not in [0, 1)."""
+    beta = require_number("beta", value)
+    if not 0 <= beta < 1:
+        raise ValueError(f"`beta` must be in [0, 1), got {value!r}.")
+    return beta
 
 
 def require_count(name: str, value: object, least: int) -> int:

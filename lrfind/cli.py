@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
@@ -37,30 +38,26 @@ def _parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     return betas
 
 
-def range_options(num_iter: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options of a sweep, by the names of `range_test`'s arguments."""
+def range_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a sweep, by the names of `range_test`'s arguments; None if not given."""
+    positive = click.FloatRange(min=0, min_open=True)
     options = [
-        click.option("--start-lr", type=float, default=1e-7, show_default=True),
-        click.option("--end-lr", type=float, default=10.0, show_default=True),
-        click.option("--num-iter", type=int, default=num_iter, show_default=True, help="Steps."),
+        click.option("--start-lr", type=positive, help="Default: 1e-7."),
+        click.option("--end-lr", type=positive, help="Default: 10."),
         click.option(
-            "--step-mode", type=click.Choice(["exp", "linear"]), default="exp", show_default=True
+            "--num-iter", type=click.IntRange(min=2), help="Steps. Default: 100; in the demo 300."
         ),
+        click.option("--step-mode", type=click.Choice(["exp", "linear"]), help="Default: exp."),
         click.option(
             "--diverge-th",
-            type=float,
-            default=4.0,
-            show_default=True,
-            help="Stop when the loss has risen by this many times its descent; 0 never stops.",
+            type=click.FloatRange(min=0),
+            help="Stop when the loss has risen by this many times its descent; 0 never stops. "
+            "Default: 4.",
         ),
     ]
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 betas_option = click.option(
@@ -69,7 +66,7 @@ betas_option = click.option(
     default="0.9,0.98",
     show_default=True,
     metavar="B,B,...",
-    help="Betas of the averages; the figure shows the last.",
+    help="Betas of the averages; a figure shows the last.",
 )
 
 
@@ -85,7 +82,7 @@ def main() -> None:
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @betas_option
-@range_options(num_iter=300)
+@range_options
 def demo(
     out: Path, model: str, optimizer: str, seed: int, betas: tuple[float, ...], **settings: Any
 ) -> None:
@@ -96,7 +93,8 @@ def demo(
     with _messages():
         from lrfind.demo import digits_problem
 
-        _run(digits_problem(model=model, optimizer=optimizer, seed=seed), out, betas, settings)
+        problem = digits_problem(model=model, optimizer=optimizer, seed=seed)
+        _run(replace(problem, options={"num_iter": 300}), out, betas, settings)
 
 
 @main.command()
@@ -105,7 +103,7 @@ def demo(
 @click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
 @betas_option
-@range_options(num_iter=100)
+@range_options
 def run(
     target: str, out: Path, seed: int, traceback: bool, betas: tuple[float, ...], **settings: Any
 ) -> None:
@@ -113,14 +111,19 @@ def run(
 
     FUNCTION takes no arguments and returns (model, optimizer, loss_fn, train_loader) or an
     lrfind.Problem. Writes the same four files as the demo to --out, replacing them.
+
+    Under torchrun the process group stands when FUNCTION is called, and the first rank writes and
+    prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION
     """
     file, separator, function = target.rpartition(":")
     if not separator or not function.isidentifier():
         raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
     with nullcontext() if traceback else _messages(file):
         from lrfind.problem_file import load_problem
+        from lrfind.training.ranks import process_group
 
-        _run(load_problem(Path(file), function, seed), out, betas, settings)
+        with process_group():
+            _run(load_problem(Path(file), function, seed), out, betas, settings)
 
 
 @main.command()
@@ -159,9 +162,16 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
 
 
 def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]) -> None:
-    settings["diverge_th"] = settings["diverge_th"] or None
-    result = problem.range_test(**settings)
-    out.mkdir(parents=True, exist_ok=True)
+    from lrfind.training.ranks import is_first_rank
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    if given.get("diverge_th") == 0:
+        given["diverge_th"] = None
+    if is_first_rank():
+        out.mkdir(parents=True, exist_ok=True)
+    result = problem.range_test(**given)
+    if not is_first_rank():
+        return
     result.save(out / "result.json")
     result.to_csv(out / "result.csv", beta=betas[-1])
     _save_figure(lambda ax: result.plot(ax, beta=betas[-1]), out / "range_test.png")
@@ -175,27 +185,32 @@ def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:
 
     from lrfind._errors import CannotTellError
     from lrfind.display.sentences import advice, ending, shift_sentence
-    from lrfind.display.table import TEXT_WIDTH, comparison_table
+    from lrfind.display.table import TEXT_WIDTH, print_comparison
 
     try:
         comparison = result.compare(betas)
     except CannotTellError as error:
         raise click.ClickException(f"{ending(result)} Cannot tell: {error}.") from error
     console = Console(highlight=False, markup=False)
-    # A narrower table would lose digits; a narrower terminal wraps its lines instead.
     console.width = max(console.width, TEXT_WIDTH)
-    for part in (ending(result), "", comparison_table(comparison), ""):
-        console.print(part)
+    console.print(ending(result), "", sep="\n")
+    print_comparison(comparison, console)
+    console.print()
     console.print(shift_sentence(comparison.row("debiased", betas[-1])))
     console.print(advice(result))
 
 
 def _as_dict(result: RangeTestResult, betas: tuple[float, ...]) -> dict[str, Any]:
+    import numpy as np
+
+    suggestion = result.suggest()
+    # Without a suggestion there may be too few losses for a table.
+    table = result.compare(betas).to_dict() if np.isfinite(result.loss[:2]).sum() == 2 else {}
     return {
         "stop_reason": result.stop_reason.name.lower(),
         "steps": result.lr.size,
-        "suggestion": result.suggest().to_dict(),
-        **result.compare(betas).to_dict(),
+        "suggestion": suggestion.to_dict(),
+        **table,
     }
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfind._errors import CannotTellError
+from lrfind._errors import CannotTellError, require_choice
 from lrfind._types import Array
+from lrfind.analysis.bounds import Bounds, find_bounds
 from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
 from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.suggestion import CannotTell, Suggestion, suggest
+from lrfind.analysis.sequences import producing_lr
+from lrfind.analysis.suggestion import CannotTell, Suggestion, check_question, suggest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+ARRAYS = ("lr", "loss", "probe", "metric")
+SOURCES = ("train", "probe")
 
 
 class StopReason(enum.Enum):
@@ -27,12 +33,16 @@ class StopReason(enum.Enum):
     COMPLETED = "the sweep ran all its steps up to `end_lr`"
     DIVERGED = "the loss blew up, which is the normal end of a range test"
     NON_FINITE = (
-        "a loss was NaN or infinite, and the sweep stopped before it could reach the weights; "
-        "if that came before the minimum, lower `start_lr` or check the data"
+        "a loss was NaN or infinite; if that came before the minimum, lower `start_lr` or check "
+        "the data"
     )
     EXHAUSTED = (
         "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
         "an iterator, or lower `num_iter`"
+    )
+    OVERFLOW = (
+        "the gradient scaler skipped one step after the other: the gradients stay infinite "
+        "although the loss is not; if that came before the minimum, lower `start_lr`"
     )
     UNFINISHED = "the loop ended before the sweep did: give it at least `num_iter` batches"
 
@@ -46,6 +56,7 @@ class SweepSettings:
     num_iter: int
     step_mode: str
     diverge_th: float | None
+    probe_every: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +64,20 @@ class RangeTestResult:
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:
-        lr: Shape `(n,)`, float64, read-only: the rate that optimizer step k used. With several
-            parameter groups, that of the group with the largest rate; see `group_lr`.
+        lr: Shape `(n,)`, float64, read-only: the rate that optimizer step k used (rounded to its
+            type where the optimizer holds it as a tensor). With several parameter groups, that of
+            the group with the largest rate; see `group_lr`.
         loss: Shape `(n,)`, float64, read-only: the raw mini-batch loss computed before step k, so
             `loss[k + 1]` is the first that `lr[k]` can have moved. The last may be non-finite.
         stop_reason: How the sweep ended.
         settings: What was asked for.
         group_scale: Rate of each parameter group as a multiple of `lr`.
-        optimizer: Class name of the optimizer.
+        probe: Shape `(n,)`: loss on the probe batch after step k, so that `lr[k]` has moved it; NaN
+            where `settings.probe_every` passes it over. Empty without a probe.
+        metric: Shape `(n,)`, likewise.
+        skipped: How many steps a gradient scaler left out before each step, shape `(n,)`; empty
+            without a scaler. Left-out steps are in no other record.
+        optimizer: Class name of the optimizer; several are joined by "+".
         seed: The seed that torch's default generator last got, None if unknown.
         state_bytes: Size of the copy of the training state held during the sweep; 0 if none was.
         versions: Versions of lrfind, Python, torch and NumPy.
@@ -79,13 +96,16 @@ class RangeTestResult:
     stop_reason: StopReason
     settings: SweepSettings
     group_scale: tuple[float, ...] = (1.0,)
+    probe: Array = field(default_factory=lambda: np.empty(0))
+    metric: Array = field(default_factory=lambda: np.empty(0))
+    skipped: tuple[int, ...] = ()
     optimizer: str = ""
     seed: int | None = None
     state_bytes: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("lr", "loss"):
+        for name in ARRAYS:
             values = np.array(getattr(self, name), dtype=np.float64)
             values.setflags(write=False)
             object.__setattr__(self, name, values)
@@ -94,15 +114,26 @@ class RangeTestResult:
                 f"`lr` and `loss` must be one-dimensional and of equal length, got shapes "
                 f"{self.lr.shape} and {self.loss.shape}."
             )
+        for name in ("probe", "metric"):
+            if getattr(self, name).shape not in ((0,), self.lr.shape):
+                raise ValueError(f"`{name}` must be empty or as long as `lr`.")
+        rising = np.all(np.isfinite(self.lr) & (self.lr > 0)) and np.all(np.diff(self.lr) > 0)
+        if not rising:
+            raise ValueError("`lr` must be finite, above 0 and rising.")
+        if not self.group_scale or not np.all(np.isfinite(self.group_scale)):
+            raise ValueError(f"`group_scale` must hold finite numbers, got {self.group_scale!r}.")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangeTestResult):
             return NotImplemented
-        mine, theirs = vars(self).copy(), vars(other).copy()
-        for either in (mine, theirs):
-            either.pop("_curves", None)
-        arrays = [(mine.pop(name), theirs.pop(name)) for name in ("lr", "loss")]
-        return mine == theirs and all(np.array_equal(a, b, equal_nan=True) for a, b in arrays)
+        pairs = {
+            each.name: (getattr(self, each.name), getattr(other, each.name))
+            for each in fields(self)
+        }
+        arrays = [pairs.pop(name) for name in ARRAYS]
+        return all(a == b for a, b in pairs.values()) and all(
+            np.array_equal(a, b, equal_nan=True) for a, b in arrays
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -116,39 +147,54 @@ class RangeTestResult:
         return np.outer(self.group_scale, self.lr)
 
     @cached_property
-    def _curves(self) -> SweepCurves:
-        return SweepCurves(self.lr, self.loss)
+    def _train_curves(self) -> SweepCurves:
+        return SweepCurves(producing_lr(self.lr), self.loss)
 
-    def curve(self, name: str, beta: float = 0.98) -> Array:
-        """A curve of this sweep over its finite losses.
+    @cached_property
+    def _probe_curves(self) -> SweepCurves:
+        if not self.probe.size:
+            raise CannotTellError("no probe was recorded: pass `probe=` to `range_test`")
+        return SweepCurves(self.lr[self._probed], self.probe[self._probed])
+
+    @property
+    def _probed(self) -> slice:
+        """The steps after which the probe was looked at."""
+        return slice(self.settings.probe_every - 1, None, self.settings.probe_every)
+
+    def curves(self, source: str = "train") -> SweepCurves:
+        """The curves over the mini-batch losses or the probe losses, up to the first non-finite.
 
         Args:
-            name: "raw", "centred", "ema" or "debiased".
-            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
+            source: "train" or "probe".
 
         Returns:
-            Shape `(m,)`, where m is the number of losses before the first non-finite one.
+            Rates, losses, `curve(name, beta)` and `minimum(name, beta)`, for the names "raw",
+            "centred", "ema" and "debiased".
 
         Raises:
-            CannotTellError: Fewer than two finite losses.
-            ValueError: An unknown name, or `beta` outside [0, 1).
+            CannotTellError: Fewer than two finite losses, or no probe was recorded.
+            ValueError: An unknown source.
         """
-        return self._curves.curve(name, beta)
+        require_choice("source", source, SOURCES)
+        return self._train_curves if source == "train" else self._probe_curves
 
-    def compare(self, betas: Sequence[float] = DEFAULT_BETAS) -> Comparison:
+    def compare(
+        self, betas: Sequence[float] = DEFAULT_BETAS, *, source: str = "train"
+    ) -> Comparison:
         """Minima of the raw, centred, EMA and debiased curves, and the shifts between them.
 
         Args:
             betas: The betas to show, each in [0, 1).
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
 
         Returns:
             A table: `rows`, `str()`, `to_dict()`.
 
         Raises:
-            CannotTellError: Fewer than two finite losses.
-            ValueError: A beta outside [0, 1).
+            CannotTellError: Fewer than two finite losses, or no probe was recorded.
+            ValueError: A beta outside [0, 1), or an unknown source.
         """
-        return compare(self._curves, betas)
+        return compare(self.curves(source), betas)
 
     def suggest(
         self,
@@ -157,6 +203,7 @@ class RangeTestResult:
         curve: str = "centred",
         beta: float = 0.98,
         factor: float = 10.0,
+        source: str = "train",
     ) -> Suggestion | CannotTell:
         """Suggest a learning rate: by default one decade below the minimum of the centred curve.
 
@@ -166,15 +213,18 @@ class RangeTestResult:
             curve: "raw", "centred", "ema" or "debiased".
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
             factor: What "minimum" divides by, above 0.
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
 
         Returns:
             A `Suggestion`, or a `CannotTell`, which is false and says why; never None.
 
         Raises:
-            ValueError: An unknown rule or curve, `beta` outside [0, 1) or `factor` not above 0.
+            ValueError: An unknown rule, curve or source, `beta` outside [0, 1) or `factor` not
+                above 0.
         """
+        check_question(rule, curve, beta, factor)
         try:
-            curves = self._curves
+            curves = self.curves(source)
         except CannotTellError as error:
             return CannotTell(str(error), rule)
         return suggest(
@@ -186,12 +236,29 @@ class RangeTestResult:
             group_scale=self.group_scale,
         )
 
-    def plot(self, ax: Axes | None = None, *, beta: float = 0.98, **raw_style: Any) -> Axes:
+    def bounds(self) -> Bounds:
+        """Smith's two rates for a cyclical schedule, read off the metric.
+
+        Returns:
+            `base_lr`, where the metric starts to rise, and `max_lr`, where it is highest.
+
+        Raises:
+            CannotTellError: No metric was recorded, or it never rose.
+        """
+        if not self.metric.size:
+            raise CannotTellError("no metric was recorded: pass `metric=` to `range_test`")
+        return find_bounds(self.lr[self._probed], self.metric[self._probed], self.group_scale)
+
+    def plot(
+        self, ax: Axes | None = None, *, beta: float = 0.98, source: str = "train", **raw_style: Any
+    ) -> Axes:
         """Draw the curves, their minima, the shift and the suggested rate.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             beta: Weight of the old value for the EMA and the debiased EMA, in [0, 1).
+            source: "train" for the mini-batch losses, with those on the probe batch beside them;
+                "probe" for the latter alone.
             raw_style: Passed to matplotlib for the raw losses.
 
         Returns:
@@ -199,20 +266,21 @@ class RangeTestResult:
         """
         from lrfind.display.figures import plot_curves
 
-        return plot_curves(self, ax, beta=beta, **raw_style)
+        return plot_curves(self, ax, beta=beta, source=source, **raw_style)
 
-    def plot_betas(self, ax: Axes | None = None) -> Axes:
+    def plot_betas(self, ax: Axes | None = None, *, source: str = "train") -> Axes:
         """Draw the minimum and the rate one decade below it against beta, from 0 to 0.99.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
+            source: "train" or "probe".
 
         Returns:
             The Axes.
         """
         from lrfind.display.figures import plot_betas
 
-        return plot_betas(self, ax)
+        return plot_betas(self, ax, source=source)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a JSON file that `lrfind.load` reads back equal to this result.

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from lrfind._errors import ResultFileError
+from lrfind._errors import ResultFileError, require_count, require_number
 from lrfind._types import Array
+from lrfind.analysis.sequences import lr_sequence
 from lrfind.analysis.smoothing import debiased_ema, ema
 from lrfind.result import RangeTestResult, StopReason, SweepSettings
 
@@ -31,12 +32,15 @@ def save(result: RangeTestResult, path: str | Path) -> None:
         "stop_reason": result.stop_reason.name.lower(),
         "settings": asdict(result.settings),
         "group_scale": list(result.group_scale),
+        "skipped": list(result.skipped),
         "optimizer": result.optimizer,
         "seed": result.seed,
         "state_bytes": result.state_bytes,
         "versions": dict(result.versions),
         "lr": result.lr.tolist(),
         "loss": _to_json(result.loss),
+        "probe": _to_json(result.probe),
+        "metric": _to_json(result.metric),
     }
     write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
@@ -56,28 +60,41 @@ def load(path: str | Path) -> RangeTestResult:
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ResultFileError(f"{path} is not a result of lrfind.")
-    if document.get("schema") != SCHEMA:
+    schema = document.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
         raise ResultFileError(
-            f"{path} has schema {document.get('schema')!r}, this version reads {SCHEMA}: "
+            f"{path} has schema {schema}, this version reads {SCHEMA}: "
             "upgrade lrfind to the version that wrote it."
         )
     try:
         return _from_document(document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResultFileError(f"{path} is damaged: {error!r}.") from error
+    except KeyError as error:
+        raise ResultFileError(f"{path} is damaged: {error} is missing or unknown.") from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ResultFileError(f"{path} is damaged: {error}") from error
 
 
 def to_csv(result: RangeTestResult, path: str | Path, beta: float) -> None:
     """Write a result as CSV; see `RangeTestResult.to_csv`."""
-    columns = [result.lr, result.loss, ema(result.loss, beta), debiased_ema(result.loss, beta)]
+    columns = {
+        "lr": result.lr,
+        "loss": result.loss,
+        "ema": ema(result.loss, beta),
+        "debiased": debiased_ema(result.loss, beta),
+        "probe": result.probe,
+        "metric": result.metric,
+    }
+    for name in ("probe", "metric"):
+        if not columns[name].size:
+            del columns[name]
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["step", "lr", "loss", "ema", "debiased"])
-    rows = zip(*(column.tolist() for column in columns), strict=True)
+    writer.writerow(["step", *columns])
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     writer.writerows([step, *row] for step, row in enumerate(rows))
     write_whole(path, text.getvalue().encode())
 
@@ -93,6 +110,8 @@ def write_whole(path: str | Path, data: bytes) -> None:
         OSError: The file cannot be written; nothing is left behind.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder {target.parent} does not exist.")
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -116,16 +135,25 @@ def _mode_of(target: Path) -> int:
 
 
 def _from_document(document: dict[str, Any]) -> RangeTestResult:
+    settings, seed = dict(document["settings"]), document["seed"]
+    # The checks of a new sweep hold for a stored one; they raise what names the culprit.
+    lr_sequence(
+        settings["start_lr"], settings["end_lr"], settings["num_iter"], settings["step_mode"]
+    )
+    require_count("probe_every", settings["probe_every"], least=1)
     return RangeTestResult(
         lr=_from_json(document["lr"]),
         loss=_from_json(document["loss"]),
+        probe=_from_json(document["probe"]),
+        metric=_from_json(document["metric"]),
         stop_reason=StopReason[document["stop_reason"].upper()],
-        settings=SweepSettings(**document["settings"]),
-        group_scale=tuple(float(scale) for scale in document["group_scale"]),
+        settings=SweepSettings(**settings),
+        group_scale=tuple(require_number("group_scale", each) for each in document["group_scale"]),
+        skipped=tuple(require_count("skipped", each, least=0) for each in document["skipped"]),
         optimizer=str(document["optimizer"]),
-        seed=document["seed"],
-        state_bytes=int(document["state_bytes"]),
-        versions=document["versions"],
+        seed=None if seed is None else require_count("seed", seed, least=0),
+        state_bytes=require_count("state_bytes", document["state_bytes"], least=0),
+        versions=dict(document["versions"]),
     )
 
 

@@ -7,8 +7,12 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 matplotlib.use("agg")
+# No deadline: these machines are shared. Derandomised: a failure is one for everybody.
+settings.register_profile("lrfind", deadline=None, derandomize=True)
+settings.load_profile("lrfind")
 
 
 @pytest.fixture(autouse=True)

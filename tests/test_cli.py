@@ -62,7 +62,7 @@ PROBLEM = """
         model, optimizer, _, data = parts()
         def forward(model, batch):
             return (model(batch[0]) - batch[1]).pow(2).mean()
-        return lrfind.Problem(model, optimizer, None, data, forward=forward)
+        return lrfind.Problem(model, optimizer, None, data, options={"forward": forward})
 
     def too_few():
         return parts()[:3]
@@ -170,6 +170,9 @@ def test_modules_beside_the_file_can_be_imported(invoke, problem, tmp_path):
         ["plot", "r.json"],
         ["plot", "r.json", "-o", "out.gif"],
         ["demo", "--optimizer", "lion"],
+        ["demo", "--num-iter", "1"],
+        ["demo", "--start-lr", "0"],
+        ["demo", "--diverge-th", "-1"],
         ["nonsense"],
     ],
 )
@@ -196,9 +199,9 @@ def test_a_bad_file_is_one_line_and_exit_code_1(invoke, tmp_path, command, conte
     assert "Traceback" not in done.output
 
 
-def test_an_output_that_cannot_be_written_is_one_line(invoke, tmp_path):
+def test_an_output_that_cannot_be_written_is_one_line_before_the_sweep(invoke, tmp_path):
     (tmp_path / "taken").write_text("a file")
-    done = invoke("demo", "--num-iter", 10, "--out", "taken")
+    done = invoke("demo", "--num-iter", 10**9, "--out", "taken")
     assert done.exit_code == 1
     assert "taken" in done.stderr
     assert (tmp_path / "taken").read_text() == "a file"
@@ -227,6 +230,18 @@ def test_plot_writes_the_format_of_the_suffix(invoke, saved, tmp_path, suffix, s
     done = invoke("plot", saved, "-o", f"out.{suffix}", *extra)
     assert (done.exit_code, done.stdout) == (0, "")
     assert (tmp_path / f"out.{suffix}").read_bytes().startswith(start)
+
+
+def test_show_json_of_a_sweep_that_tells_nothing_is_json_too(invoke, tmp_path):
+    make_result([1.0, float("nan")]).save(tmp_path / "result.json")
+    read = json.loads(invoke("show", "result.json", "--json").stdout)
+    assert "finite loss" in read["suggestion"]["cannot_tell"]
+
+
+def test_a_picture_in_a_folder_that_is_not_there_names_the_folder(invoke, saved):
+    done = invoke("plot", saved, "-o", "nowhere/out.png")
+    assert done.exit_code == 1
+    assert "the folder nowhere does not exist" in done.stderr
 
 
 def test_help_and_version(invoke):

@@ -63,10 +63,10 @@ def test_every_group_has_its_rates():
 
 def test_curves_are_those_of_the_functions():
     result = make_result()
-    np.testing.assert_array_equal(result.curve("raw"), result.loss)
-    np.testing.assert_array_equal(result.curve("ema", 0.9), lrfind.ema(result.loss, 0.9))
+    np.testing.assert_array_equal(result.curves().curve("raw"), result.loss)
+    np.testing.assert_array_equal(result.curves().curve("ema", 0.9), lrfind.ema(result.loss, 0.9))
     expected = lrfind.debiased_ema(result.loss, 0.98)
-    np.testing.assert_array_equal(result.curve("debiased"), expected)
+    np.testing.assert_array_equal(result.curves().curve("debiased"), expected)
 
 
 @pytest.mark.parametrize("loss", [[], [1.0], [np.nan], [1.0, np.nan]])

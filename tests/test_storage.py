@@ -50,6 +50,38 @@ def of_other_length(document):
     document["loss"].pop()
 
 
+def without_a_reason(document):
+    document["stop_reason"] = None
+
+
+def with_a_huge_number(document):
+    document["state_bytes"] = 1e400
+
+
+def with_a_rate_of_0(document):
+    document["lr"][0] = 0.0
+
+
+def with_rates_backwards(document):
+    document["lr"].reverse()
+
+
+def without_groups(document):
+    document["group_scale"] = []
+
+
+def with_a_word_for_a_seed(document):
+    document["seed"] = "abc"
+
+
+def with_other_settings(document):
+    document["settings"]["unknown"] = 1
+
+
+def older(document):
+    del document["schema"], document["settings"]
+
+
 def newer(document):
     document["schema"] = 2
 
@@ -65,9 +97,17 @@ def unknown_reason(document):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (damaged, "is damaged"),
+        (damaged, "is damaged: 'loss' is missing"),
         (of_other_length, "is damaged"),
-        (unknown_reason, "is damaged"),
+        (unknown_reason, "is damaged: 'TIRED' is missing or unknown"),
+        (without_a_reason, "is damaged"),
+        (with_a_huge_number, "is damaged: `state_bytes`"),
+        (with_a_rate_of_0, "is damaged: `lr`"),
+        (with_rates_backwards, "is damaged: `lr`"),
+        (without_groups, "is damaged: `group_scale`"),
+        (with_a_word_for_a_seed, "is damaged: `seed`"),
+        (with_other_settings, "is damaged"),
+        (older, "is damaged: 'settings' is missing"),
         (newer, "schema 2, this version reads 1: upgrade"),
         (foreign, "is not a result of lrfind"),
     ],
@@ -83,7 +123,9 @@ def test_a_changed_file_gives_one_clear_error_with_its_name(tmp_path, change, me
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b'"text"', b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b'"text"', b"null", b"[" * 100_000]
+)
 def test_a_file_that_is_no_result_gives_one_clear_error(tmp_path, content):
     path = tmp_path / "run.json"
     path.write_bytes(content)

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from lrfind._errors import require_beta
 from lrfind._types import Array
-from lrfind.analysis.curves import Flag, Minimum, SweepCurves, locate_minimum
-from lrfind.analysis.smoothing import debiased_ema, ema
+from lrfind.analysis.curves import AVERAGES, Flag, Minimum, SweepCurves, average, settled
 
 DEFAULT_BETAS = (0.9, 0.98)
 LABELS = {"raw": "raw", "centred": "centred", "ema": "EMA", "debiased": "debiased EMA"}
@@ -138,23 +138,18 @@ def compare(curves: SweepCurves, betas: Sequence[float] = DEFAULT_BETAS) -> Comp
     Raises:
         ValueError: A beta outside [0, 1).
     """
-    raw, centred = curves.minimum("raw"), curves.minimum("centred")
-    rows = [
-        _row(curves, "raw", None, raw, centred),
-        _row(curves, "centred", None, raw, centred),
-    ]
-    for beta in np.atleast_1d(np.asarray(betas, dtype=np.float64)).tolist():
-        rows += [_row(curves, name, beta, raw, centred) for name in ("ema", "debiased")]
+    if np.ndim(betas) != 1:
+        raise ValueError(f"`betas` must be a flat sequence of numbers, got {betas!r}.")
+    rows = [_row(curves, "raw", None), _row(curves, "centred", None)]
+    for beta in map(require_beta, betas):
+        rows += [_row(curves, name, beta) for name in AVERAGES]
     return Comparison(tuple(rows))
 
 
-def _row(
-    curves: SweepCurves, name: str, beta: float | None, raw: Minimum, centred: Minimum
-) -> CurveRow:
+def _row(curves: SweepCurves, name: str, beta: float | None) -> CurveRow:
+    raw, centred = curves.minimum("raw"), curves.minimum("centred")
     minimum = curves.minimum(name) if beta is None else curves.minimum(name, beta)
-    if beta is not None and minimum.usable and minimum.lr / 10 >= raw.lr:
-        minimum = Minimum(minimum.step, minimum.lr, minimum.loss, (*minimum.flags, Flag.ABOVE_RAW))
-    smoothing, debiasing = _plug_in(curves, name, beta)
+    smoothing, debiasing = (0.0, None) if beta is None else _plug_in(curves, name, beta)
     return CurveRow(
         name,
         beta,
@@ -167,28 +162,27 @@ def _row(
     )
 
 
-def _plug_in(
-    curves: SweepCurves, name: str, beta: float | None
-) -> tuple[float | None, float | None]:
+def _plug_in(curves: SweepCurves, name: str, beta: float) -> tuple[float | None, float | None]:
     """What the smoothing, and within it the debiasing, does to the noise-free curve."""
-    if beta is None:
-        return 0.0, None
-    fitted = curves.fit.curve
-    start = int(np.argmin(fitted))
-    from_zero, burn_in_flags = locate_minimum("ema", ema(fitted, beta), beta)
-    has_own = Flag.BURN_IN not in burn_in_flags
+    lowest = int(np.argmin(curves.fit.curve))
+    has_ema = Flag.BURN_IN not in curves.minimum("ema", beta).flags
+    from_zero = _noise_free_minimum(curves.fit.curve, "ema", beta)
     if name == "ema":
-        return (_decades(curves.lr, start, from_zero) if has_own else None), None
-    debiased, _ = locate_minimum("debiased", debiased_ema(fitted, beta), beta)
-    debiasing = _decades(curves.lr, from_zero, debiased) if has_own else None
-    return _decades(curves.lr, start, debiased), debiasing
+        return (_decades(curves.lr, lowest, from_zero) if has_ema else None), None
+    debiased = _noise_free_minimum(curves.fit.curve, "debiased", beta)
+    debiasing = _decades(curves.lr, from_zero, debiased) if has_ema else None
+    return _decades(curves.lr, lowest, debiased), debiasing
+
+
+def _noise_free_minimum(fitted: Array, name: str, beta: float) -> int:
+    start = settled(name, fitted, beta)
+    return start + int(np.argmin(average(name, fitted, beta)[start:]))
 
 
 def _lag(lr: Array, step: int, beta: float) -> float:
     """`beta / (1 - beta)` steps in decades, at the spacing of the rates around `step`."""
-    here = min(step, lr.size - 2)
-    # The first two rates are equal (see `producing_lr`); the spacing starts after them.
-    here = max(here, min(1, lr.size - 2))
+    # Not at the first two rates, which are equal (see `producing_lr`), nor beyond the last.
+    here = max(0, min(max(step, 1), lr.size - 2))
     return beta / (1 - beta) * _decades(lr, here, here + 1)
 
 
@@ -197,7 +191,7 @@ def _decades(lr: Array, start: int, end: int) -> float:
 
 
 def _shift(minimum: Minimum, reference: Minimum) -> Shift | None:
-    if not (minimum.usable and reference.usable):
+    if not minimum.usable:
         return None
     return Shift(math.log10(minimum.lr / reference.lr), minimum.step - reference.step)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from lrfind._errors import CannotTellError, require_choice
+from lrfind._errors import CannotTellError, require_beta, require_choice
 from lrfind._types import Array, ArrayLike
-from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.smoothing import debiased_ema, ema
 from lrfind.analysis.whittaker import CentredFit, fit_centred
 
@@ -23,16 +22,20 @@ class Flag(enum.Enum):
     """What a person must know about a minimum; the value says it and names the remedy."""
 
     START_ARTEFACT = (
-        "an EMA that starts from 0 is lowest at its first value, which says nothing of the loss; "
-        "its minimum after the burn-in is given instead"
+        "the average is lowest among its first values, which hold little of the loss or none; "
+        "its minimum after that start is given instead"
     )
     BURN_IN = (
-        "the EMA never left its burn-in, so it has no minimum of its own: "
-        "use the debiased EMA, a lower beta or a higher `num_iter`"
+        "the EMA was still climbing from 0 when the loss was lowest, so it has no minimum of its "
+        "own: use the debiased EMA, a lower beta or a higher `num_iter`"
     )
     AT_END = (
         "the curve was still falling when the sweep ended, so its true minimum lies further "
         "right: raise `end_lr`, or `diverge_th` if the sweep stopped before `end_lr`"
+    )
+    CUT_OFF = (
+        "a non-finite loss ended the sweep before this average had turned, so its minimum would "
+        "lie further right"
     )
     NO_DESCENT = (
         "the loss never fell below its initial level by more than its noise: lower `start_lr`, "
@@ -43,8 +46,12 @@ class Flag(enum.Enum):
         "`start_lr`, or check `loss_fn` if the first losses are not finite"
     )
     ABOVE_RAW = (
-        "one decade below this smoothed minimum is not below the raw minimum: the smoothing moved "
-        "it by a decade or more, so do not take its tenth for a safe rate"
+        "one decade below this smoothed minimum is not below the raw minimum, which lies a decade "
+        "or more to the left: do not take its tenth for a safe rate"
+    )
+    BELOW_START = (
+        "the suggested rate lies below the swept range, where nothing was measured: lower "
+        "`start_lr`"
     )
 
 
@@ -58,7 +65,8 @@ class Minimum:
 
     Attributes:
         step: Index of the lowest value, 0-based.
-        lr: Rate that made the weights measured there, `lr[step - 1]` of the record.
+        lr: Rate that made the weights measured there: for a mini-batch loss that of the step
+            before it (see `producing_lr`).
         loss: Value of the curve there.
         flags: What to know before using it.
     """
@@ -74,32 +82,22 @@ class Minimum:
         return UNUSABLE.isdisjoint(self.flags)
 
 
-def _raw(loss: Array, beta: float) -> Array:
-    return loss
+CURVES = ("raw", "centred", "ema", "debiased")
+"""Every curve that a minimum can be read from."""
 
-
-def _centred(loss: Array, beta: float) -> Array:
-    return fit_centred(loss).curve
-
-
-CURVES: dict[str, Callable[[Array, float], Array]] = {
-    "raw": _raw,
-    "centred": _centred,
-    "ema": ema,
-    "debiased": debiased_ema,
-}
-"""Every curve that a minimum can be read from, as a function of (loss, beta)."""
+AVERAGES = ("ema", "debiased")
+"""Those of them that look back and have a beta."""
 
 
 class SweepCurves:
     """The finite part of one sweep, with its curves and their minima.
 
     Args:
-        lr: Shape `(n,)`, the rate each step used.
+        lr: Shape `(n,)`, the rate that made the weights of each loss (see `producing_lr`).
         loss: Shape `(n,)`, the raw losses. What follows the first non-finite one is left out.
 
     Attributes:
-        lr: Shape `(m,)`, the rate that made the weights of each loss (see `producing_lr`).
+        lr: Shape `(m,)`, the rates of the finite losses.
         loss: Shape `(m,)`, the finite losses.
 
     Raises:
@@ -107,7 +105,7 @@ class SweepCurves:
 
     Example:
         >>> lr = np.geomspace(1e-3, 1e1, 81)
-        >>> curves = SweepCurves(lr, np.abs(np.log10(producing_lr(lr)) + 1) + 1)
+        >>> curves = SweepCurves(lr, np.abs(np.log10(lr) + 1) + 1)
         >>> round(curves.minimum("raw").lr, 3)
         0.1
     """
@@ -121,7 +119,7 @@ class SweepCurves:
                 f"only {finite} finite loss{'' if finite == 1 else 'es'} recorded: "
                 "lower `start_lr`, or check `loss_fn` and the data for NaN"
             )
-        self.lr = producing_lr(lr)[:finite]
+        self.lr = np.asarray(lr, dtype=np.float64)[:finite]
         self.loss = recorded[:finite]
         self._ended_finite = finite == recorded.size
 
@@ -131,17 +129,26 @@ class SweepCurves:
         return fit_centred(self.loss)
 
     def curve(self, name: str, beta: float = 0.98) -> Array:
-        """The curve of that name in `CURVES`, shape `(m,)`."""
+        """The curve of that name, shape `(m,)`; `beta` matters for "ema" and "debiased" alone."""
         require_choice("curve", name, CURVES)
-        return self.fit.curve if name == "centred" else CURVES[name](self.loss, beta)
+        beta = require_beta(beta)
+        if name in AVERAGES:
+            return average(name, self.loss, beta)
+        return self.fit.curve if name == "centred" else self.loss
 
     def minimum(self, name: str, beta: float = 0.98) -> Minimum:
         """The minimum of the curve of that name, with its flags."""
         curve = self.curve(name, beta)
-        step, flags = locate_minimum(name, curve, beta)
-        if step == curve.size - 1 and self._ended_finite and Flag.BURN_IN not in flags:
-            flags = (*flags, Flag.AT_END)
-        return Minimum(step, float(self.lr[step]), float(curve[step]), self.sweep_flags + flags)
+        start, flags = 0, self.sweep_flags
+        if name in AVERAGES:
+            start = settled(name, self.fit.curve, beta)
+            flags += self._start_flags(name, curve, start, beta)
+        step = start + int(np.argmin(curve[start:]))
+        flags += self._end_flags(name, step)
+        lr = float(self.lr[step])
+        if name in AVERAGES and lr / 10 >= self.lr[np.argmin(self.loss)]:
+            flags += (Flag.ABOVE_RAW,)
+        return Minimum(step, lr, float(curve[step]), flags)
 
     @cached_property
     def sweep_flags(self) -> tuple[Flag, ...]:
@@ -150,26 +157,44 @@ class SweepCurves:
             return (Flag.TOO_SHORT,)
         return () if self.fit.descended else (Flag.NO_DESCENT,)
 
+    def _start_flags(self, name: str, curve: Array, start: int, beta: float) -> tuple[Flag, ...]:
+        flags = (Flag.START_ARTEFACT,) if int(np.argmin(curve)) < start else ()
+        in_burn_in = name == "ema" and beta > 0 and start == int(np.argmin(self.fit.curve))
+        return (*flags, Flag.BURN_IN) if in_burn_in else flags
 
-def locate_minimum(name: str, curve: Array, beta: float) -> tuple[int, tuple[Flag, ...]]:
-    """The step at which a curve is lowest, past the burn-in of an EMA that starts from zero.
+    def _end_flags(self, name: str, step: int) -> tuple[Flag, ...]:
+        if step < self.loss.size - 1:
+            return ()
+        if self._ended_finite:
+            return (Flag.AT_END,)
+        # The raw loss may well be lowest just before it turns infinite; an average may not.
+        return (Flag.CUT_OFF,) if name in AVERAGES else ()
 
-    Such an EMA climbs until it first falls; a minimum before that is the artefact of its start.
+
+def average(name: str, loss: Array, beta: float) -> Array:
+    """The "ema" or the "debiased" EMA of a loss."""
+    return ema(loss, beta) if name == "ema" else debiased_ema(loss, beta)
+
+
+def settled(name: str, fitted: Array, beta: float) -> int:
+    """The step from which on the minimum of an average is searched.
+
+    The EMA climbs from 0 towards the loss: its search starts where, without noise, that climb is
+    over. The first values of the debiased EMA are means of a few losses, and lowest by chance: its
+    search starts after one half-life, `ln(0.5) / ln(beta)` steps. Neither starts after the minimum
+    of the noise-free curve, since an average of past values turns only after they do.
 
     Args:
-        name: The curve's name in `CURVES`.
-        curve: Shape `(n,)`, its values, n >= 1.
-        beta: The curve's beta, used only for an EMA.
+        name: "ema" or "debiased".
+        fitted: The noise-free curve, shape `(n,)`.
+        beta: Weight of the old value, in [0, 1).
 
     Returns:
-        The step, and the flags that the burn-in raises.
+        A step, at most that of the curve's minimum.
     """
-    lowest = int(np.argmin(curve))
-    if name != "ema" or beta == 0:
-        return lowest, ()
-    falls = np.flatnonzero(np.diff(curve) < 0)
-    if falls.size == 0:
-        return lowest, (Flag.START_ARTEFACT, Flag.BURN_IN)
-    burn_in = int(falls[0])
-    after = burn_in + int(np.argmin(curve[burn_in:]))
-    return after, (Flag.START_ARTEFACT,) if lowest < burn_in else ()
+    lowest = int(np.argmin(fitted))
+    if beta == 0:
+        return 0
+    if name == "ema":
+        return int(np.argmax(ema(fitted, beta)[: lowest + 1]))
+    return min(lowest, math.ceil(math.log(0.5) / math.log(beta)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from statistics import median, pstdev
 
-from lrfind.analysis.whittaker import ROUNDING
-
 WINDOW = 5
 """Losses in the running median; up to two outliers in it have no effect."""
+
+LEAST_RISE = 0.1
+"""The share of the initial level that counts as a descent where there was a smaller one."""
 
 FEWEST_START = 10
 """Losses in the opening, at least: fewer do not tell the noise."""
@@ -23,10 +24,11 @@ class DivergenceRule:
     tenth of the sweep, at least 10), `now` the median of the last 5 and `best` the least value of
     `now` so far, the loss has diverged when
 
-        now - best > diverge_th * max(level - best, noise)
+        now - best > diverge_th * max(level - best, noise, |level| / 10)
 
-    which is the same for `a * loss + b` with any a > 0 and any b. A running median instead of an
-    EMA, because one outlier shifts an EMA for a long time and a median not at all.
+    The last term keeps a loss that creeps up a little, or steps up with the order of the data,
+    from counting as a blow-up where there was no descent to compare with. A running median instead
+    of an EMA, because one outlier shifts an EMA for a long time and a median not at all.
 
     Args:
         diverge_th: How many times its own descent the loss may rise again; None for never.
@@ -44,7 +46,7 @@ class DivergenceRule:
         self._start: list[float] = []
         self._start_size = max(FEWEST_START, num_iter // 10)
         self._recent: deque[float] = deque(maxlen=WINDOW)
-        self._level = self._noise = 0.0
+        self._level = self._least_rise = 0.0
         self._best = float("inf")
 
     def diverged(self, loss: float) -> bool:
@@ -52,13 +54,19 @@ class DivergenceRule:
         if self._threshold is None:
             return False
         self._recent.append(loss)
-        now = median(self._recent)
-        self._best = min(self._best, now)
+        now = sorted(self._recent)[len(self._recent) // 2]
+        if now < self._best:
+            self._best = now
         if len(self._start) < self._start_size:
-            self._start.append(loss)
-            if len(self._start) == self._start_size:
-                self._level = median(self._start)
-                self._noise = max(pstdev(self._start), ROUNDING * abs(self._level))
+            self._begin(loss)
             return False
-        descent = max(self._level - self._best, self._noise)
-        return now - self._best > self._threshold * descent
+        rise = now - self._best
+        # The first comparison alone decides at almost every step.
+        return rise > self._least_rise and rise > self._threshold * (self._level - self._best)
+
+    def _begin(self, loss: float) -> None:
+        self._start.append(loss)
+        if len(self._start) == self._start_size and self._threshold is not None:
+            self._level = median(self._start)
+            noise = max(pstdev(self._start), LEAST_RISE * abs(self._level))
+            self._least_rise = self._threshold * noise

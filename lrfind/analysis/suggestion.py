@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from lrfind._errors import CannotTellError, require_choice, require_positive
+from lrfind._errors import CannotTellError, require_beta, require_choice, require_positive
 from lrfind._types import Array
-from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
+from lrfind.analysis.curves import AVERAGES, CURVES, UNUSABLE, Flag, Minimum, SweepCurves
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Suggestion:
     Attributes:
         lr: The rate; for several parameter groups, that of the group with the largest.
         rule: Name of the rule, a key of `RULES`.
+        factor: What the rate at the minimum was divided by; 1 for a rule that does not.
         curve: Name of the curve it was read from.
         beta: Beta of that curve; None for a curve that has none.
         minimum: The minimum of that curve.
@@ -30,17 +31,23 @@ class Suggestion:
 
     lr: float
     rule: str
+    factor: float
     curve: str
     beta: float | None
     minimum: Minimum
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
 
+    def one_cycle(self) -> dict[str, list[float]]:
+        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group."""
+        return {"max_lr": list(self.group_lr)}
+
     def to_dict(self) -> dict[str, object]:
         """The answer as plain numbers and strings, ready for JSON."""
         return {
             "lr": self.lr,
             "rule": self.rule,
+            "factor": self.factor,
             "curve": self.curve,
             "beta": self.beta,
             "minimum_lr": self.minimum.lr,
@@ -124,11 +131,11 @@ def slide(lr: Array, curve: Array, lowest: int, factor: float) -> float:
     slope = np.gradient(curve[inner])
     if slope.size <= SLIDE_STEPS:
         raise CannotTellError(f"`slide` needs more than {SLIDE_STEPS} losses between the ends")
-    flat = np.abs(slope[SLIDE_STEPS:] - slope[:-SLIDE_STEPS]) <= SLIDE_THRESHOLD
+    flat = np.flatnonzero(np.abs(slope[SLIDE_STEPS:] - slope[:-SLIDE_STEPS]) <= SLIDE_THRESHOLD)
+    if not flat.size:
+        raise CannotTellError("`slide` finds no flat window: its threshold is in units of the loss")
     # The published loop keeps the left end of the last window that was not yet flat.
-    windows = np.flatnonzero(flat)
-    left = min(int(windows[-1]) + 1 if windows.size else 0, flat.size - 1)
-    return float(lr[inner][left])
+    return float(lr[inner][min(int(flat[-1]) + 1, slope.size - SLIDE_STEPS - 1)])
 
 
 SLIDE_STEPS = 15
@@ -157,7 +164,7 @@ def suggest(
     Args:
         curves: The sweep.
         rule: A key of `RULES`.
-        curve: A key of `CURVES`.
+        curve: One of `CURVES`.
         beta: Weight of the old value in [0, 1), used by "ema" and "debiased".
         factor: What the rule "minimum" divides by, above 0.
         group_scale: Rate of each parameter group as a multiple of the largest.
@@ -168,8 +175,7 @@ def suggest(
     Raises:
         ValueError: An unknown rule or curve, `beta` outside [0, 1) or `factor` not above 0.
     """
-    require_choice("rule", rule, RULES)
-    factor = require_positive("factor", factor)
+    factor = check_question(rule, curve, beta, factor)
     lowest = curves.minimum(curve, beta)
     if not lowest.usable:
         reasons = [flag.value for flag in lowest.flags if flag in UNUSABLE]
@@ -178,9 +184,30 @@ def suggest(
         lr = RULES[rule](curves.lr, curves.curve(curve, beta), lowest.step, factor)
     except CannotTellError as error:
         return CannotTell(str(error), rule, lowest.flags)
-    shown_beta = beta if curve in ("ema", "debiased") else None
-    group_lr = tuple(lr * scale for scale in group_scale)
-    return Suggestion(lr, rule, curve, shown_beta, lowest, lowest.flags, group_lr)
+    flags = lowest.flags + ((Flag.BELOW_START,) if lr < curves.lr[0] else ())
+    return Suggestion(
+        lr=lr,
+        rule=rule,
+        factor=factor if rule == "minimum" else 1.0,
+        curve=curve,
+        beta=float(beta) if curve in AVERAGES else None,
+        minimum=lowest,
+        flags=flags,
+        group_lr=tuple(lr * scale for scale in group_scale),
+    )
+
+
+def check_question(rule: str, curve: str, beta: float, factor: float) -> float:
+    """Refuse what `suggest` cannot be asked; the factor as a float.
+
+    Raises:
+        TypeError: `beta` or `factor` is no number.
+        ValueError: An unknown rule or curve, `beta` outside [0, 1) or `factor` not above 0.
+    """
+    require_choice("rule", rule, RULES)
+    require_choice("curve", curve, CURVES)
+    require_beta(beta)
+    return require_positive("factor", factor)
 
 
 def _without_ends(curve: Array) -> slice:

@@ -17,6 +17,9 @@ from lrfind._types import Array, ArrayLike
 CAP_SIGMAS = 4.0
 """The blow-up is capped this many noise standard deviations above the initial level."""
 
+FEWEST_OPENING = 10
+"""Losses that the initial level is taken from, if the sweep has twice as many."""
+
 ROUNDING = 1e-6
 """Changes below this share of the level are rounding of a float32 loss, not movement."""
 
@@ -33,9 +36,11 @@ class CentredFit:
     smooth: Array
     """Shape `(n,)`: the same with NaN for the blow-up, the part to draw."""
     level: float
-    """Initial level: the median of the first tenth of the losses."""
+    """Initial level: the median of the first tenth of the losses, at least 10 of them."""
     noise: float
     """Standard deviation from batch to batch, from the median absolute first difference."""
+    opening: int
+    """How many losses the level was taken from."""
 
     @property
     def depth(self) -> float:
@@ -44,8 +49,12 @@ class CentredFit:
 
     @property
     def descended(self) -> bool:
-        """Whether it falls by more than the noise, and by more than rounding."""
-        return self.depth > max(self.noise, ROUNDING * abs(self.level))
+        """Whether it falls by more than the noise, and by more than rounding.
+
+        One standard deviation, and two standard errors of the median that the level is.
+        """
+        chance = self.noise * (1 + 2 * 1.25 / np.sqrt(self.opening))
+        return bool(self.depth > max(chance, ROUNDING * abs(self.level)))
 
 
 def centred(loss: ArrayLike) -> Array:
@@ -77,13 +86,13 @@ def fit_centred(loss: Array) -> CentredFit:
     Returns:
         The curve, the initial level and the noise.
     """
-    level = float(np.median(loss[: max(1, loss.size // 10)]))
-    noise = noise_scale(loss)
+    opening = max(loss.size // 10, min(FEWEST_OPENING, (loss.size + 1) // 2))
+    level, noise = float(np.median(loss[:opening])), noise_scale(loss)
     cap = level + CAP_SIGMAS * noise
-    curve = _whittaker(np.minimum(loss, cap))
+    curve = _whittaker(np.minimum(loss, cap), offset=level, unit=noise)
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
     return CentredFit(
-        np.where(blown_up, loss, curve), np.where(blown_up, np.nan, curve), level, noise
+        np.where(blown_up, loss, curve), np.where(blown_up, np.nan, curve), level, noise, opening
     )
 
 
@@ -101,16 +110,20 @@ def noise_scale(loss: Array) -> float:
     return float(1.4826 * np.median(np.abs(np.diff(loss))) / np.sqrt(2))
 
 
-def _whittaker(values: Array) -> Array:
-    """The smoother at the stiffness with the least `n * RSS / (n - trace)**2`."""
+def _whittaker(values: Array, *, offset: float = 0.0, unit: float = 1.0) -> Array:
+    """The smoother at the stiffness with the least `n * RSS / (n - trace)**2`.
+
+    Worked out on `(values - offset) / unit`, whose squares neither overflow nor vanish.
+    """
     size = values.size
     if size < 4:
         return np.array(values)
+    values = (values - offset) / (unit or 1.0)
     top = min(MAX_STIFFNESS, float(size) ** 4)
     fits = [_solve(values, stiffness) for stiffness in np.geomspace(1e-3, top, 64)]
     scores = [np.sum((values - curve) ** 2) / (size - trace) ** 2 for curve, trace in fits]
     best: Array = fits[int(np.argmin(scores))][0]
-    return best
+    return offset + (unit or 1.0) * best
 
 
 def _solve(values: Array, stiffness: float) -> tuple[Array, float]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfind._errors import CannotTellError
 from lrfind._types import Array
 from lrfind.analysis.comparison import CurveRow, compare
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.suggestion import Suggestion
+from lrfind.display.sentences import decades
 from lrfind.result import RangeTestResult
 
 if TYPE_CHECKING:
@@ -23,28 +25,43 @@ STYLES: dict[str, dict[str, Any]] = {
     "ema": {"color": "#56b4e9", "marker": "s", "linestyle": ":"},
     "debiased": {"color": "#d55e00", "marker": "D", "linestyle": "--"},
 }
+PROBE: dict[str, Any] = {"color": "#cc79a7", "linestyle": "-."}
 SUGGESTED = "#009e73"
+TEXT: dict[str, Any] = {
+    "fontsize": "small",
+    "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
+}
+"""Of labels beside lines: on white, as raw losses may lie below them."""
 BETAS = 1 - np.geomspace(1, 0.01, 41)
 """From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
 
 
 def plot_curves(
-    result: RangeTestResult, ax: Axes | None = None, *, beta: float = 0.98, **raw_style: Any
+    result: RangeTestResult,
+    ax: Axes | None = None,
+    *,
+    beta: float = 0.98,
+    source: str = "train",
+    **raw_style: Any,
 ) -> Axes:
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
+    from matplotlib import cbook
+    from matplotlib.lines import Line2D
+
     ax = _new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
-    reason = _why_no_curves(result)
-    if reason:
-        ax.set_title(reason, fontsize="small", wrap=True)
-        ax.plot(result.lr, result.loss, "o", color=STYLES["raw"]["color"])
+    curves = _curves_or_title(result, ax, source)
+    if curves is None:
+        ax.plot(result.lr, result.loss, **STYLES["raw"])
         return ax
-    curves = SweepCurves(result.lr, result.loss)
     rows = {row.curve: row for row in compare(curves, (beta,)).rows}
-    style = {"markersize": 3, "alpha": 0.6, "zorder": 1} | raw_style
-    ax.plot(curves.lr, curves.loss, label=_label(rows["raw"]), **(STYLES["raw"] | style))
+    style = {"markersize": 3, "alpha": 0.6, "zorder": 1, "label": _label(rows["raw"])}
+    style |= cbook.normalize_kwargs(raw_style, Line2D)
+    ax.plot(curves.lr, curves.loss, **(STYLES["raw"] | style))
+    if source == "train" and result.probe.size:
+        _draw_probe(ax, result)
     for row in (rows["ema"], rows["debiased"], rows["centred"]):
         drawn = curves.fit.smooth if row.curve == "centred" else curves.curve(row.curve, beta)
         line = {"color": STYLES[row.curve]["color"], "linestyle": STYLES[row.curve]["linestyle"]}
@@ -54,12 +71,12 @@ def plot_curves(
     low, high = y_limits(curves)
     ax.set_ylim(low, high)
     _draw_shift(ax, rows["raw"], rows["debiased"], low + 0.09 * (high - low))
-    _draw_suggestion(ax, result)
-    ax.legend(loc="upper left", fontsize="small", framealpha=0.9)
+    _draw_suggestion(ax, result, source)
+    ax.legend(loc="best", fontsize="small", framealpha=0.9)
     return ax
 
 
-def plot_betas(result: RangeTestResult, ax: Axes | None = None) -> Axes:
+def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str = "train") -> Axes:
     """Draw minimum and suggested rate against beta; see `RangeTestResult.plot_betas`."""
     ax = _new_axes() if ax is None else ax
     ax.set_xscale("log")
@@ -69,24 +86,29 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None) -> Axes:
     shown = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
     ax.set_xticks(1 / (1 - shown), [f"{beta:g}" for beta in shown])
     ax.xaxis.minorticks_off()
-    reason = _why_no_curves(result)
-    if reason:
-        ax.set_title(reason, fontsize="small", wrap=True)
+    curves = _curves_or_title(result, ax, source)
+    if curves is None:
         return ax
-    curves = SweepCurves(result.lr, result.loss)
+    if curves.sweep_flags:
+        ax.set_title(curves.sweep_flags[0].value, fontsize="small", wrap=True)
+        return ax
     raw, centred = curves.minimum("raw").lr, curves.minimum("centred").lr
+    answer = result.suggest(source=source)
     window = 1 / (1 - BETAS)
     ema, debiased = (minima_against_beta(curves, name) for name in ("ema", "debiased"))
     hollow: dict[str, Any] = STYLES["ema"] | {"markersize": 7, "fillstyle": "none"}
     ax.plot(window, ema, label="EMA minimum, after its burn-in", **hollow)
     ax.plot(window, debiased, label="debiased EMA minimum", markersize=3.5, **STYLES["debiased"])
-    ax.plot(window, debiased / 10, color=SUGGESTED, label="one decade below the debiased minimum")
+    tenth: dict[str, Any] = {"color": STYLES["debiased"]["color"], "linewidth": 1.2}
+    ax.plot(window, debiased / 10, label="one decade below the debiased minimum", **tenth)
     # Where smoothing moves the minimum by a decade, its tenth is no longer below the raw minimum.
     risky = debiased / 10 >= raw
     if risky.any():
         cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
         ax.plot(window[risky], debiased[risky] / 10, label="not below the raw minimum", **cross)
     ax.axhline(centred, color="black", linewidth=1.2, label=f"centred minimum {centred:.2e}")
+    if isinstance(answer, Suggestion):
+        ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested rate {answer.lr:.2e}")
     ax.axhline(raw, color="0.5", linewidth=1.2, linestyle="-.", label=f"raw minimum {raw:.2e}")
     ax.legend(loc="best", fontsize="small", framealpha=0.9)
     return ax
@@ -108,7 +130,8 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
         Just below the lowest loss, and above the initial level by a third of the descent.
     """
     lowest = float(curves.loss.min())
-    before = curves.loss[: int(np.argmin(curves.fit.curve)) + 1]
+    descended = curves.fit.descended
+    before = curves.loss[: int(np.argmin(curves.fit.curve)) + 1] if descended else curves.loss
     highest = max(float(np.quantile(before, 0.98)), curves.fit.level)
     height = (highest - lowest) or 1.0
     return lowest - 0.25 * height, highest + 0.35 * height
@@ -121,9 +144,13 @@ def _new_axes() -> Axes:
     return ax
 
 
-def _why_no_curves(result: RangeTestResult) -> str:
-    finite = int(np.isfinite(result.loss).sum())
-    return "" if finite >= 2 else f"only {finite} finite loss recorded: nothing to draw"
+def _curves_or_title(result: RangeTestResult, ax: Axes, source: str) -> SweepCurves | None:
+    """The curves, or None and the reason as the title."""
+    try:
+        return result.curves(source)
+    except CannotTellError as error:
+        ax.set_title(str(error), fontsize="small", wrap=True)
+        return None
 
 
 def _label(row: CurveRow) -> str:
@@ -150,25 +177,34 @@ def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> N
     color = STYLES["debiased"]["color"]
     for row in (raw, smoothed):
         ax.vlines(row.minimum.lr, height, row.minimum.loss, color=color, linewidth=0.8, alpha=0.6)
-    if smoothed.from_raw.steps:
-        ax.annotate(
-            "", (end, height), (start, height),
-            arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
+    if smoothed.from_raw.steps == 0:
+        return
     ax.annotate(
-        f"{smoothed.from_raw.decades + 0.0:+.2f} decades", (np.sqrt(start * end), height), (0, -3),
-        textcoords="offset points", ha="center", va="top", fontsize="small", color=color,
+        "", (end, height), (start, height),
+        arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
+    ax.annotate(
+        f"{decades(smoothed.from_raw.decades)} decades", (np.sqrt(start * end), height), (0, -3),
+        textcoords="offset points", ha="center", va="top", color=color, **TEXT,
     )  # fmt: skip
 
 
-def _draw_suggestion(ax: Axes, result: RangeTestResult) -> None:
-    answer = result.suggest()
+def _draw_probe(ax: Axes, result: RangeTestResult) -> None:
+    every = result.settings.probe_every
+    rates, values = result.lr[every - 1 :: every], result.probe[every - 1 :: every]
+    ax.plot(rates, values, label="probe batch", linewidth=1.2, zorder=1.5, **PROBE)
+
+
+def _draw_suggestion(ax: Axes, result: RangeTestResult, source: str) -> None:
+    answer = result.suggest(source=source)
     if not isinstance(answer, Suggestion):
         ax.set_title(f"No suggestion: {answer.reason}", fontsize="small", wrap=True)
         return
+    if answer.flags:
+        ax.set_title("; ".join(flag.value for flag in answer.flags), fontsize="small", wrap=True)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
     ax.annotate(
-        f"suggested {answer.lr:.2e}", (answer.lr, 0.03), (-3, 0),
+        f"suggested {answer.lr:.2e}", (answer.lr, 0.03), (-4, 0),
         xycoords=("data", "axes fraction"), textcoords="offset points",
-        rotation=90, ha="right", va="bottom", fontsize="small", color=SUGGESTED,
+        rotation=90, ha="right", va="bottom", color=SUGGESTED, **TEXT,
     )  # fmt: skip

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lrfind.analysis.comparison import CurveRow
+from lrfind.analysis.curves import UNUSABLE
 from lrfind.analysis.suggestion import CannotTell
-from lrfind.result import RangeTestResult, StopReason
+from lrfind.result import RangeTestResult
 
 
 def advice(result: RangeTestResult) -> str:
@@ -37,19 +38,24 @@ def shift_sentence(row: CurveRow) -> str:
     Returns:
         One sentence.
     """
-    if row.from_raw is None or row.smoothing is None or row.noise_from_raw is None:
-        return f"The {row.label} has no minimum of its own, so its shift cannot be told."
-    debiasing = "" if row.debiasing is None else f", debiasing {row.debiasing + 0.0:+.2f} of it"
+    if row.from_raw is None or row.smoothing is None:
+        reason = next(flag.value for flag in row.minimum.flags if flag in UNUSABLE)
+        return f"The shift of the {row.label} cannot be told: {reason}."
+    debiasing = "" if row.debiasing is None else f", debiasing {decades(row.debiasing)} of it"
     return (
-        f"The {row.label} puts the minimum {row.from_raw.decades:+.2f} decades from the raw one: "
-        f"{row.smoothing:+.2f} is the smoothing itself{debiasing}, "
-        f"{row.noise_from_raw:+.2f} is noise."
+        f"The {row.label} puts the minimum {decades(row.from_raw.decades)} decades from the raw "
+        f"one: {decades(row.smoothing)} is the smoothing itself{debiasing}, "
+        f"{decades(row.noise_from_raw)} is noise."
     )
+
+
+def decades(value: float | None) -> str:
+    """A distance in decades as people read it, signed; "?" if it cannot be told."""
+    # Adding 0.0 turns the -0.00 of a rounded tiny value into +0.00.
+    return "?" if value is None else f"{round(value, 2) + 0.0:+.2f}"
 
 
 def ending(result: RangeTestResult) -> str:
     """How the sweep ended, as a sentence."""
     steps, last = result.lr.size, result.lr[-1] if result.lr.size else result.settings.start_lr
-    normal = result.stop_reason in (StopReason.COMPLETED, StopReason.DIVERGED)
-    said = "Ended" if normal else "Ended early"
-    return f"{said} after {steps} steps at lr {last:.2e}: {result.stop_reason.value}."
+    return f"Ended after {steps} steps at lr {last:.2e}: {result.stop_reason.value}."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console, Group
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from lrfind.analysis.comparison import Comparison, CurveRow, Shift
+from lrfind.display.sentences import decades
 
 COLUMNS = (
     "curve",
@@ -23,38 +25,43 @@ COLUMNS = (
     "\nlag",
 )
 TEXT_WIDTH = 114
+"""Of the table with ordinary numbers, in characters; notes are wrapped to it."""
 
 
-def comparison_table(comparison: Comparison) -> Group:
-    """The table and its notes, for a rich console.
-
-    Args:
-        comparison: What `RangeTestResult.compare` returned.
-
-    Returns:
-        A rich renderable.
-    """
+def comparison_table(comparison: Comparison) -> Table:
+    """The rows of a comparison as a rich table."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for place, column in enumerate(COLUMNS):
         table.add_column(column, justify="right" if place else "left", no_wrap=True)
     for row in comparison.rows:
         table.add_row(*_cells(row), style=None if row.minimum.usable else "dim")
-    notes = [Text(f"! {note}", style="yellow") for note in comparison.notes]
-    return Group(table, *([Text()] if notes else []), *notes)
+    return table
 
 
 def comparison_text(comparison: Comparison) -> str:
     """The same as plain text, of a fixed width and without colour."""
     out = io.StringIO()
     console = Console(file=out, width=TEXT_WIDTH, color_system=None, force_terminal=False)
-    console.print(comparison_table(comparison))
+    print_comparison(comparison, console)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the table and its notes; the console is widened rather than digits cut off."""
+    table = comparison_table(comparison)
+    unbounded = console.options.update(width=10_000)
+    console.width = max(console.width, Measurement.get(console, unbounded, table).maximum)
+    console.print(table)
+    if comparison.notes:
+        console.print()
+    for note in comparison.notes:
+        console.print(Text(f"! {note}", style="yellow"), width=TEXT_WIDTH)
 
 
 def _cells(row: CurveRow) -> list[str]:
     flagged = "*" if row.minimum.flags else ""
-    smoothing = _decades(row.smoothing) if row.beta is not None else ""
-    debiasing = "" if row.debiasing is None else f" ({_decades(row.debiasing)})"
+    smoothing = decades(row.smoothing) if row.beta is not None else ""
+    debiasing = "" if row.debiasing is None else f" ({decades(row.debiasing)})"
     return [
         row.label + flagged,
         f"{row.minimum.lr:.2e}",
@@ -64,15 +71,10 @@ def _cells(row: CurveRow) -> list[str]:
         "" if row.curve == "centred" else _shift(row.from_centred),
         "" if row.curve == "raw" else _shift(row.from_raw),
         smoothing + debiasing,
-        "" if row.curve == "raw" else _decades(row.noise_from_raw),
-        "" if row.lag is None else _decades(row.lag),
+        "" if row.curve == "raw" else decades(row.noise_from_raw),
+        "" if row.lag is None else decades(row.lag),
     ]
 
 
 def _shift(shift: Shift | None) -> str:
-    return "?" if shift is None else f"{_decades(shift.decades)} ({shift.steps:+d})"
-
-
-def _decades(decades: float | None) -> str:
-    # Adding 0.0 turns the -0.00 of a rounded tiny value into +0.00.
-    return "?" if decades is None else f"{round(decades, 2) + 0.0:+.2f}"
+    return "?" if shift is None else f"{decades(shift.decades)} ({shift.steps:+d})"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, MutableMapping
+from copy import copy
+from itertools import count
 from typing import Any
 
 import torch
 
 
-def endless(loader: Iterable[Any]) -> Iterator[Any]:
+def endless(loader: Iterable[Any]) -> Generator[Any, None, None]:
     """The batches of a loader, again and again.
 
     Args:
@@ -16,13 +18,19 @@ def endless(loader: Iterable[Any]) -> Iterator[Any]:
 
     Yields:
         Its batches. Nothing is kept of them, as `itertools.cycle` would.
+
+    Raises:
+        ValueError: It gives no batch at all.
     """
-    empty = False
-    while not empty:
+    for epoch in count():
         empty = True
         for batch in loader:
             empty = False
             yield batch
+        if empty and epoch == 0:
+            raise ValueError("`train_loader` is empty: it gave no batch.")
+        if empty:
+            return
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
@@ -40,13 +48,20 @@ def to_device(batch: Any, device: torch.device) -> Any:
         >>> to_device({"x": [torch.ones(1), "name"]}, torch.device("meta"))["x"][0].device
         device(type='meta')
     """
-    if hasattr(batch, "to"):
-        non_blocking = isinstance(batch, torch.Tensor) and batch.is_pinned()
-        return batch.to(device, non_blocking=True) if non_blocking else batch.to(device)
-    if isinstance(batch, dict):
-        return type(batch)((key, to_device(value, device)) for key, value in batch.items())
+    # The commonest kinds first: this runs at every step.
+    if isinstance(batch, torch.Tensor):
+        if batch.device == device:
+            return batch
+        return batch.to(device, non_blocking=batch.is_pinned())
+    kind = type(batch)
+    if kind is list or kind is tuple:
+        return kind([to_device(value, device) for value in batch])
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in batch))
-    if isinstance(batch, list | tuple):
-        return type(batch)(to_device(value, device) for value in batch)
+        return kind(*(to_device(value, device) for value in batch))
+    if hasattr(batch, "to"):
+        return batch.to(device)
+    if isinstance(batch, MutableMapping):
+        moved = copy(batch)
+        moved.update({key: to_device(value, device) for key, value in batch.items()})
+        return moved
     return batch

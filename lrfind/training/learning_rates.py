@@ -1,7 +1,9 @@
-"""One learning rate for all parameter groups of an optimizer, at their own ratios."""
+"""One learning rate for all parameter groups of one or several optimizers, at their ratios."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,33 +18,82 @@ class GroupRates:
     with no rate at all count as equal.
 
     Args:
-        optimizer: The optimizer whose `param_groups` hold the rates.
+        optimizers: The optimizers whose `param_groups` hold the rates.
 
     Attributes:
         scale: Rate of each group as a multiple of the largest; 0 for a group that stands still.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self._groups: list[dict[str, Any]] = optimizer.param_groups
-        self._before = [float(group["lr"]) for group in self._groups]
-        rates = self._before
+    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+        self._optimizers = optimizers
+        self._before = [
+            rate.clone() if isinstance(rate := group["lr"], torch.Tensor) else rate
+            for group in self._groups()
+        ]
+        rates = check_rates(optimizers)
         if not any(rates):
-            rates = [float(group.get("initial_lr", 0.0)) for group in self._groups]
+            rates = [float(group.get("initial_lr", 0.0)) for group in self._groups()]
         largest = max(rates)
         self.scale = tuple(rate / largest if largest else 1.0 for rate in rates)
 
     def set(self, lr: float) -> None:
-        """Give each group its multiple of `lr`."""
-        for group, scale in zip(self._groups, self.scale, strict=True):
-            _set_rate(group, lr * scale)
+        """Give each group its multiple of `lr`; a rate held as a tensor rounds it to its type."""
+        groups = self._groups()
+        if len(groups) != len(self.scale):
+            raise RuntimeError(
+                f"`optimizer` had {len(self.scale)} parameter groups when the sweep began, and "
+                f"now has {len(groups)}: add them before."
+            )
+        for group, scale in zip(groups, self.scale):  # noqa: B905 - checked, and at every step
+            if type(group["lr"]) is float:
+                group["lr"] = lr * scale
+            else:
+                _set_rate(group, lr * scale)
 
     def restore(self) -> None:
         """Give each group the rate it had when this object was made."""
-        for group, rate in zip(self._groups, self._before, strict=True):
+        for group, rate in zip(self._groups(), self._before, strict=False):
             _set_rate(group, rate)
 
+    def _groups(self) -> list[dict[str, Any]]:
+        # Read anew each time: `load_state_dict` replaces the groups.
+        if len(self._optimizers) == 1:
+            return self._optimizers[0].param_groups
+        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
-def _set_rate(group: dict[str, Any], rate: float) -> None:
+
+def check_rates(optimizers: Sequence[Optimizer]) -> list[float]:
+    """The rates of all parameter groups.
+
+    Raises:
+        ValueError: One of them is missing, negative or not finite.
+    """
+    rates = []
+    for optimizer in optimizers:
+        for number, group in enumerate(optimizer.param_groups):
+            rate = group.get("lr")
+            if rate is None or not (math.isfinite(rate) and rate >= 0):
+                raise ValueError(f"`optimizer` has lr={rate!r} in its parameter group {number}.")
+            rates.append(float(rate))
+    return rates
+
+
+def as_optimizers(optimizer: Optimizer | Sequence[Optimizer]) -> tuple[Optimizer, ...]:
+    """One optimizer or several, as a tuple.
+
+    Raises:
+        TypeError: Something else.
+    """
+    optimizers = tuple(optimizer) if isinstance(optimizer, list | tuple) else (optimizer,)
+    for each in optimizers:
+        if not hasattr(each, "param_groups"):
+            raise TypeError(f"`optimizer` must be a torch optimizer, got {type(each).__name__}.")
+    if not optimizers:
+        raise ValueError("`optimizer` is an empty list.")
+    return optimizers
+
+
+def _set_rate(group: dict[str, Any], rate: float | torch.Tensor) -> None:
     if isinstance(group["lr"], torch.Tensor):
         # In place: a compiled optimizer step holds on to this very tensor.
         group["lr"].fill_(rate)

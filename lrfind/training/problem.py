@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from lrfind.result import RangeTestResult
+from lrfind.training.forward import LossFn
 from lrfind.training.range_test import range_test
-from lrfind.training.step import Forward, LossFn
 
 
 @dataclass(frozen=True)
@@ -21,30 +21,23 @@ class Problem:
     Attributes:
         model: The model.
         optimizer: Its optimizer.
-        loss_fn: The loss function; None with `forward`, `step` or a model that makes its loss.
+        loss_fn: The loss function; None if the model makes its loss, or for `forward` or `step`.
         train_loader: Any iterable of batches.
-        forward: As in `range_test`.
-        step: As in `range_test`.
-        preserve: As in `range_test`.
+        options: Further arguments of `range_test`, such as `forward` or `num_iter`.
     """
 
     model: torch.nn.Module
-    optimizer: Optimizer
+    optimizer: Optimizer | Sequence[Optimizer]
     loss_fn: LossFn | None
     train_loader: Iterable[Any]
-    forward: Forward | None = None
-    step: Callable[[Any], torch.Tensor | float] | None = None
-    preserve: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def range_test(self, **settings: Any) -> RangeTestResult:
-        """Run the range test of this problem; `settings` are the options of `range_test`."""
+        """Run the range test of this problem; `settings` go before its own `options`."""
         return range_test(
             self.model,
             self.optimizer,
             self.loss_fn,
             self.train_loader,
-            forward=self.forward,
-            step=self.step,
-            preserve=self.preserve,
-            **settings,
+            **{**self.options, **settings},
         )

@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from lrfind.training.ranks import is_first_rank
 from lrfind.training.sweep import Sweep
 
 
-class Bar:
-    """Shows each recorded step of a sweep on a tqdm bar."""
-
-    def __init__(self, sweep: Sweep, bar: Any) -> None:
-        self._sweep = sweep
-        self._bar = bar
-
-    def update(self, more: bool) -> bool:
-        """Count one step, and hand `more` through."""
-        self._bar.update()
-        if not self._bar.disable:
-            self._bar.set_postfix_str(f"lr={self._sweep.lr:.1e}", refresh=False)
-        return more
-
-
 @contextmanager
-def progress_bar(sweep: Sweep, show: bool | None) -> Iterator[Bar]:
+def progress_bar(sweep: Sweep, show: bool | None) -> Iterator[Callable[[], None] | None]:
     """A bar for the steps of a sweep.
 
     Args:
         sweep: The sweep.
-        show: True, False, or None for only in a terminal or notebook.
+        show: True, False, or None for only in a terminal or notebook. Under `torch.distributed`
+            only the first rank shows one.
 
     Yields:
-        The bar, closed on leaving.
+        What brings the bar up to date with the sweep; None if there is no bar.
     """
     from tqdm.auto import tqdm
 
     # tqdm reads None as "unless the stream is no terminal"; a notebook's stream is none.
-    disable = None if show is None and "ipykernel" not in sys.modules else show is False
+    in_notebook = "ipykernel" in sys.modules
+    disable = None if show is None and not in_notebook else show is not None and not show
+    if not is_first_rank():
+        disable = True
     with tqdm(total=sweep.settings.num_iter, desc="range test", disable=disable) as bar:
-        yield Bar(sweep, bar)
+
+        def update() -> None:
+            bar.set_postfix_str(f"lr={sweep.lr:.1e}", refresh=False)
+            bar.update(sweep.steps - bar.n)
+
+        yield None if bar.disable else update

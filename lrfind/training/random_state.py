@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,12 +11,12 @@ import torch
 
 Restore = Callable[[], object]
 
-Generators = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
-"""The generator objects whose state can be read and set."""
+GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
+"""The kinds of generator whose state can be read and set."""
 
 
 def generator_restore(generator: object) -> Restore:
-    """What puts one of the `Generators` back to its state of now."""
+    """What puts one of the `GENERATORS` back to its state of now."""
     if isinstance(generator, torch.Generator):
         return partial(generator.set_state, generator.get_state())
     if isinstance(generator, random.Random):
@@ -28,25 +28,18 @@ def generator_restore(generator: object) -> Restore:
     return partial(setattr, bits, "state", bits.state)
 
 
-def global_restores(devices: Iterable[torch.device]) -> list[Restore]:
-    """What puts the global generators of Python, NumPy, torch and the devices back.
-
-    Args:
-        devices: The devices in use; the CPU is always included.
-    """
-    restores: list[Restore] = [
-        partial(random.setstate, random.getstate()),
+def global_restores() -> list[tuple[Restore]]:
+    """What puts the global generators of Python, NumPy and torch on the CPU back."""
+    return [
+        (partial(random.setstate, random.getstate()),),
         # Legacy, and still what most code draws from.
-        partial(np.random.set_state, np.random.get_state()),  # noqa: NPY002
-        partial(torch.set_rng_state, torch.get_rng_state()),
+        (partial(np.random.set_state, np.random.get_state()),),  # noqa: NPY002
+        (partial(torch.set_rng_state, torch.get_rng_state()),),
     ]
-    for device in devices:
-        if device.type != "cpu":
-            restores.append(_device_restore(device))
-    return restores
 
 
-def _device_restore(device: torch.device) -> Restore:
+def device_restore(device: torch.device) -> Restore:
+    """What puts the generator of an accelerator back."""
     module = torch.get_device_module(device.type)
     if device.type == "mps":  # one device, and its functions take no index
         return partial(module.set_rng_state, module.get_rng_state())

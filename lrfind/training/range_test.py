@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim import Optimizer
 
+from lrfind._errors import require_count
 from lrfind.result import RangeTestResult
 from lrfind.training.batches import endless
+from lrfind.training.door import (
+    check_model,
+    check_one_way,
+    check_preserve,
+    check_unused,
+    loader_objects,
+    state_of,
+)
+from lrfind.training.forward import LossFn, forward_of
+from lrfind.training.learning_rates import as_optimizers
 from lrfind.training.preserve import preserve_state
+from lrfind.training.probe import Metric, Probe
 from lrfind.training.progress import progress_bar
-from lrfind.training.step import Forward, LossFn, TrainStep, forward_of
+from lrfind.training.ranks import rank_count, same_on_every_rank
+from lrfind.training.step import ClipGrad, Forward, TrainStep
 from lrfind.training.sweep import Sweep
 
 
 def range_test(
     model: torch.nn.Module,
-    optimizer: Optimizer,
+    optimizer: Optimizer | Sequence[Optimizer],
     loss_fn: LossFn | None,
     train_loader: Iterable[Any],
     *,
@@ -30,9 +44,17 @@ def range_test(
     num_iter: int = 100,
     step_mode: str = "exp",
     diverge_th: float | None = 4.0,
+    accumulation_steps: int = 1,
+    autocast: torch.dtype | None = None,
+    scaler: torch.amp.GradScaler | None = None,
+    clip_grad: ClipGrad | None = None,
+    probe: Any = None,
+    probe_every: int = 1,
+    metric: Metric | None = None,
     forward: Forward | None = None,
     step: Callable[[Any], torch.Tensor | float] | None = None,
     preserve: Sequence[Any] = (),
+    all_ranks: bool = True,
     store: str = "cpu",
     progress: bool | None = None,
 ) -> RangeTestResult:
@@ -41,12 +63,12 @@ def range_test(
     The rate grows from `start_lr` to `end_lr`, one optimizer step per mini-batch, until the loss
     blows up (Smith 2017, arXiv:1506.01186; the exponential sweep is fastai's). Afterwards the
     model, the optimizer, the loader and all random state are bit for bit as before, also after an
-    exception or Ctrl-C; see `preserve_state`.
+    exception or Ctrl-C; see `preserve_state`. A scheduler that drives the optimizer takes no part.
 
     Args:
         model: The model, in the mode it trains in: its train and eval flags are left alone.
-        optimizer: Its optimizer; several parameter groups keep the ratios of their rates, and the
-            largest rate is the one that is swept.
+        optimizer: Its optimizer, or several that step together; parameter groups keep the ratios
+            of their rates, and the largest rate is the one that is swept.
         loss_fn: For batches `(inputs..., target)`: `loss_fn(model(*inputs), target)`. For a
             dictionary: `loss_fn(model(**batch), batch)`, or `loss_fn(model(**batch))` if it takes
             one argument. None if the model returns its own loss, or with `forward` or `step`.
@@ -54,16 +76,30 @@ def range_test(
             the model's device.
         start_lr: Rate of the first step, above 0.
         end_lr: Rate of the last step, above `start_lr`.
-        num_iter: Number of steps, at least 2.
+        num_iter: Number of optimizer steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its descent
-            (see `DivergenceRule`); None never stops early. A non-finite loss always stops, before
-            it reaches the weights.
+            (see `DivergenceRule`); None never stops early. A non-finite loss always stops; on the
+            CPU before it reaches the weights.
+        accumulation_steps: Batches per optimizer step. The recorded loss is their mean; gradients
+            are averaged, or summed where `loss_fn.reduction` is "sum".
+        autocast: Data type of `torch.autocast` around the forward pass, such as `torch.bfloat16`.
+        scaler: The gradient scaler. A step that it skips does not advance the rate, and is counted
+            in the result's `skipped`.
+        clip_grad: Largest norm of the gradient of all parameters together, or a function that
+            takes the list of parameters and clips.
+        probe: A fixed held-out batch. Its loss is taken after each step, in eval mode and without
+            gradient, and recorded beside the mini-batch loss: `result.suggest(source="probe")`.
+        probe_every: After how many steps each the probe is looked at.
+        metric: Takes (model, probe) and returns a number that is better when higher, such as an
+            accuracy; recorded with the probe's loss.
         forward: Takes (model, batch) and returns the loss, in place of `loss_fn`.
         step: Takes a batch, makes the whole training step with `optimizer` and returns the loss
             before it, in place of `loss_fn`. What else it changes belongs in `preserve`.
-        preserve: Further objects to put back, such as a scheduler, a gradient scaler or a second
-            model.
+        preserve: Further objects to put back, such as a scheduler or a second model.
+        all_ranks: Under `torch.distributed`, whether this is one test over all ranks: all of them
+            call it, the losses are averaged, and all get the same result. False for a test of
+            this process alone.
         store: Where the copy of the state is held meanwhile: "cpu" or "device".
         progress: Whether to show a progress bar; None shows it in a terminal or notebook.
 
@@ -92,89 +128,76 @@ def range_test(
         num_iter=num_iter,
         step_mode=step_mode,
         diverge_th=diverge_th,
+        probe_every=probe_every,
+        scaler=scaler,
+        all_ranks=all_ranks,
     )
-    _check_model(model, optimizer)
-    train_step = _train_step(model, optimizer, loss_fn, forward, step)
-    kept_objects = [model, optimizer, *_loader_state(train_loader), *preserve]
-    if isinstance(loss_fn, torch.nn.Module):
-        kept_objects.append(loss_fn)
-    with (
-        preserve_state(*kept_objects, store=store) as kept,
-        sweep,
-        closing(_batches(train_loader)) as batches,
-        progress_bar(sweep, progress) as bar,
-    ):
-        for batch in batches:
-            if not bar.update(sweep.record(train_step(batch))):
-                break
-        else:
-            sweep.exhausted()
-    return replace(sweep.result(), state_bytes=kept.nbytes)
-
-
-def _train_step(
-    model: torch.nn.Module,
-    optimizer: Optimizer,
-    loss_fn: LossFn | None,
-    forward: Forward | None,
-    step: Callable[[Any], torch.Tensor | float] | None,
-) -> Callable[[Any], torch.Tensor | float]:
-    functions = {"loss_fn": loss_fn, "forward": forward, "step": step}
-    given = {name: function for name, function in functions.items() if function is not None}
-    for name, function in given.items():
-        if not callable(function):
-            raise TypeError(f"`{name}` must be callable, got {type(function).__name__}.")
-    if len(given) > 1:
-        raise ValueError(
-            f"only one of `loss_fn`, `forward` and `step` may be given, got {[*given]}."
-        )
+    optimizers = as_optimizers(optimizer)
+    check_model(model, optimizers)
+    check_one_way(loss_fn=loss_fn, forward=forward, step=step)
+    count = require_count("accumulation_steps", accumulation_steps, least=1)
+    if metric is not None and probe is None:
+        raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
+    forward_given = forward is not None
+    forward = forward or forward_of(loss_fn)
+    train_step: TrainStep | Callable[[list[Any]], torch.Tensor | float] = TrainStep(
+        model,
+        optimizers,
+        forward,
+        autocast=autocast,
+        scaler=scaler,
+        clip_grad=clip_grad,
+        summed=getattr(loss_fn, "reduction", "mean") == "sum",
+        halt=not all_ranks or rank_count() == 1,
+        maker="forward" if loss_fn is None and forward_given else "loss_fn",
+    )
     if step is not None:
-        return step
-    return TrainStep(model, optimizer, forward or forward_of(loss_fn))
+        check_unused(accumulation_steps=count > 1, autocast=autocast, clip_grad=clip_grad)
+        check_unused(probe=probe is not None)
+        train_step = _on_one_batch(step)
+    check_preserve(preserve)
+    loader = loader_objects(train_loader)
+    objects = [model, *optimizers, scaler, state_of(loss_fn), *loader, *preserve]
+    with (
+        preserve_state(*objects, store=store) as kept,
+        sweep,
+        closing(endless(train_loader)) as batches,
+        progress_bar(sweep, progress) as show,
+    ):
+        _to_train_mode(optimizers)
+        look = None
+        if probe is not None:
+            look = Probe(model, probe, forward, metric=metric, autocast=autocast)
+        more = True
+        while more and len(window := list(islice(batches, count))) == count:
+            loss = train_step(window)
+            if look is None or not sweep.probe_is_due:
+                more = sweep.record(loss)
+            else:
+                probe_loss, probe_metric = look()
+                more = sweep.record(loss, probe=probe_loss, metric=probe_metric)
+            if show is not None:
+                show()
+        if more:
+            sweep.exhausted()
+    result = replace(sweep.result(), state_bytes=kept.nbytes)
+    return same_on_every_rank(result) if all_ranks else result
 
 
-def _check_model(model: torch.nn.Module, optimizer: Optimizer) -> None:
-    if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
-    own = {id(parameter) for parameter in model.parameters()}
-    held = {id(value) for group in optimizer.param_groups for value in group["params"]}
-    if own and own.isdisjoint(held):
-        raise ValueError(
-            "`optimizer` holds none of the parameters of `model`: build it from "
-            "`model.parameters()`, after any step that replaces them."
-        )
-    if not any(module.training for module in model.modules()):
-        warnings.warn(
-            "`model` is in eval mode, so dropout and batch norm act as in evaluation; "
-            "call `model.train()` first if that is not how it trains.",
-            stacklevel=3,
-        )
+def _on_one_batch(
+    step: Callable[[Any], torch.Tensor | float],
+) -> Callable[[list[Any]], torch.Tensor | float]:
+    def on_one_batch(batches: list[Any]) -> torch.Tensor | float:
+        loss = step(batches[0])
+        if not isinstance(loss, torch.Tensor | float | int | np.number):
+            raise TypeError(f"`step` must return the loss, got {type(loss).__name__}.")
+        return loss
+
+    return on_one_batch
 
 
-def _loader_state(train_loader: Any) -> list[Any]:
-    """What of the loader can be put back: an iterator's position cannot."""
-    if not hasattr(train_loader, "__iter__"):
-        raise TypeError(f"`train_loader` must be iterable, got {type(train_loader).__name__}.")
-    if iter_is_self(train_loader):
-        warnings.warn(
-            "`train_loader` is an iterator: the batches that the test takes from it are used up. "
-            "Pass the DataLoader itself to have them back.",
-            stacklevel=3,
-        )
-        return []
-    return [] if isinstance(train_loader, list | tuple) else [train_loader]
-
-
-def iter_is_self(iterable: Any) -> bool:
-    """Whether an iterable is an iterator, which gives each element once."""
-    return hasattr(iterable, "__next__")
-
-
-def _batches(train_loader: Iterable[Any]) -> Generator[Any, None, None]:
-    """Endless batches; an empty loader is refused."""
-    empty = True
-    for batch in endless(train_loader):
-        empty = False
-        yield batch
-    if empty:
-        raise ValueError("`train_loader` is empty: it gave no batch.")
+def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
+    """Schedule-free optimizers have modes of their own, and step in train mode only."""
+    for optimizer in optimizers:
+        if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
+            optimizer.train()

@@ -1,156 +1,222 @@
-"""One training step: from a batch to its loss, to the gradient, to the weights."""
+"""One training step: from micro-batches to a loss, to a gradient, to the weights."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
+from lrfind._errors import require_positive
 from lrfind.training.batches import to_device
 
-LossFn = Callable[..., torch.Tensor]
 Forward = Callable[[torch.nn.Module, Any], torch.Tensor]
+ClipGrad = float | Callable[[list[torch.Tensor]], object]
 
 
 class _NonFiniteLossError(Exception):
-    """Leaves `optimizer.step` before the weights are touched; never leaves this module."""
+    """Leaves a step before the weights are touched; never leaves this module."""
 
 
 class TrainStep:
-    """Calls: take a batch, make one optimizer step, return the loss before it.
+    """Calls: take the micro-batches of one step, make it, return the mean loss before it.
 
-    The step is made through a closure, so that optimizers that evaluate the loss several times
-    (LBFGS) are driven like all others; their loss is that of the first evaluation.
+    An optimizer whose `step` needs a closure (LBFGS) may evaluate the loss several times; its loss
+    is that of the first evaluation. A loss on the CPU that is not finite is returned without a
+    step; on an accelerator that would take a synchronisation at every step, and in a process group
+    it would leave the other ranks waiting, so there the step is made, and undone at the end.
 
     Args:
         model: The model.
-        optimizer: Its optimizer.
+        optimizers: Its optimizers; all step together.
         forward: Takes (model, batch) and returns the loss.
+        autocast: Data type of `torch.autocast` around the forward pass; None for none.
+        scaler: A gradient scaler; None for none.
+        clip_grad: Largest norm of the gradient, or a function of the list of parameters.
+        summed: Whether the losses are sums over samples, so that gradients of micro-batches add
+            up to that of the batch; means are weighted by their number.
+        halt: Whether to look at losses on the CPU before they reach the weights.
+        maker: Name of the argument that makes the loss, for error messages.
+
+    Raises:
+        TypeError: `autocast` or `clip_grad` is of the wrong type.
+        ValueError: `clip_grad` is not above 0, or an optimizer that needs a closure is combined
+            with a scaler or another optimizer.
     """
 
-    def __init__(self, model: torch.nn.Module, optimizer: Optimizer, forward: Forward) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizers: Sequence[Optimizer],
+        forward: Forward,
+        *,
+        autocast: torch.dtype | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+        clip_grad: ClipGrad | None = None,
+        summed: bool = False,
+        halt: bool = True,
+        maker: str = "loss_fn",
+    ) -> None:
+        _check_options(optimizers, autocast, scaler, clip_grad)
         self._model = model
-        self._optimizer = optimizer
+        self._optimizers = optimizers
         self._forward = forward
-        self._device = _device_of(model, optimizer)
-        self._checked = False
+        self._autocast = autocast
+        self._scaler = scaler
+        self._clip_grad = clip_grad
+        self._summed = summed
+        self._parameters = [
+            parameter
+            for optimizer in optimizers
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        ]
+        self._device = next(model.parameters(), self._parameters[0]).device
+        self._halt = halt and self._device.type == "cpu"
+        self._needs_closure = any(map(needs_closure, optimizers))
+        self._maker = maker
 
-    def __call__(self, batch: Any) -> float:
-        """Make one step; a non-finite loss is returned without one.
+    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        """Make one step.
+
+        Args:
+            batches: The micro-batches of the step.
+
+        Returns:
+            The mean of their losses: a number, or a detached tensor on the device.
 
         Raises:
             TypeError: The loss is no tensor.
             ValueError: The loss is no scalar, or has no gradient.
         """
-        batch = to_device(batch, self._device)
-        first: list[float] = []
+        try:
+            return self._closure_step(batches) if self._needs_closure else self._step(batches)
+        except _NonFiniteLossError as error:
+            return error.args[0]  # type: ignore[no-any-return]
 
-        def closure() -> torch.Tensor:
-            self._optimizer.zero_grad()
-            loss = self._forward(self._model, batch)
-            if not first:
-                first.append(self._number(loss))
-                if not math.isfinite(first[0]):
-                    raise _NonFiniteLossError
-            loss.backward()  # type: ignore[no-untyped-call]
+    def _step(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        loss = self._backward(batches)
+        if self._scaler is None:
+            if self._clip_grad is not None:
+                self._clip()
+            for optimizer in self._optimizers:
+                optimizer.step()
+            return loss
+        for optimizer in self._optimizers:
+            if self._clip_grad is not None:
+                self._scaler.unscale_(optimizer)
+        self._clip()
+        for optimizer in self._optimizers:
+            self._scaler.step(optimizer)
+        self._scaler.update()
+        return loss
+
+    def _closure_step(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        first: list[torch.Tensor | float] = []
+
+        def closure() -> torch.Tensor | float:
+            # Only the loss before the step decides; later ones are the line search's own.
+            loss = self._backward(batches, halt=not first)
+            first.append(loss)
+            self._clip()
             return loss
 
-        with suppress(_NonFiniteLossError):
-            self._optimizer.step(closure)  # type: ignore[arg-type]
+        self._optimizers[0].step(closure)  # type: ignore[arg-type]
         return first[0]
 
-    def _number(self, loss: torch.Tensor) -> float:
-        if not self._checked:
-            check_loss(loss)
-            self._checked = True
-        return float(loss.detach())
+    def _backward(self, batches: Sequence[Any], *, halt: bool = True) -> torch.Tensor | float:
+        """Sum up the gradients of the micro-batches; their mean loss."""
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+        halt = halt and self._halt
+        if len(batches) == 1:
+            return self._micro_step(batches[0], 1, halt)
+        losses = []
+        for number, batch in enumerate(batches, 1):
+            with self._no_sync() if number < len(batches) else nullcontext():
+                losses.append(self._micro_step(batch, len(batches), halt))
+        return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
+
+    def _micro_step(self, batch: Any, count: int, halt: bool) -> torch.Tensor | float:
+        batch = to_device(batch, self._device)
+        if self._autocast is None:
+            loss = self._forward(self._model, batch)
+        else:
+            with torch.autocast(self._device.type, dtype=self._autocast):
+                loss = self._forward(self._model, batch)
+        if type(loss) is not torch.Tensor or loss.numel() != 1 or not loss.requires_grad:
+            check_loss(loss, self._maker)
+        value = loss.item() if halt else loss.detach()
+        if halt and not math.isfinite(value):
+            raise _NonFiniteLossError(value)
+        part = loss if self._summed or count == 1 else loss / count
+        if self._scaler is not None:
+            part = self._scaler.scale(part)
+        part.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def _no_sync(self) -> AbstractContextManager[Any]:
+        """Keep a DistributedDataParallel from averaging a gradient that is not whole yet."""
+        no_sync = getattr(self._model, "no_sync", nullcontext)
+        return no_sync()
+
+    def _clip(self) -> None:
+        if callable(self._clip_grad):
+            self._clip_grad(self._parameters)
+        elif self._clip_grad is not None:
+            torch.nn.utils.clip_grad_norm_(self._parameters, self._clip_grad)
 
 
-def check_loss(loss: Any) -> None:
+def _check_options(
+    optimizers: Sequence[Optimizer],
+    autocast: torch.dtype | None,
+    scaler: torch.amp.GradScaler | None,
+    clip_grad: ClipGrad | None,
+) -> None:
+    if autocast is not None and not isinstance(autocast, torch.dtype):
+        raise TypeError(f"`autocast` must be a torch.dtype, got {autocast!r}.")
+    if clip_grad is not None and not callable(clip_grad):
+        require_positive("clip_grad", clip_grad)
+    if any(map(needs_closure, optimizers)):
+        if scaler is not None:
+            raise ValueError("`scaler` cannot be used with an optimizer that needs a closure.")
+        if len(optimizers) > 1:
+            raise ValueError("`optimizer` needs a closure, so it cannot step with others.")
+
+
+def needs_closure(optimizer: Optimizer) -> bool:
+    """Whether an optimizer's `step` cannot be called without a closure."""
+    parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return parameter is not None and parameter.default is parameter.empty
+
+
+def check_loss(loss: Any, maker: str) -> None:
     """Refuse what `backward` would refuse, in words that name the cause.
+
+    Args:
+        loss: What should be a loss.
+        maker: Name of the argument that made it.
 
     Raises:
         TypeError: `loss` is no tensor.
         ValueError: `loss` is no scalar, or has no gradient.
     """
     if not isinstance(loss, torch.Tensor):
-        raise TypeError(f"`loss_fn` must return a tensor, got {type(loss).__name__}.")
+        raise TypeError(
+            f"`{maker}` must return a tensor, got {type(loss).__name__}; a model that makes its "
+            "own loss, with loss_fn=None, must be given what it needs for it, such as labels."
+        )
     if loss.numel() != 1:
         raise ValueError(
-            f"`loss_fn` must return a scalar, got shape {tuple(loss.shape)}: "
+            f"`{maker}` must return a scalar, got shape {tuple(loss.shape)}: "
             "use reduction='mean', or take the mean yourself."
         )
     if not loss.requires_grad:
         raise ValueError(
-            "`loss_fn` returned a loss without gradient: is the model frozen, detached, or are "
+            f"`{maker}` returned a loss without gradient: is the model frozen, detached, or are "
             "you inside `torch.no_grad()`?"
         )
-
-
-def forward_of(loss_fn: LossFn | None) -> Forward:
-    """The usual way from a batch to a loss.
-
-    - A tuple or list `(inputs..., target)`: `loss_fn(model(*inputs), target)`.
-    - A dictionary: `output = model(**batch)`; anything else: `output = model(batch)`. Then
-      `loss_fn(output, batch)`, or `loss_fn(output)` if it takes one argument.
-    - With `loss_fn=None` the model makes its own loss: `model(*batch)` and so on must return it,
-      as itself, as `output.loss` or as `output["loss"]`.
-
-    Args:
-        loss_fn: The loss function.
-
-    Returns:
-        A function of (model, batch) that returns the loss.
-    """
-    if loss_fn is None:
-        return _own_loss
-    takes_batch = _takes_two(loss_fn)
-
-    def forward(model: torch.nn.Module, batch: Any) -> torch.Tensor:
-        if isinstance(batch, list | tuple):
-            if len(batch) < 2:
-                raise ValueError(
-                    f"`train_loader` gave a batch of {len(batch)}: (inputs..., target) is needed; "
-                    "for other batches pass `forward=`, a function of (model, batch)."
-                )
-            *inputs, target = batch
-            return loss_fn(model(*inputs), target)
-        output = _call(model, batch)
-        return loss_fn(output, batch) if takes_batch else loss_fn(output)
-
-    return forward
-
-
-def _own_loss(model: torch.nn.Module, batch: Any) -> torch.Tensor:
-    output = _call(model, batch)
-    if isinstance(output, dict) and "loss" in output:
-        return output["loss"]  # type: ignore[no-any-return]
-    return getattr(output, "loss", output)  # type: ignore[no-any-return]
-
-
-def _call(model: torch.nn.Module, batch: Any) -> Any:
-    if isinstance(batch, dict):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, list | tuple) else model(batch)
-
-
-def _takes_two(loss_fn: LossFn) -> bool:
-    try:
-        inspect.signature(loss_fn).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # some builtins have no signature
-        return True
-    return True
-
-
-def _device_of(model: torch.nn.Module, optimizer: Optimizer) -> torch.device:
-    parameter = next(model.parameters(), None)
-    if parameter is None:
-        parameter = optimizer.param_groups[0]["params"][0]
-    return parameter.device

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from lrfind._errors import require_positive
+from lrfind._errors import require_count, require_positive
+from lrfind._types import Array
 from lrfind._version import __version__
 from lrfind.analysis.divergence import DivergenceRule
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.result import RangeTestResult, StopReason, SweepSettings
-from lrfind.training.learning_rates import GroupRates
+from lrfind.training.learning_rates import GroupRates, as_optimizers, check_rates
+from lrfind.training.ranks import MeanReadback, mean_over_ranks, rank_count
+from lrfind.training.readback import DeviceReadback, Readback
+
+MAX_SKIPS = 30
+"""Steps that a gradient scaler may skip in a row: halving 2**16 so often leaves nothing."""
 
 
 class Sweep:
@@ -25,15 +32,24 @@ class Sweep:
     loss and sets the next. Leaving it puts the learning rates back. It touches nothing else: put
     `preserve_state` around it to have the rest of the training state put back as well.
 
+    Losses on an accelerator are read back without stopping it: `record` looks at those that have
+    arrived, and the result is cut at the step where a loop that waits for each loss would have
+    stopped.
+
     Args:
-        optimizer: Its parameter groups keep the ratios of their rates; the largest is swept from
-            `start_lr` to `end_lr`.
+        optimizer: One optimizer or several; all parameter groups keep the ratios of their rates,
+            and the largest is swept from `start_lr` to `end_lr`.
         start_lr: Rate of the first step, above 0.
         end_lr: Rate of the last step, above `start_lr`.
         num_iter: Number of steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its descent
             (see `DivergenceRule`); None never stops early. A non-finite loss always stops.
+        probe_every: After how many steps each a probe loss is given to `record`, if any is.
+        scaler: The gradient scaler of the loop, if it has one: a step that it skips does not
+            advance the rate, and is counted in the result's `skipped`.
+        all_ranks: Under `torch.distributed`, whether this is one sweep over all ranks, with the
+            mean of their losses; False for a sweep of this process alone.
 
     Attributes:
         settings: The arguments, as a record.
@@ -60,36 +76,52 @@ class Sweep:
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Sequence[Optimizer],
         *,
         start_lr: float = 1e-7,
         end_lr: float = 10.0,
         num_iter: int = 100,
         step_mode: str = "exp",
         diverge_th: float | None = 4.0,
+        probe_every: int = 1,
+        scaler: torch.amp.GradScaler | None = None,
+        all_ranks: bool = True,
     ) -> None:
-        if not hasattr(optimizer, "param_groups"):
-            raise TypeError(
-                f"`optimizer` must be a torch optimizer, got {type(optimizer).__name__}."
-            )
-        self._optimizer = optimizer
+        self._optimizers = as_optimizers(optimizer)
+        check_rates(self._optimizers)
         self._lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
         if diverge_th is not None:
             diverge_th = require_positive("diverge_th", diverge_th)
+        if scaler is not None and not hasattr(scaler, "get_scale"):
+            raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
+        self._scaler = scaler
+        self._ranks = rank_count() if all_ranks else 1
         self.settings = SweepSettings(
-            float(start_lr), float(end_lr), self._lr.size, step_mode, diverge_th
+            start_lr=float(start_lr),
+            end_lr=float(end_lr),
+            num_iter=self._lr.size,
+            step_mode=step_mode,
+            diverge_th=diverge_th,
+            probe_every=require_count("probe_every", probe_every, least=1),
         )
+        self._rate_of_step: list[float] = self._lr.tolist()
         self._rates: GroupRates | None = None
-        self._losses: list[float] = []
+        self._recorded = 0
 
     def __enter__(self) -> Sweep:
         self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
-        self._losses = []
+        self._losses: list[float] = []
+        # By step, as most loops have none of these.
+        self._beside: dict[str, dict[int, torch.Tensor | float]] = {"probe": {}, "metric": {}}
+        self._skipped: dict[int, int] = {}
+        self._recorded = 0
+        self._readback: Readback | None = None
         self._stop_reason: StopReason | None = None
-        # Seeds and versions are read now: the caller's random state is put back before `result`.
+        self._scale = 1.0 if self._scaler is None else self._scaler.get_scale()
+        # Read now: the caller's random state is put back before `result`.
         self._seed = torch.initial_seed()
-        self._rates = GroupRates(self._optimizer)
-        self._scale = self._rates.scale
+        self._rates = GroupRates(self._optimizers)
+        self._group_scale = self._rates.scale
         self._rates.set(self.lr)
         return self
 
@@ -102,17 +134,43 @@ class Sweep:
         if self._rates is not None:
             self._rates.restore()
             self._rates = None
+        if self._ranks > 1 and error is not None:
+            self._readback = None  # the other ranks may be gone, and would be waited for
+        self._wait()
+        if self._ranks > 1 and error is None:
+            for name, values in self._beside.items():
+                means = mean_over_ranks(np.array(_numbers(values)))
+                self._beside[name] = dict(zip(values, means.tolist(), strict=True))
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether a probe loss belongs to the step to come."""
+        return (self._recorded + 1) % self.settings.probe_every == 0
+
+    @property
+    def steps(self) -> int:
+        """The number of steps recorded so far."""
+        return self._recorded
 
     @property
     def lr(self) -> float:
         """The rate of the step to come, or of the last one when the sweep is over."""
-        return float(self._lr[min(len(self._losses), self._lr.size - 1)])
+        return self._rate_of_step[min(self._recorded, self.settings.num_iter - 1)]
 
-    def record(self, loss: torch.Tensor | float) -> bool:
+    def record(
+        self,
+        loss: torch.Tensor | float,
+        *,
+        probe: torch.Tensor | float | None = None,
+        metric: torch.Tensor | float | None = None,
+    ) -> bool:
         """Take the loss of the step just made, and set the rate of the next one.
 
         Args:
             loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
+            probe: The loss on a fixed held-out batch, computed after that step; None if there is
+                none, or after a step that `probe_every` passes over.
+            metric: A number computed with it, such as an accuracy.
 
         Returns:
             True to go on; False when the sweep is over, and the loop should end.
@@ -123,21 +181,73 @@ class Sweep:
         """
         if self._rates is None:
             raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
-        if self._stop_reason is not None:
+        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
             raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
-        value = _as_number(loss)
-        self._losses.append(value)
-        self._stop_reason = self._check(value)
-        if self._stop_reason is None:
-            self._rates.set(self.lr)
+        if type(loss) is not float:
+            loss = _one_number(loss)
+        if self._scaler is not None and self._was_skipped():
+            return self._skip()
+        if probe is not None or metric is not None:
+            self._note_beside(probe, metric)
+        if not self._recorded:
+            self._readback = readback_for(loss, self.settings.num_iter, self._ranks)
+        self._recorded += 1
+        if self._readback is None:
+            self._look_at(float(loss))
+        else:
+            self._readback.put(loss)
+            self._look_at_all(self._readback.arrived())
+        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
+            return False
+        self._rates.set(self._rate_of_step[self._recorded])
+        return True
+
+    def _note_beside(
+        self, probe: torch.Tensor | float | None, metric: torch.Tensor | float | None
+    ) -> None:
+        if probe is not None:
+            self._beside["probe"][self._recorded] = probe
+        if metric is not None:
+            self._beside["metric"][self._recorded] = metric
+
+    def _was_skipped(self) -> bool:
+        """Whether the scaler left the last step out: only then does it lower its scale."""
+        assert self._scaler is not None
+        before, self._scale = self._scale, self._scaler.get_scale()
+        return self._scale < before
+
+    def _skip(self) -> bool:
+        count = self._skipped[self._recorded] = self._skipped.get(self._recorded, 0) + 1
+        if count >= MAX_SKIPS:
+            self._stop_reason = StopReason.OVERFLOW
         return self._stop_reason is None
 
-    def _check(self, loss: float) -> StopReason | None:
+    def _look_at_all(self, losses: list[float]) -> None:
+        """Take losses in order, until one of them ends the sweep: later steps never counted."""
+        for loss in losses:
+            if self._stop_reason in (None, StopReason.OVERFLOW, StopReason.EXHAUSTED):
+                self._look_at(loss)
+
+    def _look_at(self, loss: float) -> None:
+        self._losses.append(loss)
         if not math.isfinite(loss):
-            return StopReason.NON_FINITE
-        if self._rule.diverged(loss):
-            return StopReason.DIVERGED
-        return StopReason.COMPLETED if len(self._losses) == self._lr.size else None
+            self._stop_reason = StopReason.NON_FINITE
+        elif self._rule.diverged(loss):
+            self._stop_reason = StopReason.DIVERGED
+        elif len(self._losses) == self.settings.num_iter:
+            self._stop_reason = StopReason.COMPLETED
+
+    def _wait(self) -> None:
+        if self._readback is not None:
+            self._look_at_all(self._readback.rest())
+
+    def _by_step(self, values: dict[int, torch.Tensor | float]) -> Array:
+        """A record beside the losses: NaN for steps without a value, empty if there is none."""
+        if not values:
+            return np.empty(0)
+        array = np.full(self._recorded, np.nan)
+        array[list(values)] = _numbers(values)
+        return array[: len(self._losses)]
 
     def exhausted(self) -> None:
         """Say that the data ran out, so that the result can name it as the reason."""
@@ -152,15 +262,21 @@ class Sweep:
         Raises:
             RuntimeError: The sweep was never entered.
         """
-        if not hasattr(self, "_scale"):
+        if not hasattr(self, "_group_scale"):
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
+        self._wait()
         return RangeTestResult(
             lr=self._lr[: len(self._losses)],
             loss=np.array(self._losses, dtype=np.float64),
             stop_reason=self._stop_reason or StopReason.UNFINISHED,
             settings=self.settings,
-            group_scale=self._scale,
-            optimizer=type(self._optimizer).__name__,
+            group_scale=self._group_scale,
+            probe=self._by_step(self._beside["probe"]),
+            metric=self._by_step(self._beside["metric"]),
+            skipped=tuple(self._skipped.get(step, 0) for step in range(len(self._losses)))
+            if self._scaler
+            else (),
+            optimizer="+".join(type(optimizer).__name__ for optimizer in self._optimizers),
             seed=self._seed,
             versions={
                 "lrfind": __version__,
@@ -171,10 +287,36 @@ class Sweep:
         )
 
 
-def _as_number(loss: torch.Tensor | float) -> float:
-    if isinstance(loss, torch.Tensor) and loss.numel() != 1:
-        raise TypeError(f"`loss` must hold one number, got shape {tuple(loss.shape)}.")
+def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readback | None:
+    """The readback for losses like this one; None if they need none, being on the host.
+
+    Args:
+        loss: The first loss.
+        capacity: The largest number of losses.
+        ranks: The number of processes whose losses are averaged.
+    """
+    if ranks > 1:
+        return MeanReadback(capacity)
+    on_device = isinstance(loss, torch.Tensor) and loss.device.type not in ("cpu", "meta")
+    return DeviceReadback(capacity) if on_device else None
+
+
+def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
+    """The loss, still on its device, if it holds one number."""
+    if isinstance(loss, torch.Tensor):
+        if loss.numel() != 1:
+            raise TypeError(f"`loss` must hold one number, got shape {tuple(loss.shape)}.")
+        return loss.detach()
     try:
-        return float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
+        return float(loss)
     except (TypeError, ValueError) as error:
         raise TypeError(f"`loss` must be a number, got {loss!r}.") from error
+
+
+def _numbers(values: dict[int, torch.Tensor | float]) -> list[float]:
+    """The numbers of a record, those on a device read back together."""
+    tensors = [value for value in values.values() if isinstance(value, torch.Tensor)]
+    read = iter(torch.stack([t.detach().reshape(()) for t in tensors]).tolist() if tensors else [])
+    return [
+        next(read) if isinstance(value, torch.Tensor) else float(value) for value in values.values()
+    ]

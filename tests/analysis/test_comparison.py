@@ -1,6 +1,7 @@
 """Shifts against their closed forms, and the split into smoothing, debiasing and noise."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -40,11 +41,12 @@ def test_a_quadratic_minimum_moves_by_the_lag(beta):
 @pytest.mark.parametrize(("fall", "rise"), [(1, 1), (1, 10), (1, 0.2), (3, 2)])
 @pytest.mark.parametrize("beta", [0.9, 0.98])
 def test_a_v_minimum_moves_by_the_lag_times_log_of_one_plus_the_slopes_ratio(fall, rise, beta):
-    # In discrete time the EMA turns at the first t with beta**t <= rise / (fall + rise), where
-    # the continuous tau ln(1 + fall / rise) has tau = -1 / ln(beta).
+    # The EMA of a V still falls at t steps past its minimum as long as
+    # beta**t > rise / (fall + rise), and is lowest at the last such t.
     turn = -np.log1p(fall / rise) / np.log(beta)
     shift = steps_right(v_shape(3000, 2000, fall, rise), beta)
-    assert shift == pytest.approx(turn, abs=1)
+    assert shift == math.floor(turn)
+    # In continuous time that is tau ln(1 + fall / rise) with tau = beta / (1 - beta) steps.
     assert shift == pytest.approx(beta / (1 - beta) * np.log1p(fall / rise), abs=1)
 
 
@@ -57,7 +59,7 @@ def test_raw_and_ema_minima_one_decade_apart_with_the_decade_explained_by_the_sm
     # shifts by the lag of 49 steps, less one that the EMA's finite history takes off: with 48
     # steps a decade, that is one decade.
     lr = np.geomspace(1e-7, 10, 8 * 48 + 1)
-    loss = 0.3 + 0.1 * np.log10(np.append(lr[0], lr[:-1]) / 0.2) ** 2
+    loss = 0.3 + 0.1 * np.log10(lr / 0.2) ** 2
     table = compare(SweepCurves(lr, loss), (BETA,))
     raw, debiased = table.row("raw"), table.row("debiased", BETA)
     assert raw.minimum.lr == pytest.approx(0.2, rel=0.03)
@@ -158,6 +160,11 @@ def test_a_flat_sweep_is_told_as_such_for_every_curve():
     assert all(Flag.NO_DESCENT in row.minimum.flags for row in table.rows)
     assert all(row.from_raw is None for row in table.rows)
     assert "no_descent (every curve)" in str(table)
+
+
+def test_betas_must_be_a_flat_sequence():
+    with pytest.raises(ValueError, match="`betas`"):
+        compare(sweep(quadratic(100, 60)), [[0.9, 0.98]])
 
 
 def test_a_beta_out_of_range_is_refused():

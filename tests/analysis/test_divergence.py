@@ -33,7 +33,7 @@ def test_it_stops_where_the_running_median_has_risen_by_four_descents():
     assert stop_step(loss) == expected
 
 
-@pytest.mark.parametrize("shift", [-100.0, -2.3, -0.3, 0.0, 5.0])
+@pytest.mark.parametrize("shift", [-15.0, -2.3, -0.3, 0.0, 5.0, 15.0])
 def test_negative_and_zero_losses_stop_at_the_same_step(shift):
     # Peers compare with 4 * best, and stop at the first step once the best is negative.
     assert stop_step(sweep() + shift) == stop_step(sweep())
@@ -64,9 +64,28 @@ def test_an_explosion_from_the_first_step_is_seen_after_the_opening():
     assert stop_step(2.3 * 3.0 ** np.arange(100)) in range(10, 20)
 
 
+def test_a_loss_that_creeps_up_goes_on():
+    assert stop_step(np.linspace(3.6652, 3.6687, 100)) is None
+    assert stop_step(np.concatenate([np.full(10, 2.0), np.linspace(2.0, 2.5, 90)])) is None
+
+
+def test_data_in_the_order_of_their_labels_goes_on():
+    labels = np.repeat([2.2, 2.35, 2.25, 2.5, 2.3, 2.1, 2.4, 2.2, 2.45, 2.3], 10)
+    noise = np.random.default_rng(0).normal(scale=0.01, size=100)
+    assert stop_step(labels + noise) is None
+
+
+def test_a_quiet_opening_goes_on():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        noise = rng.normal(scale=0.05, size=100)
+        noise[:10] /= 10
+        assert stop_step(2.3 + noise) is None
+
+
 def test_a_level_loss_with_rounding_noise_goes_on():
-    rounding = np.random.default_rng(0).choice([0, 1.2e-7], size=100)
-    assert stop_step(2.3 + rounding) is None
+    rounding = np.random.default_rng(0).choice([0, 1.2e-7], size=90)
+    assert stop_step(np.concatenate([np.full(10, 2.3), 2.3 + rounding])) is None
 
 
 def test_none_never_stops():

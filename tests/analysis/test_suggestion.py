@@ -85,7 +85,42 @@ def test_steepest_is_the_steepest_per_decade():
     loss = 3 - 2 / (1 + np.exp(-(np.arange(100) - 60) / 4))
     loss[80:] += np.arange(20)
     answer = suggest(sweep(loss), rule="steepest", curve="raw")
-    assert answer.lr == pytest.approx(LR[59], rel=0.25)
+    assert answer.lr == pytest.approx(LR[60], rel=0.25)
+
+
+def test_steepest_is_per_decade_on_a_linear_sweep_too():
+    lr = np.linspace(0.01, 2, 200)
+    loss = 3 - 2 / (1 + np.exp(-8 * np.log10(lr / 0.2))) + (lr > 1.5) * 5 * (lr - 1.5)
+    answer = suggest(SweepCurves(lr, loss), rule="steepest", curve="raw")
+    assert answer.lr == pytest.approx(0.2, rel=0.1)
+
+
+def test_steepest_looks_only_left_of_the_minimum():
+    loss = typical(noise=0)
+    loss[-1] = -50.0 + loss[-2]  # a fall after the explosion, but not below the minimum
+    loss[-1] = max(loss[-1], loss[:80].min() + 0.1)
+    answer = suggest(sweep(loss), rule="steepest", curve="raw")
+    assert answer.lr < answer.minimum.lr
+
+
+def test_slide_without_a_flat_window_cannot_tell():
+    answer = suggest(sweep(1000 * typical()), rule="slide", curve="debiased")
+    assert not answer
+    assert "units of the loss" in answer.reason
+
+
+def test_a_rate_below_the_swept_range_is_flagged():
+    lr = np.geomspace(0.05, 10, 100)
+    answer = suggest(SweepCurves(lr, 1 + np.log10(lr / 0.2) ** 2))
+    assert answer.lr < 0.05
+    assert Flag.BELOW_START in answer.flags
+
+
+def test_a_suggestion_carries_the_warning_of_a_minimum_that_moved_a_decade():
+    lr = np.geomspace(1e-7, 10, 8 * 40 + 1)
+    curves = SweepCurves(lr, 0.3 + 0.1 * np.log10(lr / 0.2) ** 2)
+    assert Flag.ABOVE_RAW in suggest(curves, curve="debiased", beta=0.98).flags
+    assert Flag.ABOVE_RAW not in suggest(curves, curve="debiased", beta=0.9).flags
 
 
 def test_a_minimum_at_the_end_is_suggested_with_a_flag():
@@ -148,6 +183,7 @@ def test_an_answer_becomes_plain_numbers():
     assert answer.to_dict() == {
         "lr": answer.lr,
         "rule": "minimum",
+        "factor": 10.0,
         "curve": "centred",
         "beta": None,
         "minimum_lr": answer.minimum.lr,

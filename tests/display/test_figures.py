@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot
 from test_result import make_result
 
-from lrfind.display.figures import BETAS, STYLES, minima_against_beta, y_limits
+from lrfind.display.figures import BETAS, STYLES, minima_against_beta
 
 
 def noisy():
@@ -25,10 +25,10 @@ def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
     for label, name in [("raw", "raw"), ("EMA 0.9", "ema"), ("debiased EMA 0.9", "debiased")]:
         rates, values = line(ax, label)
         np.testing.assert_array_equal(rates, np.append(result.lr[0], result.lr[:-1]))
-        np.testing.assert_array_equal(values, result.curve(name, 0.9))
+        np.testing.assert_array_equal(values, result.curves().curve(name, 0.9))
     _, values = line(ax, "centred")
     drawn = np.isfinite(values)
-    np.testing.assert_array_equal(values[drawn], result.curve("centred")[drawn])
+    np.testing.assert_array_equal(values[drawn], result.curves().curve("centred")[drawn])
     assert ax.get_xscale() == "log"
 
 
@@ -71,10 +71,33 @@ def test_without_a_suggestion_the_title_says_why():
 
 def test_the_explosion_leaves_the_picture_and_the_descent_fills_it():
     result = make_result()
-    low, high = y_limits(result._curves)
+    low, high = result.plot().get_ylim()
     assert result.loss.max() > 10
     assert low < result.loss.min()
     assert result.loss[0] < high < 2 * result.loss[0]
+
+
+def test_a_loss_that_only_rises_is_seen_whole():
+    low, high = make_result(np.geomspace(2, 50, 100)).plot().get_ylim()
+    assert low < 2
+    assert high > 48
+
+
+def test_what_stands_against_a_suggestion_is_the_title():
+    assert "still falling" in make_result(np.linspace(3, 1, 100)).plot().get_title()
+    assert noisy().plot().get_title() == ""
+
+
+def test_no_shift_is_no_arrow():
+    steps = np.arange(100)
+    ax = make_result(2 + np.abs(steps - 60) / 10 + (steps > 60) * 1e3).plot(beta=0.0)
+    assert not any("decades" in text.get_text() for text in ax.texts)
+
+
+def test_the_second_figure_of_a_flat_sweep_says_why_it_is_empty():
+    ax = make_result(np.full(100, 2.0)).plot_betas()
+    assert "the loss never fell" in ax.get_title()
+    assert not ax.get_lines()
 
 
 def test_the_second_figure_draws_the_minimum_for_every_beta():
@@ -85,12 +108,18 @@ def test_the_second_figure_draws_the_minimum_for_every_beta():
     expected = [result.compare((beta,)).rows[-1].minimum.lr for beta in BETAS[::10]]
     np.testing.assert_array_equal(minima[::10], expected)
     np.testing.assert_allclose(line(ax, "one decade below")[1], minima / 10)
+    for start, rate in [
+        ("centred", result.compare().row("centred").minimum.lr),
+        ("raw", result.compare().row("raw").minimum.lr),
+        ("suggested", result.suggest().lr),
+    ]:
+        assert set(line(ax, start)[1]) == {rate}
     assert (BETAS[0], BETAS[-1]) == (0, 0.99)
 
 
 def test_a_beta_whose_ema_has_no_minimum_is_a_gap():
     early = make_result(2.3 - 0.1 * np.exp(-(((np.arange(100) - 60) / 10) ** 2)))
-    minima = minima_against_beta(early._curves, "ema")
+    minima = minima_against_beta(early.curves(), "ema")
     assert np.isfinite(minima[0])
     assert np.isnan(minima[-1])
 
@@ -117,9 +146,9 @@ def test_it_draws_on_the_axes_given_and_shows_and_sets_nothing(draw, monkeypatch
 
 
 def test_keywords_reach_the_raw_points():
-    ax = noisy().plot(markersize=9, alpha=1.0)
-    points = next(item for item in ax.get_lines() if item.get_label().startswith("raw"))
-    assert (points.get_markersize(), points.get_alpha()) == (9, 1.0)
+    ax = noisy().plot(ms=9, alpha=1.0, label="my losses", c="red")
+    points = next(item for item in ax.get_lines() if item.get_label() == "my losses")
+    assert (points.get_markersize(), points.get_alpha(), points.get_color()) == (9, 1.0, "red")
 
 
 def test_curves_differ_in_style_and_in_grey():

@@ -1,5 +1,8 @@
 """The table, read back from its text."""
 
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from test_result import make_result
@@ -12,18 +15,44 @@ def noisy():
     return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
 
 
-def test_every_row_shows_its_numbers():
+def columns(text, rows):
+    """The cells of each row by the column they end under, from the text alone."""
+    lines = text.splitlines()
+    ends = [match.end() for match in re.finditer(r"\S+(?: \S+)*", lines[1])]
+    return [
+        [line[start:end].strip() for start, end in pairwise([0, *ends])]
+        for line in lines[2 : 2 + rows]
+    ]
+
+
+def test_every_column_shows_its_numbers():
     table = noisy().compare((0.9,))
-    lines = str(table).splitlines()
-    for row, line in zip(table.rows, lines[2:], strict=False):
-        cells = line.split()
-        assert f"{row.minimum.lr:.2e}" in cells
-        assert str(row.minimum.step) in cells
-        assert f"{row.decade_below:.2e}" in cells
-        if row.from_raw:
-            assert f"{row.from_raw.decades + 0.0:+.2f} ({row.from_raw.steps:+d})" in line
-            assert f"{row.noise_from_raw:+.2f}" in line
-        assert line.startswith(row.label + ("*" if row.minimum.flags else ""))
+    for row, cells in zip(table.rows, columns(str(table), 4), strict=True):
+
+        def shift(part):
+            return f"{part.decades + 0.0:+.2f} ({part.steps:+d})" if part else ""
+
+        beside = "" if row.debiasing is None else f" ({row.debiasing + 0.0:+.2f})"
+        assert cells == [
+            row.label + ("*" if row.minimum.flags else ""),
+            f"{row.minimum.lr:.2e}",
+            str(row.minimum.step),
+            f"{row.minimum.loss:.3g}",
+            f"{row.decade_below:.2e}",
+            shift(row.from_centred),
+            shift(row.from_raw),
+            "" if row.beta is None else f"{row.smoothing:+.2f}{beside}",
+            "" if row.from_raw is None else f"{round(row.noise_from_raw, 2) + 0.0:+.2f}",
+            "" if row.lag is None else f"{row.lag:+.2f}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("scale", "betas"), [(1e5, (0.9, 0.999)), (1e-9, (0.99999,)), (-1, (0.5,))]
+)
+def test_no_digit_is_cut_off_however_wide_the_numbers(scale, betas):
+    loss = make_result().loss * abs(scale) - (1e9 if scale == 1e5 else 0)
+    assert "…" not in str(make_result(loss).compare(betas))
 
 
 def test_nothing_is_cut_off_and_no_line_is_too_wide():
@@ -67,8 +96,8 @@ def test_the_shift_is_told_with_its_parts():
 
 
 def test_a_shift_that_cannot_be_told_is_no_number():
-    row = make_result(np.full(100, 2.0)).compare((0.98,)).row("ema", 0.98)
-    assert "cannot be told" in shift_sentence(row)
+    row = make_result(np.full(100, 2.0)).compare((0.98,)).row("debiased", 0.98)
+    assert "cannot be told: the loss never fell" in shift_sentence(row)
 
 
 @pytest.mark.parametrize("loss", [[], [1.0, np.nan], np.linspace(3, 1, 100)])

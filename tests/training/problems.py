@@ -61,8 +61,13 @@ def make_loader(**options: Any) -> DataLoader:
     rng = torch.Generator().manual_seed(2)
     x = torch.randn(96, 6, generator=rng)
     y = torch.randint(0, 3, (96,), generator=rng)
-    options = {"batch_size": 8, "shuffle": True, "generator": rng} | options
-    return DataLoader(TensorDataset(x, y), **options)
+    options = {
+        "dataset": TensorDataset(x, y),
+        "batch_size": 8,
+        "shuffle": True,
+        "generator": rng,
+    } | options
+    return DataLoader(**options)
 
 
 loss_fn = nn.CrossEntropyLoss()

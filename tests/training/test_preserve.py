@@ -5,7 +5,8 @@ import os
 import random
 import signal
 import threading
-from collections import deque
+from collections import Counter, deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from problems import everything, make_loader, make_model, plain, train, trainable
 from torch import nn
 
+import lrfind
 from lrfind import preserve_state
 
 
@@ -35,23 +37,35 @@ def test_shared_and_repeated_tensors_are_held_once():
 
 
 def test_tensors_and_containers_keep_their_identity():
-    model, optimizer = make_model(), None
+    model = make_model()
     optimizer = torch.optim.Adam(trainable(model))
     train(model, optimizer, make_loader(), 2)
     weight = model[0].weight
-    parts = [weight, weight.grad, optimizer.state[weight], optimizer.state[weight]["exp_avg"]]
+
+    def parts():
+        state = optimizer.state[weight]
+        return [weight.data_ptr(), state, state["exp_avg"], optimizer.param_groups[0]]
+
+    before = parts()
     with preserve_state(model, optimizer):
         train(model, optimizer, make_loader(), 2)
         optimizer.state.clear()
-    now = [
-        model[0].weight,
-        weight.grad,
-        optimizer.state[weight],
-        optimizer.state[weight]["exp_avg"],
-    ]
-    assert all(a is b for a, b in zip(parts[::2], now[::2], strict=True))
-    assert now[3] is parts[3]
-    assert torch.equal(now[1], parts[1]) or now[1] is not None
+        optimizer.load_state_dict(optimizer.state_dict())
+    now = parts()
+    assert now[0] == before[0]
+    assert all(a is b for a, b in zip(now[1:], before[1:], strict=True))
+
+
+def test_a_gradient_that_is_a_view_of_a_flat_buffer_comes_back_as_that_view():
+    model, flat = nn.Linear(4, 1), torch.arange(5.0)
+    model.weight.grad, model.bias.grad = flat[:4].view(1, 4), flat[4:]
+    view = model.weight.grad
+    with preserve_state(model):
+        model.zero_grad()
+        flat.zero_()
+        model(torch.ones(1, 4)).sum().backward()
+    assert model.weight.grad is view
+    assert flat.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_what_was_added_is_removed_and_what_was_replaced_comes_back():
@@ -232,6 +246,88 @@ def first_epoch(loader):
     return [batch.tolist() for batch in loader]
 
 
+class ShuffledSampler(torch.utils.data.Sampler):
+    """Shuffles its own list in place, as many do."""
+
+    def __init__(self):
+        self.order = list(range(40))
+
+    def __iter__(self):
+        random.shuffle(self.order)
+        yield from self.order
+
+
+class PairsOfIndices:
+    """A batch sampler that is no `Sampler`."""
+
+    def __init__(self):
+        self.rng = random.Random(1)
+
+    def __iter__(self):
+        return iter([[self.rng.randrange(40), 1] for _ in range(5)])
+
+
+class Jitter:
+    """A transform, or a collate function, with a generator of its own."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, items):
+        return torch.stack([item + self.rng.normal() for item in items])
+
+
+class ShuffledStream(torch.utils.data.IterableDataset):
+    """Shuffles its list of files."""
+
+    def __init__(self):
+        self.files = list(range(40))
+
+    def __iter__(self):
+        random.shuffle(self.files)
+        yield from self.files
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (range(40), {"sampler": ShuffledSampler()}),
+        (range(40), {"batch_sampler": PairsOfIndices()}),
+        (torch.arange(40.0), {"collate_fn": Jitter()}),
+        (ShuffledStream(), {}),
+        (torch.utils.data.ConcatDataset([NoisyData(20), NoisyData(20)]), {"shuffle": True}),
+        (torch.utils.data.StackDataset(NoisyData(), NoisyData()), {}),
+    ],
+    ids=["sampler", "batch_sampler", "collate_fn", "stream", "concat", "stack"],
+)
+def test_generators_and_orders_anywhere_in_a_loader_come_back(data, options):
+    batched = {} if "batch_sampler" in options else {"batch_size": 4}
+    loader = torch.utils.data.DataLoader(data, **batched, **options)
+
+    def epoch():
+        return [plain(batch) for batch in loader]
+
+    with preserve_state(loader) as kept:
+        first = epoch()
+    assert epoch() == first
+    assert kept.nbytes == 0
+
+
+def test_a_list_that_shuffles_itself_comes_back():
+    class Shuffling(list):
+        def __iter__(self):
+            random.shuffle(self)
+            return super().__iter__()
+
+    model = make_model()
+    batches = Shuffling((torch.randn(4, 6), torch.tensor([0, 1, 2, k % 3])) for k in range(9))
+    order = [id(batch) for batch in list.__iter__(batches)]
+    lrfind.range_test(
+        model, torch.optim.SGD(trainable(model), lr=0.1), nn.CrossEntropyLoss(), batches, num_iter=5
+    )
+    assert [id(batch) for batch in list.__iter__(batches)] == order
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -323,9 +419,9 @@ def test_objects_of_the_users_own_come_back():
     assert list(itertools.islice(loader, 3)) == first
 
 
-@pytest.mark.parametrize("thing", [3, "text", iter([1])])
+@pytest.mark.parametrize("thing", [3, "text", iter([1]), nn.Linear, len, torch, lambda: 1])
 def test_what_cannot_be_put_back_is_refused(thing):
-    with pytest.raises(TypeError, match="cannot put a"), preserve_state(thing):
+    with pytest.raises(TypeError, match="`preserve_state` cannot put"), preserve_state(thing):
         pass
 
 
@@ -337,6 +433,116 @@ def test_a_lazy_module_is_refused_with_the_remedy():
 def test_an_unknown_store_is_refused():
     with pytest.raises(ValueError, match="`store` must be one of"), preserve_state(store="disk"):
         pass
+
+
+class Meter:
+    """An object of the user's own, as modules and losses hold them."""
+
+    def __init__(self):
+        self.total, self.seen, self.average = 0.0, [], torch.zeros(2)
+
+    def see(self, value):
+        self.total += value
+        self.seen.append(value)
+        self.average += value
+
+
+class Special(dict):
+    """A dictionary of the user's own."""
+
+
+def test_odd_attributes_of_a_module_come_back():
+    model = nn.Linear(1, 1)
+    model.counts, model.names = Counter(a=1), {1}
+    model.options, model.bytes = SimpleNamespace(n=0), bytearray(b"x")
+    model.table, model.meter = Special(a=1), Meter()
+    model.objects = np.array([[1], None], dtype=object)
+    model.pair = (torch.zeros(2), [0])
+    with preserve_state(model):
+        model.counts["a"] += 1
+        model.names.add(2)
+        model.options.n = 1
+        model.bytes += b"y"
+        model.table["b"] = 2
+        model.meter.see(3.0)
+        model.objects[0].append(2)
+        model.pair[0].add_(1)
+        model.pair[1].append(1)
+    assert (model.counts, model.names, model.options.n) == (Counter(a=1), {1}, 0)
+    assert (model.bytes, model.table, model.meter.total) == (b"x", {"a": 1}, 0.0)
+    assert (model.meter.seen, model.meter.average.tolist()) == ([], [0.0, 0.0])
+    assert model.objects[0] == [1]
+    assert (model.pair[0].tolist(), model.pair[1]) == ([0.0, 0.0], [0])
+
+
+def test_a_preconditioner_object_in_an_optimizers_state_comes_back():
+    weight = nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    optimizer.state[weight]["preconditioner"] = meter = Meter()
+    with preserve_state(optimizer):
+        meter.see(1.0)
+    assert optimizer.state[weight]["preconditioner"] is meter
+    assert meter.total == 0.0
+
+
+def test_a_buffer_written_in_the_forward_pass_is_a_leaf_again():
+    class Remembering(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 1)
+            self.register_buffer("last", torch.zeros(1, 1))
+
+        def forward(self, x):
+            output = super().forward(x)
+            self.last.copy_(output)
+            return output
+
+    model = Remembering()
+    with preserve_state(model):
+        model(torch.ones(1, 2)).sum().backward()
+        assert not model.last.is_leaf
+    assert model.last.is_leaf
+    assert model.last.item() == 0
+
+
+def test_a_thawed_layer_is_frozen_again():
+    model = nn.Linear(1, 1).requires_grad_(False)
+    with preserve_state(model):
+        model.requires_grad_(True)
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_scripted_module_comes_back_with_its_mode():
+    model = torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
+    before = plain(model.state_dict())
+    with preserve_state(model):
+        model(torch.randn(4, 2))
+        model.eval()
+        next(model.parameters()).data.zero_()
+    assert plain(model.state_dict()) == before
+    assert all(part.training for part in model.modules())
+
+
+def test_a_loop_that_replaces_the_parameter_groups_gets_its_own_back():
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    group = optimizer.param_groups[0]
+    with preserve_state(optimizer):
+        optimizer.load_state_dict(optimizer.state_dict() | {})
+        optimizer.param_groups[0]["lr"] = 9
+    assert optimizer.param_groups[0] is group
+    assert group["lr"] == 0.1
+
+
+def test_many_layers_in_each_other_are_no_obstacle():
+    model = nn.Linear(1, 1)
+    for _ in range(400):
+        model = nn.Sequential(model)
+    weight = next(model.parameters())
+    before = weight.item()
+    with preserve_state(model):
+        weight.data.zero_()
+    assert weight.item() == before
 
 
 def test_one_failing_restore_does_not_stop_the_others():
@@ -361,7 +567,9 @@ def test_a_second_ctrl_c_waits_until_everything_is_back():
     optimizer = torch.optim.Adam(trainable(model))
     loader = make_loader()
     before = everything(model, optimizer, loader)
-    handler = signal.getsignal(signal.SIGINT)
+    # Where SIGINT is ignored, as in a background job, the test would pass without deferral.
+    handler = signal.default_int_handler
+    signal.signal(signal.SIGINT, handler)
     with pytest.raises(KeyboardInterrupt), preserve_state(model, optimizer, loader, stateful):
         stateful.value = []
         train(model, optimizer, loader, 3)
@@ -369,6 +577,22 @@ def test_a_second_ctrl_c_waits_until_everything_is_back():
     assert everything(model, optimizer, loader) == before
     assert stateful.value == [1]
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_ctrl_c_while_restoring_after_success_is_held_and_not_lost():
+    class Interrupting(Stateful):
+        def load_state_dict(self, state):
+            os.kill(os.getpid(), signal.SIGINT)
+            super().load_state_dict(state)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    model, stateful = nn.Linear(1, 1), Interrupting()
+    before = plain(model.weight)
+    with pytest.raises(KeyboardInterrupt), preserve_state(model, stateful):
+        model.weight.data.zero_()
+        stateful.value = []
+    assert plain(model.weight) == before
+    assert stateful.value == [1]
 
 
 def test_it_works_in_a_thread():

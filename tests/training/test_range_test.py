@@ -1,6 +1,6 @@
 """One call: every shape of batch, every way to a loss, and a clear word for bad input."""
 
-from collections import namedtuple
+from collections import UserDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -139,11 +139,71 @@ def test_lbfgs_takes_one_rate_per_step_however_often_it_evaluates():
         return (weight**2).sum()
 
     result = range_test(
-        nn.ParameterList([weight]), optimizer, None, [0], forward=forward, num_iter=10, end_lr=0.5
+        nn.ParameterList([weight]),
+        optimizer,
+        None,
+        [0],
+        forward=forward,
+        num_iter=10,
+        start_lr=0.1,
+        end_lr=0.5,
     )
     assert list(dict.fromkeys(seen)) == result.lr.tolist()
     assert len(seen) > 10
     assert result.loss[0] == 25
+
+
+def test_later_losses_are_checked_like_the_first(parts):
+    losses = iter([1, 1, 0])
+    with pytest.raises(ValueError, match="`loss_fn` must return a scalar"):
+        range_test(
+            *parts[:2],
+            lambda out, y: loss_fn(out, y) if next(losses) else out.sum(1),
+            parts[2],
+            num_iter=5,
+        )
+
+
+def test_batches_in_mappings_of_any_kind_go_in_by_name():
+    class Features(UserDict):
+        pass
+
+    model = Regressor()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = [
+        range_test(model, optimizer, None, [batch], num_iter=5, diverge_th=None).loss.tolist()
+        for batch in (
+            {"x": x, "target": t},
+            defaultdict(list, x=x, target=t),
+            Features(x=x, target=t),
+        )
+    ]
+    assert losses[0] == losses[1] == losses[2]
+
+
+@pytest.mark.parametrize("rate", [None, float("nan"), -1.0])
+def test_a_parameter_group_without_a_rate_is_refused(parts, rate):
+    parts[1].param_groups[0]["lr"] = rate
+    with pytest.raises(ValueError, match="`optimizer` has lr="):
+        range_test(*parts[:2], loss_fn, parts[2])
+
+
+def test_an_optimizer_whose_step_takes_no_closure_is_driven_too():
+    class Plain(torch.optim.Optimizer):
+        def __init__(self, parameters):
+            super().__init__(parameters, {"lr": 0.1})
+
+        @torch.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p -= group["lr"] * p.grad
+
+    model = nn.Linear(2, 1)
+    options = {"num_iter": 20, "diverge_th": None}
+    ours = range_test(model, Plain(model.parameters()), mse, [(x, t)], **options)
+    sgd = range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), mse, [(x, t)], **options)
+    np.testing.assert_allclose(ours.loss, sgd.loss, rtol=1e-5)
 
 
 def test_a_learnable_or_stateful_loss_is_put_back_too():
@@ -248,6 +308,13 @@ BAD = [
     (unlike(torch.ones(2, requires_grad=True)), ValueError, "loss_fn"),
     (unlike(torch.tensor(1.0)), ValueError, "loss_fn"),
     ({"preserve": [3]}, TypeError, "preserve"),
+    ({"preserve": nn.Sequential(nn.Linear(1, 1))}, TypeError, "preserve"),
+    ({"preserve": None}, TypeError, "preserve"),
+    ({"loss_fn": nn.CrossEntropyLoss}, TypeError, "loss_fn"),
+    ({"loss_fn": None, "forward": lambda m, b: 1.0}, TypeError, "forward"),
+    ({"loss_fn": None, "step": lambda b: None}, TypeError, "step"),
+    ({"start_lr": np.array([1e-3, 1e-2])}, TypeError, "start_lr"),
+    ({"end_lr": 10**400}, TypeError, "end_lr"),
 ]
 
 

@@ -105,20 +105,24 @@ def test_the_next_20_losses_are_those_of_a_run_that_never_tested(optimizer_name,
     assert train(model, optimizer, loader, 20) == untested
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("at", [0, 3])
-def test_a_nan_loss_changes_nothing_and_never_reaches_the_weights(at):
+def test_a_non_finite_loss_changes_nothing_and_never_reaches_the_weights(at, bad):
     model, optimizer, loader = fresh("adamw", warm=True)
     before = everything(model, optimizer, loader)
-    seen = []
+    seen, updates = [], []
+    hook = optimizer.register_step_post_hook(lambda *_: updates.append(1))
 
     def poisoned(output, target):
-        assert all(torch.isfinite(p).all() for p in model.parameters())
         seen.append(target)
-        return loss_fn(output, target) * (float("nan") if len(seen) > at else 1)
+        loss = loss_fn(output, target)
+        return loss + bad if len(seen) > at else loss
 
     result = lrfind.range_test(model, optimizer, poisoned, loader, num_iter=STEPS)
     assert result.stop_reason is lrfind.StopReason.NON_FINITE
+    hook.remove()
     assert len(seen) == result.lr.size == at + 1
+    assert len(updates) == at
     assert everything(model, optimizer, loader) == before
 
 
@@ -126,6 +130,23 @@ def test_two_tests_in_a_row_give_the_same_result():
     model, optimizer, loader = fresh("adam", warm=True)
     first = lrfind.range_test(model, optimizer, loss_fn, loader, num_iter=40)
     assert lrfind.range_test(model, optimizer, loss_fn, loader, num_iter=40) == first
+
+
+def test_a_loss_with_state_of_its_own_comes_back():
+    class Averaging:
+        def __init__(self):
+            self.average = 0.0
+
+        def __call__(self, output, target):
+            loss = loss_fn(output, target)
+            self.average = 0.9 * self.average + 0.1 * loss.item()
+            return loss
+
+    model, optimizer, loader = fresh("adam", warm=False)
+    criterion = Averaging()
+    lrfind.range_test(model, optimizer, criterion, loader, num_iter=5)
+    lrfind.range_test(model, optimizer, criterion.__call__, loader, num_iter=5)
+    assert criterion.average == 0.0
 
 
 def test_frozen_parameters_and_modules_in_eval_mode_stand_still_during_the_test():

@@ -123,6 +123,30 @@ def test_groups_keep_the_ratios_of_their_rates(rates, scale):
     assert [group["lr"] for group in optimizer.param_groups] == list(rates)
 
 
+def test_a_whole_number_for_a_rate_comes_back_as_one():
+    optimizer = groups(1)
+    with Sweep(optimizer):
+        pass
+    assert type(optimizer.param_groups[0]["lr"]) is int
+
+
+def test_groups_that_a_checkpoint_replaced_are_swept_and_put_back():
+    optimizer = groups(0.5)
+    with Sweep(optimizer, num_iter=9) as sweep:
+        optimizer.load_state_dict(optimizer.state_dict())
+        sweep.record(1.0)
+        assert optimizer.param_groups[0]["lr"] == sweep.lr
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_a_group_added_during_the_sweep_is_refused():
+    optimizer = groups(0.5)
+    with Sweep(optimizer) as sweep:
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))]})
+        with pytest.raises(RuntimeError, match="had 1 parameter groups"):
+            sweep.record(1.0)
+
+
 def test_a_warm_up_that_starts_from_0_leaves_the_ratios_in_initial_lr():
     optimizer = groups(0.01, 0.1)
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: epoch / 10)
@@ -179,7 +203,9 @@ def test_a_bad_argument_is_refused_by_name_before_anything_is_touched(options, e
 
 
 def test_something_other_than_an_optimizer_is_refused():
-    with pytest.raises(TypeError, match="`optimizer` must be a torch optimizer, got list"):
+    with pytest.raises(TypeError, match="`optimizer` must be a torch optimizer, got int"):
+        Sweep([groups(1.0), 3])
+    with pytest.raises(ValueError, match="`optimizer` is an empty list"):
         Sweep([])
 
 

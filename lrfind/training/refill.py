@@ -1,0 +1,106 @@
+"""Putting content back into what held it: tensors, gradients and containers keep their identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+
+def of(container: Any) -> tuple[Any, ...]:
+    """What refills a container with the content it has now: a function and its arguments."""
+    if isinstance(container, dict):
+        return dictionary, container, dict(container)
+    if isinstance(container, set):
+        return unordered, container, set(container)
+    # A slice, as the iteration of a list of the user's own may shuffle it.
+    return sequence, container, container[:] if isinstance(container, list) else list(container)
+
+
+def dictionary(target: dict[Any, Any], content: dict[Any, Any]) -> None:
+    """Give a dictionary its content and its order back."""
+    target.clear()
+    for key, value in content.items():
+        target[key] = value
+
+
+def unordered(target: set[Any], content: set[Any]) -> None:
+    """Give a set its content back."""
+    target.clear()
+    target.update(content)
+
+
+def sequence(target: Any, content: list[Any]) -> None:
+    """Give a list, deque or bytearray its content back."""
+    target.clear()
+    target.extend(content)
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor's own memory, without gradient: of a DTensor, the shard of this rank."""
+    values = tensor.detach()
+    return values.to_local() if hasattr(values, "to_local") else values
+
+
+def like(tensor: Any) -> Callable[..., torch.Tensor]:
+    """What makes a tensor of that kind from a shard of it: a DTensor, or the shard itself."""
+    if not hasattr(tensor, "to_local"):
+        return lambda shard: shard
+    return partial(
+        type(tensor).from_local,
+        device_mesh=tensor.device_mesh,
+        placements=tensor.placements,
+        shape=tensor.shape,
+        stride=tensor.stride(),
+        run_check=False,
+    )
+
+
+def tensor(target: torch.Tensor, alias: torch.Tensor, copy: torch.Tensor) -> None:
+    """Give a tensor its values back, and its memory where it was given another."""
+    with torch.no_grad():
+        alias.copy_(copy, non_blocking=True)
+        # `model.half()` and the like give the tensor new memory.
+        movable = target.is_leaf and not hasattr(target, "to_local")
+        if movable and alias.layout == torch.strided and not target.is_set_to(alias):
+            target.data = alias
+
+
+def requires_grad(target: torch.Tensor, flag: bool) -> None:
+    """Make a tensor the leaf again that it was: a buffer written in a forward pass is none."""
+    if not target.is_leaf:
+        target.detach_()
+    target.requires_grad_(flag)
+
+
+def grad(
+    target: torch.Tensor,
+    copy: torch.Tensor,
+    like: Callable[..., torch.Tensor],
+    view: torch.Tensor | None,
+) -> None:
+    """Give a tensor its gradient back, in place where there is one of its kind."""
+    if view is not None:
+        target.grad = view
+    now = target.grad
+    if now is not None and now.dtype == copy.dtype and not (now.is_sparse or copy.is_sparse):
+        local(now).copy_(copy, non_blocking=True)
+    else:  # a sparse gradient cannot be written to in place
+        target.grad = like(copy.to(target.device))
+
+
+def overlaps_itself(values: torch.Tensor) -> bool:
+    """Whether elements share memory, as after `expand`: such a tensor cannot be written to."""
+    if values.layout != torch.strided:
+        return False
+    shape = zip(values.stride(), values.shape, strict=True)
+    return any(stride == 0 and size > 1 for stride, size in shape)
+
+
+def size_in_bytes(values: torch.Tensor) -> int:
+    """The memory that a copy of a tensor takes."""
+    if values.is_sparse:
+        return sum(map(size_in_bytes, (values._indices(), values._values())))
+    return values.numel() * values.element_size()

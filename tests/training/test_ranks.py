@@ -1,0 +1,103 @@
+"""Two gloo processes under torchrun: one sweep, one end, and everything put back on both."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+TIMEOUT_S = 60
+
+
+def torchrun(*arguments, cwd=None):
+    """Two processes of this machine, ended if they hang."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    # A free port of its own, so that test runs side by side do not meet.
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=cwd, timeout=TIMEOUT_S, capture_output=True, text=True, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def both(folder, scenario):
+    return [json.loads((folder / f"{scenario}.{rank}.json").read_text()) for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def peaceful(tmp_path_factory):
+    """The scenarios that end well, in one start of two processes."""
+    folder = tmp_path_factory.mktemp("ranks")
+    done = torchrun(
+        HERE / "ranks.py", folder, "ddp", "accumulated", "diverging", "nan_first", "fsdp"
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("scenario", ["ddp", "accumulated", "diverging", "nan_first", "fsdp"])
+def test_every_rank_has_the_same_result(peaceful, scenario):
+    first, second = both(peaceful, scenario)
+    keys = ["lr", "probe", "reason"] + (["equal"] if scenario != "diverging" else [])
+    assert [first[key] for key in keys] == [second[key] for key in keys]
+    np.testing.assert_array_equal(first["loss"], second["loss"])
+
+
+@pytest.mark.parametrize("scenario", ["ddp", "accumulated"])
+def test_the_result_is_that_of_one_process_on_the_joined_batches(peaceful, scenario):
+    first, _ = both(peaceful, scenario)
+    np.testing.assert_allclose(first["loss"], first["joined"], rtol=1e-5)
+    if scenario == "ddp":
+        np.testing.assert_allclose(first["probe"], first["joined_probe"], rtol=1e-5)
+        assert len(first["probe"]) == len(first["loss"]) > 20
+
+
+def test_both_stop_at_the_step_at_which_their_mean_diverges(peaceful):
+    first, second = both(peaceful, "diverging")
+    assert first["reason"] == first["joined_reason"] == "DIVERGED"
+    assert first["loss"] == pytest.approx(first["joined"])
+    assert first["made"] == second["made"] == len(first["loss"]) + 8
+
+
+def test_a_rank_whose_loss_is_nan_first_ends_the_sweep_on_both(peaceful):
+    for seen in both(peaceful, "nan_first"):
+        assert seen["reason"] == "NON_FINITE"
+        assert len(seen["loss"]) == 10
+        assert np.isnan(seen["loss"][9])
+        assert seen["restored"]
+
+
+def test_ddp_is_put_back_on_both(peaceful):
+    assert all(seen["restored"] for seen in both(peaceful, "ddp"))
+
+
+def test_shards_are_put_back_on_both_also_after_an_error_in_the_forward_pass(peaceful):
+    for seen in both(peaceful, "fsdp"):
+        assert seen["restored"] == [True] * 4
+        assert seen["same_training"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "error"), [("raises", "Stop"), ("interrupted", "KeyboardInterrupt")]
+)
+def test_when_one_rank_fails_both_end_with_their_state_put_back(tmp_path, scenario, error):
+    torchrun(HERE / "ranks.py", tmp_path, scenario)
+    survivor, failed = both(tmp_path, scenario)
+    assert failed == {"error": error, "restored": True, "calls": 7}
+    assert survivor["restored"]
+    assert survivor["error"] == "RuntimeError", "the connection closed by the other rank"
+
+
+def test_lrfind_run_works_under_torchrun_and_only_the_first_rank_writes_and_prints(tmp_path):
+    example = HERE.parents[1] / "scripts" / "example_torchrun.py"
+    done = torchrun("-m", "lrfind", "run", f"{example}:problem", "--out", "here", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Train at about") == 1
+    assert done.stderr.count("Wrote result.json") == 1
+    written = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert written == ["beta.png", "range_test.png", "result.csv", "result.json"]
