@@ -18,11 +18,13 @@ def noisy():
 def columns(text, rows):
     """The cells of each row by the column they end under, from the text alone."""
     lines = text.splitlines()
-    ends = [match.end() for match in re.finditer(r"\S+(?: \S+)*", lines[1])]
-    return [
-        [line[start:end].strip() for start, end in pairwise([0, *ends])]
-        for line in lines[2 : 2 + rows]
-    ]
+    _, *ends = (match.end() for match in re.finditer(r"\S+(?: \S+)*", lines[1]))
+    cells = []
+    for line in lines[2 : 2 + rows]:
+        first = re.split(r"\s{2,}", line)[0]
+        rest = [line[start:end].strip() for start, end in pairwise([len(first), *ends])]
+        cells.append([first, *rest])
+    return cells
 
 
 def test_every_column_shows_its_numbers():
