@@ -3,7 +3,8 @@ from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
-from .result import RangeTestResult, StopReason
+from .result import RangeTestResult
+from .settings import StopReason
 from .storage import load
 from .training.preserve import preserve_state
 from .training.problem import Problem

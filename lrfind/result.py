@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -18,6 +17,7 @@ from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.suggestion import CannotTell, Suggestion, check_question, suggest
+from lrfind.settings import StopReason, SweepSettings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,38 +25,6 @@ if TYPE_CHECKING:
 
 ARRAYS = ("lr", "loss", "probe", "metric")
 SOURCES = ("train", "probe")
-
-
-class StopReason(enum.Enum):
-    """How a sweep ended; the value says what it means and what to do."""
-
-    COMPLETED = "the sweep ran all its steps up to `end_lr`"
-    DIVERGED = "the loss blew up, which is the normal end of a range test"
-    NON_FINITE = (
-        "a loss was NaN or infinite; if that came before the minimum, lower `start_lr` or check "
-        "the data"
-    )
-    EXHAUSTED = (
-        "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
-        "an iterator, or lower `num_iter`"
-    )
-    OVERFLOW = (
-        "the gradient scaler skipped one step after the other: the gradients stay infinite "
-        "although the loss is not; if that came before the minimum, lower `start_lr`"
-    )
-    UNFINISHED = "the loop ended before the sweep did: give it at least `num_iter` batches"
-
-
-@dataclass(frozen=True)
-class SweepSettings:
-    """What was asked of a sweep; the arguments of `range_test` by the same names."""
-
-    start_lr: float
-    end_lr: float
-    num_iter: int
-    step_mode: str
-    diverge_th: float | None
-    probe_every: int = 1
 
 
 @dataclass(frozen=True, eq=False)

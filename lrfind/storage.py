@@ -18,7 +18,8 @@ from lrfind._errors import ResultFileError, require_count, require_number
 from lrfind._types import Array
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.analysis.smoothing import debiased_ema, ema
-from lrfind.result import RangeTestResult, StopReason, SweepSettings
+from lrfind.result import RangeTestResult
+from lrfind.settings import StopReason, SweepSettings
 
 FORMAT = "lrfind range test"
 SCHEMA = 1

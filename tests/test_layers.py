@@ -9,7 +9,7 @@ ROOT = Path(lrfind.__file__).parent
 FLOORS = {
     "_errors": 0, "_types": 0, "_version": 0,
     "analysis": 1,
-    "result": 2, "storage": 2,
+    "settings": 2, "result": 2, "storage": 2,
     "training": 3, "display": 3,
     "integrations": 4,
     "demo": 5, "problem_file": 5, "__init__": 5, "cli": 6, "__main__": 7,

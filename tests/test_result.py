@@ -9,7 +9,7 @@ import pytest
 
 import lrfind
 from lrfind import CannotTell, RangeTestResult, StopReason
-from lrfind.result import SweepSettings
+from lrfind.settings import SweepSettings
 
 SETTINGS = SweepSettings(1e-7, 10.0, 100, "exp", 4.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -168,20 +168,32 @@ def range_test(
         look = None
         if probe is not None:
             look = Probe(model, probe, forward, metric=metric, autocast=autocast)
-        more = True
-        while more and len(window := list(islice(batches, count))) == count:
-            loss = train_step(window)
-            if look is None or not sweep.probe_is_due:
-                more = sweep.record(loss)
-            else:
-                probe_loss, probe_metric = look()
-                more = sweep.record(loss, probe=probe_loss, metric=probe_metric)
-            if show is not None:
-                show()
-        if more:
-            sweep.exhausted()
+        _run(sweep, train_step, look, batches, count, show)
     result = replace(sweep.result(), state_bytes=kept.nbytes)
     return same_on_every_rank(result) if all_ranks else result
+
+
+def _run(
+    sweep: Sweep,
+    train_step: TrainStep | Callable[[list[Any]], torch.Tensor | float],
+    look: Probe | None,
+    batches: Iterator[Any],
+    count: int,
+    show: Callable[[], None] | None,
+) -> None:
+    """Step until the sweep is over or the batches are used up."""
+    more = True
+    while more and len(window := list(islice(batches, count))) == count:
+        loss = train_step(window)
+        if look is None or not sweep.probe_is_due:
+            more = sweep.record(loss)
+        else:
+            probe_loss, probe_metric = look()
+            more = sweep.record(loss, probe=probe_loss, metric=probe_metric)
+        if show is not None:
+            show()
+    if more:
+        sweep.exhausted()
 
 
 def _on_one_batch(

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 
 from lrfind._types import Array
-from lrfind.training.readback import DeviceReadback
+from lrfind.training.readback import DeviceReadback, Readback
 
 LAG = 8
 """Steps after which a mean is looked at: by then it is there, and waiting for it costs nothing."""
@@ -107,6 +107,20 @@ class MeanReadback:
             work.wait()
             values.append(mean.item())
         return values
+
+
+def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readback | None:
+    """The readback for losses like this one; None if they need none, being on the host.
+
+    Args:
+        loss: The first loss.
+        capacity: The largest number of losses.
+        ranks: The number of processes whose losses are averaged.
+    """
+    if ranks > 1:
+        return MeanReadback(capacity)
+    on_device = isinstance(loss, torch.Tensor) and loss.device.type not in ("cpu", "meta")
+    return DeviceReadback(capacity) if on_device else None
 
 
 def _device_of_group() -> torch.device:

@@ -12,14 +12,15 @@ import torch
 from torch.optim import Optimizer
 
 from lrfind._errors import require_count, require_positive
-from lrfind._types import Array
 from lrfind._version import __version__
 from lrfind.analysis.divergence import DivergenceRule
 from lrfind.analysis.sequences import lr_sequence
-from lrfind.result import RangeTestResult, StopReason, SweepSettings
+from lrfind.result import RangeTestResult
+from lrfind.settings import StopReason, SweepSettings
 from lrfind.training.learning_rates import GroupRates, as_optimizers, check_rates
-from lrfind.training.ranks import MeanReadback, mean_over_ranks, rank_count
-from lrfind.training.readback import DeviceReadback, Readback
+from lrfind.training.ranks import rank_count, readback_for
+from lrfind.training.readback import Readback
+from lrfind.training.series import Series
 
 MAX_SKIPS = 30
 """Steps that a gradient scaler may skip in a row: halving 2**16 so often leaves nothing."""
@@ -111,8 +112,7 @@ class Sweep:
     def __enter__(self) -> Sweep:
         self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
         self._losses: list[float] = []
-        # By step, as most loops have none of these.
-        self._beside: dict[str, dict[int, torch.Tensor | float]] = {"probe": {}, "metric": {}}
+        self._probe, self._metric = Series(), Series()
         self._skipped: dict[int, int] = {}
         self._recorded = 0
         self._readback: Readback | None = None
@@ -138,9 +138,8 @@ class Sweep:
             self._readback = None  # the other ranks may be gone, and would be waited for
         self._wait()
         if self._ranks > 1 and error is None:
-            for name, values in self._beside.items():
-                means = mean_over_ranks(np.array(_numbers(values)))
-                self._beside[name] = dict(zip(values, means.tolist(), strict=True))
+            self._probe.average_over_ranks()
+            self._metric.average_over_ranks()
 
     @property
     def probe_is_due(self) -> bool:
@@ -187,8 +186,10 @@ class Sweep:
             loss = _one_number(loss)
         if self._scaler is not None and self._was_skipped():
             return self._skip()
-        if probe is not None or metric is not None:
-            self._note_beside(probe, metric)
+        if probe is not None:
+            self._probe.note(self._recorded, probe)
+        if metric is not None:
+            self._metric.note(self._recorded, metric)
         if not self._recorded:
             self._readback = readback_for(loss, self.settings.num_iter, self._ranks)
         self._recorded += 1
@@ -201,14 +202,6 @@ class Sweep:
             return False
         self._rates.set(self._rate_of_step[self._recorded])
         return True
-
-    def _note_beside(
-        self, probe: torch.Tensor | float | None, metric: torch.Tensor | float | None
-    ) -> None:
-        if probe is not None:
-            self._beside["probe"][self._recorded] = probe
-        if metric is not None:
-            self._beside["metric"][self._recorded] = metric
 
     def _was_skipped(self) -> bool:
         """Whether the scaler left the last step out: only then does it lower its scale."""
@@ -241,14 +234,6 @@ class Sweep:
         if self._readback is not None:
             self._look_at_all(self._readback.rest())
 
-    def _by_step(self, values: dict[int, torch.Tensor | float]) -> Array:
-        """A record beside the losses: NaN for steps without a value, empty if there is none."""
-        if not values:
-            return np.empty(0)
-        array = np.full(self._recorded, np.nan)
-        array[list(values)] = _numbers(values)
-        return array[: len(self._losses)]
-
     def exhausted(self) -> None:
         """Say that the data ran out, so that the result can name it as the reason."""
         self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
@@ -271,8 +256,8 @@ class Sweep:
             stop_reason=self._stop_reason or StopReason.UNFINISHED,
             settings=self.settings,
             group_scale=self._group_scale,
-            probe=self._by_step(self._beside["probe"]),
-            metric=self._by_step(self._beside["metric"]),
+            probe=self._probe.by_step(len(self._losses)),
+            metric=self._metric.by_step(len(self._losses)),
             skipped=tuple(self._skipped.get(step, 0) for step in range(len(self._losses)))
             if self._scaler
             else (),
@@ -287,20 +272,6 @@ class Sweep:
         )
 
 
-def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readback | None:
-    """The readback for losses like this one; None if they need none, being on the host.
-
-    Args:
-        loss: The first loss.
-        capacity: The largest number of losses.
-        ranks: The number of processes whose losses are averaged.
-    """
-    if ranks > 1:
-        return MeanReadback(capacity)
-    on_device = isinstance(loss, torch.Tensor) and loss.device.type not in ("cpu", "meta")
-    return DeviceReadback(capacity) if on_device else None
-
-
 def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
     """The loss, still on its device, if it holds one number."""
     if isinstance(loss, torch.Tensor):
@@ -311,12 +282,3 @@ def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
         return float(loss)
     except (TypeError, ValueError) as error:
         raise TypeError(f"`loss` must be a number, got {loss!r}.") from error
-
-
-def _numbers(values: dict[int, torch.Tensor | float]) -> list[float]:
-    """The numbers of a record, those on a device read back together."""
-    tensors = [value for value in values.values() if isinstance(value, torch.Tensor)]
-    read = iter(torch.stack([t.detach().reshape(()) for t in tensors]).tolist() if tensors else [])
-    return [
-        next(read) if isinstance(value, torch.Tensor) else float(value) for value in values.values()
-    ]

@@ -10,8 +10,8 @@ from problems import loss_fn, make_loader, make_model, trainable
 import lrfind
 from lrfind import StopReason, Sweep
 from lrfind.training import sweep as sweep_module
+from lrfind.training.ranks import readback_for
 from lrfind.training.readback import DeviceReadback
-from lrfind.training.sweep import readback_for
 
 
 class LateReadback:

@@ -1,0 +1,40 @@
+"""Values noted beside the losses of a sweep, after some steps or after all."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lrfind._types import Array
+from lrfind.training.ranks import mean_over_ranks
+
+
+class Series:
+    """One value per step that has one; those on a device stay there until they are asked for."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, torch.Tensor | float] = {}
+
+    def note(self, step: int, value: torch.Tensor | float) -> None:
+        """Note the value of a step."""
+        self._values[step] = value
+
+    def average_over_ranks(self) -> None:
+        """Replace the values by their means over all ranks."""
+        means = mean_over_ranks(np.array(self._numbers()))
+        self._values = dict(zip(self._values, means.tolist(), strict=True))
+
+    def by_step(self, count: int) -> Array:
+        """The values of the first steps, NaN for those without; empty if there is none at all."""
+        if not self._values:
+            return np.empty(0)
+        array = np.full(max(count, *self._values) + 1, np.nan)
+        array[list(self._values)] = self._numbers()
+        return array[:count]
+
+    def _numbers(self) -> list[float]:
+        """The values as numbers, those on a device read back together."""
+        values = self._values.values()
+        tensors = [v.detach().reshape(()) for v in values if isinstance(v, torch.Tensor)]
+        read = iter(torch.stack(tensors).tolist() if tensors else [])
+        return [next(read) if isinstance(v, torch.Tensor) else float(v) for v in values]
