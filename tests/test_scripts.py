@@ -12,7 +12,7 @@ SCRIPTS = [ROOT / "scripts" / name for name in ("demo", "test", "check", "_envir
 
 @pytest.mark.parametrize("script", [*SCRIPTS, ROOT / ".ci" / "run"], ids=lambda path: path.name)
 def test_a_script_parses(script):
-    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
 
 
 def test_every_requirement_of_the_environment_is_pinned_exactly():

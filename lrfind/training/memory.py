@@ -32,6 +32,10 @@ CODE = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
 """Things that have a `__dict__` and no state of a training run."""
 
 
+LONGEST_LIST_OF_PARTS = 1000
+"""A longer list of a dataset holds its samples, and not the transforms it is made of."""
+
+
 class Data:
     """Marks a loader or dataset of the user's own: state beside data, and the data not copied."""
 
@@ -186,23 +190,31 @@ class Memory:
         self._seen[id(source)] = source
         if isinstance(source, dict | list | deque | set):
             self._note(*refill.of(source))
-        for value in list(getattr(source, "__dict__", {}).values()):
-            if isinstance(value, torch.Tensor | np.ndarray):
-                self._seen[id(value)] = value
-            elif isinstance(value, dict | list | deque | set | tuple):
+        if not hasattr(source, "__dict__"):
+            return
+        self._note(refill.dictionary, vars(source), dict(vars(source)))
+        for value in list(vars(source).values()):
+            if isinstance(value, dict | list | deque | set | tuple):
                 self._keep_listed(value)
             else:
-                self._todo.append((value, True))
-        if hasattr(source, "__dict__"):
-            self._note(refill.dictionary, vars(source), dict(vars(source)))
+                self._keep_beside_data(value)
 
     def _keep_listed(self, values: Any) -> None:
         self._seen[id(values)] = values
         if not isinstance(values, tuple):
             self._note(*refill.of(values))
-        listed = values.values() if isinstance(values, dict) else values
-        kinds = (*GENERATORS, Dataset, DataLoader, Sampler)
-        self._todo += [(value, False) for value in listed if isinstance(value, kinds)]
+        if len(values) <= LONGEST_LIST_OF_PARTS:
+            for value in list(values.values() if isinstance(values, dict) else values):
+                self._keep_beside_data(value)
+
+    def _keep_beside_data(self, value: Any) -> None:
+        """Follow what may have state into generators, datasets and transforms."""
+        if isinstance(value, (*GENERATORS, Dataset, DataLoader, Sampler, torch.nn.Module)):
+            self._todo.append((value, False))
+        elif isinstance(value, torch.Tensor | np.ndarray):
+            self._seen[id(value)] = value
+        elif _is_plain_object(value) and id(value) not in self._seen:
+            self._keep_data(value)
 
     def _keep_dict(self, values: dict[Any, Any]) -> None:
         self._note(*refill.of(values))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 
 from lrfind.training.batches import to_device
+from lrfind.training.random_state import Restore, device_restore
 from lrfind.training.step import Forward
 
 Metric = Callable[[torch.nn.Module, Any], torch.Tensor | float]
@@ -45,7 +47,9 @@ class Probe:
         self._forward = forward
         self._metric = metric
         self._autocast = autocast
-        self._random = torch.get_rng_state()
+        self._restart: list[Restore] = [partial(torch.set_rng_state, torch.get_rng_state())]
+        if self._device.type != "cpu":
+            self._restart.append(device_restore(self._device))
 
     def __call__(self) -> tuple[torch.Tensor, torch.Tensor | float | None]:
         """The loss, detached and still on the device, and the metric."""
@@ -59,7 +63,8 @@ class Probe:
         kind = self._device.type
         devices = [self._device] if kind not in ("cpu", "mps") else []
         with torch.random.fork_rng(devices, device_type=kind if devices else "cuda"):
-            torch.set_rng_state(self._random)
+            for restart in self._restart:
+                restart()
             yield
 
     def _autocasting(self) -> AbstractContextManager[Any]:

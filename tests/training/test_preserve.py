@@ -313,6 +313,31 @@ def test_generators_and_orders_anywhere_in_a_loader_come_back(data, options):
     assert kept.nbytes == 0
 
 
+class Augmented(torch.utils.data.Dataset):
+    """Transforms in a list inside an object, and a cache that is data."""
+
+    def __init__(self):
+        self.transforms = SimpleNamespace(steps=[Jitter(), Jitter()])
+        self.cache = SimpleNamespace(table=np.zeros(10**6), images=torch.zeros(10**6))
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        item = torch.tensor([float(index)])
+        for step in self.transforms.steps:
+            item = step([item])
+        return item
+
+
+def test_transforms_deep_in_a_dataset_come_back_and_its_cache_is_not_copied():
+    loader = torch.utils.data.DataLoader(Augmented(), batch_size=4, num_workers=0)
+    with preserve_state(loader) as kept:
+        first = first_epoch(loader)
+    assert first_epoch(loader) == first
+    assert kept.nbytes == 0
+
+
 def test_a_list_that_shuffles_itself_comes_back():
     class Shuffling(list):
         def __iter__(self):

@@ -1,5 +1,7 @@
 """One call: every shape of batch, every way to a loss, and a clear word for bad input."""
 
+import io
+import sys
 from collections import UserDict, defaultdict, namedtuple
 
 import numpy as np
@@ -9,6 +11,7 @@ from problems import everything, loss_fn, make_loader, make_model, trainable
 from torch import nn
 
 from lrfind import StopReason, range_test
+from lrfind.training.batches import to_device
 
 
 @pytest.fixture
@@ -255,32 +258,67 @@ def test_an_iterable_dataset_is_enough():
     assert range_test(model, optimizer, mse, loader, num_iter=8, diverge_th=None).lr.size == 8
 
 
+class Elsewhere(nn.Module):
+    """Its first parameter is on another device; its loss is made of the second, on the CPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.far, self.near = (
+            nn.Parameter(torch.ones(1, device="meta")),
+            nn.Parameter(torch.ones(1)),
+        )
+
+
 def test_batches_move_to_the_models_device():
-    # The meta device computes shapes only; its values cannot be read, so the loss is made here.
-    model = nn.Linear(2, 1, device="meta")
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    devices = []
+    model, seen = Elsewhere(), []
 
-    def step(batch):
-        devices.append(batch[0].device.type)
-        return 1.0
+    def forward(model, batch):
+        seen.append((batch["a"][0].device.type, batch["a"][1][0].device.type, batch["a"][1][1]))
+        seen.append((type(batch["n"]), batch["n"].x.device.type, batch["n"].target))
+        return (model.near**2).sum()
 
-    range_test(model, optimizer, None, [(x, t)], step=step, num_iter=2)
-    from lrfind.training.batches import to_device
-
-    moved = to_device({"a": [x, (t, "name")], "n": Named(x, 3)}, torch.device("meta"))
-    assert devices == ["cpu", "cpu"], "a step of the user's own moves its own batches"
-    assert moved["a"][0].device.type == moved["a"][1][0].device.type == "meta"
-    assert moved["a"][1][1] == "name"
-    assert isinstance(moved["n"], Named)
-    assert (moved["n"].x.device.type, moved["n"].target) == ("meta", 3)
+    batch = {"a": [x, (t, "name")], "n": Named(x, 3)}
+    optimizer = torch.optim.SGD([model.near], lr=0.1)
+    range_test(model, optimizer, None, [batch], forward=forward, num_iter=2)
+    assert seen == [("meta", "meta", "name"), (Named, "meta", 3)] * 2
 
 
-def test_progress_is_shown_on_request_and_silent_by_default(parts, capsys):
-    range_test(*parts[:2], loss_fn, parts[2], num_iter=5)
-    assert capsys.readouterr().err == ""
-    range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=True)
-    assert "range test: 100%" in capsys.readouterr().err
+def test_batches_with_a_way_of_their_own_to_move_use_it():
+    class Moving:
+        def __init__(self, device):
+            self.device = device
+
+        def to(self, device):
+            return Moving(device)
+
+    assert to_device([Moving("here")], torch.device("meta"))[0].device.type == "meta"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "notebook", "progress", "shown"),
+    [
+        (Terminal, False, None, True),
+        (Terminal, False, False, False),
+        (Terminal, False, 0, False),
+        (io.StringIO, False, None, False),
+        (io.StringIO, True, None, True),
+        (io.StringIO, True, False, False),
+        (io.StringIO, False, True, True),
+    ],
+)
+def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
+    parts, monkeypatch, stream, notebook, progress, shown
+):
+    monkeypatch.setattr(sys, "stderr", stream())
+    if notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=progress)
+    assert ("range test: 100%" in sys.stderr.getvalue()) is shown
 
 
 def unlike(loss):
