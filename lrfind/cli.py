@@ -60,6 +60,17 @@ def range_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def out_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The folder that a command writes to."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=default,
+        show_default=True,
+        help="Folder for the four files.",
+    )
+
+
 betas_option = click.option(
     "--betas",
     callback=_parse_betas,
@@ -77,7 +88,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("lrfind-demo"))
+@out_option("lrfind-demo")
 @click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -99,7 +110,7 @@ def demo(
 
 @main.command()
 @click.argument("target", metavar="FILE.py:FUNCTION")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("lrfind-out"))
+@out_option("lrfind-out")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
 @betas_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str =
     if curves is None:
         return ax
     if curves.sweep_flags:
-        ax.set_title(curves.sweep_flags[0].value, fontsize="small", wrap=True)
+        _say(ax, curves.sweep_flags[0].value)
         return ax
     raw, centred = curves.minimum("raw").lr, curves.minimum("centred").lr
     answer = result.suggest(source=source)
@@ -149,8 +150,13 @@ def _curves_or_title(result: RangeTestResult, ax: Axes, source: str) -> SweepCur
     try:
         return result.curves(source)
     except CannotTellError as error:
-        ax.set_title(str(error), fontsize="small", wrap=True)
+        _say(ax, str(error))
         return None
+
+
+def _say(ax: Axes, text: str) -> None:
+    """Put a sentence above the picture, in lines that a figure of usual size holds."""
+    ax.set_title(textwrap.fill(text, width=95), fontsize="small")
 
 
 def _label(row: CurveRow) -> str:
@@ -198,10 +204,10 @@ def _draw_probe(ax: Axes, result: RangeTestResult) -> None:
 def _draw_suggestion(ax: Axes, result: RangeTestResult, source: str) -> None:
     answer = result.suggest(source=source)
     if not isinstance(answer, Suggestion):
-        ax.set_title(f"No suggestion: {answer.reason}", fontsize="small", wrap=True)
+        _say(ax, f"No suggestion: {answer.reason}")
         return
     if answer.flags:
-        ax.set_title("; ".join(flag.value for flag in answer.flags), fontsize="small", wrap=True)
+        _say(ax, "; ".join(flag.value for flag in answer.flags))
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
     ax.annotate(
         f"suggested {answer.lr:.2e}", (answer.lr, 0.03), (-4, 0),
