@@ -13,6 +13,9 @@ import torch
 
 from lrfind.training.problem import Problem
 
+_LOADED: set[str] = set()
+"""Names of the modules that were loaded here; others may not be replaced."""
+
 
 def load_problem(path: Path, function: str, seed: int) -> Problem:
     """Run a Python file and call a function of it.
@@ -50,12 +53,15 @@ def load_problem(path: Path, function: str, seed: int) -> Problem:
 def _run_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
+    if path.stem in sys.modules and path.stem not in _LOADED:
+        raise ValueError(f"{path} has the name of the module {path.stem}: give it another.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     # Registered, as a worker process of a DataLoader looks its dataset's class up by this name.
     sys.modules[path.stem] = module
+    _LOADED.add(path.stem)
     sys.path.insert(0, str(path.parent.resolve()))
     spec.loader.exec_module(module)
     return module

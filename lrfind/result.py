@@ -43,8 +43,9 @@ class RangeTestResult:
         probe: Shape `(n,)`: loss on the probe batch after step k, so that `lr[k]` has moved it; NaN
             where `settings.probe_every` passes it over. Empty without a probe.
         metric: Shape `(n,)`, likewise.
-        skipped: How many steps a gradient scaler left out before each step, shape `(n,)`; empty
-            without a scaler. Left-out steps are in no other record.
+        skipped: How many steps a gradient scaler left out before each step, and one more number
+            for those after the last step if there were any; empty without a scaler. Left-out
+            steps are in no other record.
         optimizer: Class name of the optimizer; several are joined by "+".
         seed: The seed that torch's default generator last got, None if unknown.
         state_bytes: Size of the copy of the training state held during the sweep; 0 if none was.
@@ -266,7 +267,7 @@ class RangeTestResult:
         save(self, path)
 
     def to_csv(self, path: str | Path, *, beta: float = 0.98) -> None:
-        """Write the columns step, lr, loss, ema and debiased, one row per step.
+        """Write the columns step, lr, loss, ema, debiased (and probe, metric), one row per step.
 
         Args:
             path: The file to write; replaced whole or not at all.

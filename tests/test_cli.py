@@ -20,6 +20,8 @@ def invoke(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("problem", "outer", "bad"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
 
 
@@ -152,6 +154,14 @@ def test_a_syntax_error_names_its_line(invoke, tmp_path):
     done = invoke("run", "bad.py:f")
     assert done.exit_code == 1
     assert "line 1" in done.stderr
+
+
+def test_a_file_with_the_name_of_a_module_in_use_is_refused(invoke, tmp_path):
+    (tmp_path / "json.py").write_text("def problem(): pass\n")
+    done = invoke("run", "json.py:problem")
+    assert done.exit_code == 1
+    assert "has the name of the module json" in done.stderr
+    assert json.dumps
 
 
 def test_modules_beside_the_file_can_be_imported(invoke, problem, tmp_path):

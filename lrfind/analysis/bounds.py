@@ -29,16 +29,19 @@ class Bounds:
     max_lr: float
     group_scale: tuple[float, ...] = (1.0,)
 
-    def cyclic(self) -> dict[str, list[float]]:
+    def cyclic(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The arguments for `torch.optim.lr_scheduler.CyclicLR`, one rate per group.
+
+        Args:
+            groups: Which groups; with several optimizers, those of the one to schedule.
 
         Example:
             >>> Bounds(0.001, 0.006).cyclic()
             {'base_lr': [0.001], 'max_lr': [0.006]}
         """
         return {
-            "base_lr": [self.base_lr * scale for scale in self.group_scale],
-            "max_lr": [self.max_lr * scale for scale in self.group_scale],
+            "base_lr": [self.base_lr * scale for scale in self.group_scale[groups]],
+            "max_lr": [self.max_lr * scale for scale in self.group_scale[groups]],
         }
 
 
@@ -60,8 +63,11 @@ def find_bounds(lr: Array, metric: Array, group_scale: Sequence[float] = (1.0,))
         CannotTellError: The metric never rose by more than its noise.
     """
     bad = np.flatnonzero(~np.isfinite(metric))
-    fit = fit_centred(-metric[: bad[0] if bad.size else None])
-    if fit.curve.size < 2 or not fit.descended:
+    finite = metric[: bad[0] if bad.size else None]
+    if finite.size < 2:
+        raise CannotTellError(f"only {finite.size} finite values of the metric were recorded")
+    fit = fit_centred(-finite)
+    if not fit.descended:
         raise CannotTellError(
             "the metric never rose by more than its noise: raise `end_lr` or `num_iter`"
         )

@@ -38,9 +38,13 @@ class Suggestion:
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
 
-    def one_cycle(self) -> dict[str, list[float]]:
-        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group."""
-        return {"max_lr": list(self.group_lr)}
+    def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
+        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
+
+        Args:
+            groups: Which groups; with several optimizers, those of the one to schedule.
+        """
+        return {"max_lr": list(self.group_lr[groups])}
 
     def to_dict(self) -> dict[str, object]:
         """The answer as plain numbers and strings, ready for JSON."""
@@ -76,6 +80,18 @@ class CannotTell:
     @property
     def lr(self) -> NoReturn:
         """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    @property
+    def group_lr(self) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    def one_cycle(self, groups: slice = slice(None)) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
         raise CannotTellError(f"no learning rate can be suggested: {self.reason}.")
 
     def to_dict(self) -> dict[str, object]:

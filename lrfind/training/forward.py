@@ -62,7 +62,9 @@ def _call(model: torch.nn.Module, batch: Any) -> Any:
 
 def _takes_two(loss_fn: LossFn) -> bool:
     try:
-        inspect.signature(loss_fn).bind(None, None)
+        # A module's own signature says nothing: it hands anything on to `forward`.
+        function = loss_fn.forward if isinstance(loss_fn, torch.nn.Module) else loss_fn
+        inspect.signature(function).bind(None, None)
     except TypeError:
         return False
     except ValueError:  # some builtins have no signature

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from lrfind.training.batches import to_device
 from lrfind.training.random_state import Restore, device_restore
 from lrfind.training.step import Forward
 
@@ -26,8 +25,9 @@ class Probe:
 
     Args:
         model: The model.
-        batch: The probe batch.
+        batch: The probe batch, on the model's device.
         forward: Takes (model, batch) and returns the loss.
+        device: The model's device.
         metric: Takes (model, batch) and returns a number to go with it; None for none.
         autocast: Data type of `torch.autocast` around the evaluation; None for none.
     """
@@ -37,13 +37,14 @@ class Probe:
         model: torch.nn.Module,
         batch: Any,
         forward: Forward,
+        device: torch.device,
         *,
         metric: Metric | None = None,
         autocast: torch.dtype | None = None,
     ) -> None:
         self._model = model
-        self._device = next(model.parameters()).device
-        self._batch = to_device(batch, self._device)
+        self._device = device
+        self._batch = batch
         self._forward = forward
         self._metric = metric
         self._autocast = autocast
@@ -54,8 +55,12 @@ class Probe:
     def __call__(self) -> tuple[torch.Tensor, torch.Tensor | float | None]:
         """The loss, detached and still on the device, and the metric."""
         with _evaluating(self._model), self._own_random_numbers(), self._autocasting():
-            loss = self._forward(self._model, self._batch).detach()
+            loss = self._forward(self._model, self._batch)
             metric = None if self._metric is None else self._metric(self._model, self._batch)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            raise TypeError(
+                f"`probe` needs a loss of one number also in eval mode, got {type(loss).__name__}."
+            )
         return loss, metric
 
     @contextmanager

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from lrfind._errors import require_count
 from lrfind.result import RangeTestResult
-from lrfind.training.batches import endless
+from lrfind.training.batches import endless, to_device
 from lrfind.training.door import (
     check_model,
     check_one_way,
@@ -29,7 +29,7 @@ from lrfind.training.preserve import preserve_state
 from lrfind.training.probe import Metric, Probe
 from lrfind.training.progress import progress_bar
 from lrfind.training.ranks import rank_count, same_on_every_rank
-from lrfind.training.step import ClipGrad, Forward, TrainStep
+from lrfind.training.step import ClipGrad, Forward, TrainStep, device_of
 from lrfind.training.sweep import Sweep
 
 
@@ -138,26 +138,30 @@ def range_test(
     count = require_count("accumulation_steps", accumulation_steps, least=1)
     if metric is not None and probe is None:
         raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
-    forward_given = forward is not None
+    callables = [state_of(each) for each in (loss_fn, forward, metric, clip_grad)]
+    maker = "loss_fn" if forward is None else "forward"
     forward = forward or forward_of(loss_fn)
-    train_step: TrainStep | Callable[[list[Any]], torch.Tensor | float] = TrainStep(
-        model,
-        optimizers,
-        forward,
-        autocast=autocast,
-        scaler=scaler,
-        clip_grad=clip_grad,
-        summed=getattr(loss_fn, "reduction", "mean") == "sum",
-        halt=not all_ranks or rank_count() == 1,
-        maker="forward" if loss_fn is None and forward_given else "loss_fn",
-    )
-    if step is not None:
+    device = device_of(model, optimizers)
+    train_step: Callable[[list[Any]], torch.Tensor | float]
+    if step is None:
+        train_step = TrainStep(
+            model,
+            optimizers,
+            forward,
+            autocast=autocast,
+            scaler=scaler,
+            clip_grad=clip_grad,
+            summed=getattr(loss_fn, "reduction", "mean") == "sum",
+            halt=not all_ranks or rank_count() == 1,
+            maker=maker,
+        )
+    else:
         check_unused(accumulation_steps=count > 1, autocast=autocast, clip_grad=clip_grad)
         check_unused(probe=probe is not None)
-        train_step = _on_one_batch(step)
+        train_step = _on_one_batch(step, device)
     check_preserve(preserve)
     loader = loader_objects(train_loader)
-    objects = [model, *optimizers, scaler, state_of(loss_fn), *loader, *preserve]
+    objects = [model, *optimizers, scaler, *callables, *loader, *preserve]
     with (
         preserve_state(*objects, store=store) as kept,
         sweep,
@@ -167,7 +171,8 @@ def range_test(
         _to_train_mode(optimizers)
         look = None
         if probe is not None:
-            look = Probe(model, probe, forward, metric=metric, autocast=autocast)
+            batch = to_device(probe, device)
+            look = Probe(model, batch, forward, device, metric=metric, autocast=autocast)
         _run(sweep, train_step, look, batches, count, show)
     result = replace(sweep.result(), state_bytes=kept.nbytes)
     return same_on_every_rank(result) if all_ranks else result
@@ -175,7 +180,7 @@ def range_test(
 
 def _run(
     sweep: Sweep,
-    train_step: TrainStep | Callable[[list[Any]], torch.Tensor | float],
+    train_step: Callable[[list[Any]], torch.Tensor | float],
     look: Probe | None,
     batches: Iterator[Any],
     count: int,
@@ -197,10 +202,10 @@ def _run(
 
 
 def _on_one_batch(
-    step: Callable[[Any], torch.Tensor | float],
+    step: Callable[[Any], torch.Tensor | float], device: torch.device
 ) -> Callable[[list[Any]], torch.Tensor | float]:
     def on_one_batch(batches: list[Any]) -> torch.Tensor | float:
-        loss = step(batches[0])
+        loss = step(to_device(batches[0], device))
         if not isinstance(loss, torch.Tensor | float | int | np.number):
             raise TypeError(f"`step` must return the loss, got {type(loss).__name__}.")
         return loss

@@ -41,9 +41,12 @@ def process_group() -> Iterator[None]:
     if not dist.is_available() or not dist.is_torchelastic_launched() or dist.is_initialized():
         yield
         return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group()
+    rank = int(os.environ["LOCAL_RANK"])
+    if torch.cuda.is_available() and torch.cuda.device_count() > rank:
+        torch.cuda.set_device(rank)
+        dist.init_process_group("cpu:gloo,cuda:nccl")
+    else:
+        dist.init_process_group("gloo")
     try:
         yield
     finally:
@@ -63,7 +66,7 @@ def mean_over_ranks(values: Array) -> Array:
     """The mean of arrays of equal shape over all ranks; the array itself on one."""
     if rank_count() == 1 or not values.size:
         return values
-    total = torch.from_numpy(values).to(_device_of_group())
+    total = torch.from_numpy(values).to(_reducing_device(torch.device("cpu")))
     dist.all_reduce(total)
     mean: Array = (total / rank_count()).cpu().numpy()
     return mean
@@ -82,8 +85,8 @@ class MeanReadback:
 
     def put(self, loss: torch.Tensor | float) -> None:
         """Take the next loss of this rank, and start averaging it."""
-        value = torch.as_tensor(loss, dtype=torch.float64, device=_device_of_group()).reshape(())
-        mean = value / rank_count()
+        value = torch.as_tensor(loss, dtype=torch.float64).reshape(())
+        mean = value.to(_reducing_device(value.device)) / rank_count()
         work = dist.all_reduce(mean, async_op=True)
         assert work is not None
         if mean.device.type == "cpu":
@@ -123,8 +126,10 @@ def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readb
     return DeviceReadback(capacity) if on_device else None
 
 
-def _device_of_group() -> torch.device:
-    """A device that the process group can reduce on."""
-    if "nccl" in dist.get_backend():
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device("cpu")
+def _reducing_device(wanted: torch.device) -> torch.device:
+    """The wanted device if the process group can reduce on it, else one on which it can."""
+    # Such as "cpu:gloo,cuda:nccl"; `get_backend` knows no name for a group of several.
+    kinds = [part.partition(":")[0] for part in dist.get_backend_config().split(",")]
+    if wanted.type in kinds:
+        return wanted
+    return torch.device("cpu" if "cpu" in kinds else kinds[0])

@@ -44,10 +44,11 @@ class DeviceReadback:
 
     def put(self, loss: torch.Tensor | float) -> None:
         """Take the next loss, a one-element tensor on the device."""
-        assert isinstance(loss, torch.Tensor)
+        loss = torch.as_tensor(loss)
         if self._host is None:
             self._host = torch.empty(self._capacity, dtype=loss.dtype, pin_memory=True)
         self._host[self._put].copy_(loss.detach().reshape(()), non_blocking=True)
+        # On the CPU, as a loop may also give a number, the copy is done already.
         event = torch.Event(device=loss.device)
         event.record()
         self._events.append(event)

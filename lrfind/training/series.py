@@ -5,19 +5,32 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from lrfind._errors import require_number
 from lrfind._types import Array
 from lrfind.training.ranks import mean_over_ranks
 
 
 class Series:
-    """One value per step that has one; those on a device stay there until they are asked for."""
+    """One value per step that has one; those on a device stay there until they are asked for.
 
-    def __init__(self) -> None:
+    Args:
+        name: What the values are, for error messages.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._values: dict[int, torch.Tensor | float] = {}
 
     def note(self, step: int, value: torch.Tensor | float) -> None:
-        """Note the value of a step."""
-        self._values[step] = value
+        """Note the value of a step, which may change afterwards.
+
+        Raises:
+            TypeError: It is not one number.
+        """
+        if isinstance(value, torch.Tensor) and value.numel() == 1:
+            self._values[step] = value.detach().reshape(()).clone()
+        else:
+            self._values[step] = require_number(self._name, value)
 
     def average_over_ranks(self) -> None:
         """Replace the values by their means over all ranks."""
@@ -35,6 +48,6 @@ class Series:
     def _numbers(self) -> list[float]:
         """The values as numbers, those on a device read back together."""
         values = self._values.values()
-        tensors = [v.detach().reshape(()) for v in values if isinstance(v, torch.Tensor)]
+        tensors = [value for value in values if isinstance(value, torch.Tensor)]
         read = iter(torch.stack(tensors).tolist() if tensors else [])
         return [next(read) if isinstance(v, torch.Tensor) else float(v) for v in values]

@@ -75,7 +75,7 @@ class TrainStep:
             for group in optimizer.param_groups
             for parameter in group["params"]
         ]
-        self._device = next(model.parameters(), self._parameters[0]).device
+        self._device = device_of(model, optimizers)
         self._halt = halt and self._device.type == "cpu"
         self._needs_closure = any(map(needs_closure, optimizers))
         self._maker = maker
@@ -139,6 +139,8 @@ class TrainStep:
         for number, batch in enumerate(batches, 1):
             with self._no_sync() if number < len(batches) else nullcontext():
                 losses.append(self._micro_step(batch, len(batches), halt))
+        if isinstance(losses[0], float):
+            return sum(losses) / len(losses)
         return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
 
     def _micro_step(self, batch: Any, count: int, halt: bool) -> torch.Tensor | float:
@@ -186,6 +188,17 @@ def _check_options(
             raise ValueError("`scaler` cannot be used with an optimizer that needs a closure.")
         if len(optimizers) > 1:
             raise ValueError("`optimizer` needs a closure, so it cannot step with others.")
+
+
+def device_of(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> torch.device:
+    """The device of the model's first parameter, or of the optimizers' if it has none."""
+    for parameter in model.parameters():
+        return parameter.device
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                return torch.device(parameter.device)
+    raise ValueError("`optimizer` holds no parameters.")
 
 
 def needs_closure(optimizer: Optimizer) -> bool:

@@ -105,6 +105,8 @@ class Sweep:
             diverge_th=diverge_th,
             probe_every=require_count("probe_every", probe_every, least=1),
         )
+        if self.settings.probe_every > self._lr.size:
+            raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
         self._rate_of_step: list[float] = self._lr.tolist()
         self._rates: GroupRates | None = None
         self._recorded = 0
@@ -112,7 +114,7 @@ class Sweep:
     def __enter__(self) -> Sweep:
         self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
         self._losses: list[float] = []
-        self._probe, self._metric = Series(), Series()
+        self._probe, self._metric = Series("probe"), Series("metric")
         self._skipped: dict[int, int] = {}
         self._recorded = 0
         self._readback: Readback | None = None
@@ -184,8 +186,13 @@ class Sweep:
             raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
         if type(loss) is not float:
             loss = _one_number(loss)
-        if self._scaler is not None and self._was_skipped():
+        if self._scaler is not None and self._was_skipped() and self._is_finite(loss):
             return self._skip()
+        if (probe is not None or metric is not None) and not self.probe_is_due:
+            raise ValueError(
+                f"`probe` and `metric` belong to every {self.settings.probe_every}th step, as "
+                "`probe_every` says: ask `sweep.probe_is_due` before the step."
+            )
         if probe is not None:
             self._probe.note(self._recorded, probe)
         if metric is not None:
@@ -208,6 +215,10 @@ class Sweep:
         assert self._scaler is not None
         before, self._scale = self._scale, self._scaler.get_scale()
         return self._scale < before
+
+    def _is_finite(self, loss: torch.Tensor | float) -> bool:
+        """Whether a skip is the gradient's alone; over ranks, where all skip, it counts as that."""
+        return self._ranks > 1 or math.isfinite(loss)
 
     def _skip(self) -> bool:
         count = self._skipped[self._recorded] = self._skipped.get(self._recorded, 0) + 1
@@ -234,6 +245,11 @@ class Sweep:
         if self._readback is not None:
             self._look_at_all(self._readback.rest())
 
+    def _skips(self) -> tuple[int, ...]:
+        """Skipped steps before each step, and after the last if there were any."""
+        count = len(self._losses)
+        return tuple(self._skipped.get(k, 0) for k in range(count + (count in self._skipped)))
+
     def exhausted(self) -> None:
         """Say that the data ran out, so that the result can name it as the reason."""
         self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
@@ -258,9 +274,7 @@ class Sweep:
             group_scale=self._group_scale,
             probe=self._probe.by_step(len(self._losses)),
             metric=self._metric.by_step(len(self._losses)),
-            skipped=tuple(self._skipped.get(step, 0) for step in range(len(self._losses)))
-            if self._scaler
-            else (),
+            skipped=self._skips() if self._scaler else (),
             optimizer="+".join(type(optimizer).__name__ for optimizer in self._optimizers),
             seed=self._seed,
             versions={

@@ -305,6 +305,79 @@ def test_smiths_two_rates_off_a_linear_sweep_go_into_the_schedulers():
     assert one.total_steps == 10
 
 
+def test_a_value_noted_beside_the_loss_may_change_afterwards():
+    running = torch.zeros(())
+    with lrfind.Sweep(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)) as sweep:
+        for k in range(4):
+            running.fill_(k)
+            sweep.record(1.0, probe=nn.Parameter(torch.tensor(float(k))) * 2, metric=running)
+    assert sweep.result().metric.tolist() == [0, 1, 2, 3]
+    assert sweep.result().probe.tolist() == [0, 2, 4, 6]
+    assert not sweep._probe._values[0].requires_grad
+
+
+def test_a_probe_or_metric_that_is_no_number_or_comes_at_the_wrong_step_is_refused():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
+    with lrfind.Sweep(optimizer, probe_every=2) as sweep:
+        with pytest.raises(ValueError, match="`probe_every` says"):
+            sweep.record(1.0, probe=1.0)
+        sweep.record(1.0)
+        with pytest.raises(TypeError, match="`metric` must be"):
+            sweep.record(1.0, metric=torch.ones(3))
+    with pytest.raises(ValueError, match="`probe_every` must be at most"):
+        lrfind.Sweep(optimizer, num_iter=5, probe_every=6)
+
+
+def test_whatever_takes_part_in_a_step_comes_back():
+    class Counting(nn.Module):
+        def __init__(self, call):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+            self.call = call
+
+        def forward(self, *arguments):
+            self.calls += 1
+            return self.call(*arguments)
+
+    model = make_model()
+    forward = Counting(lambda m, b: loss_fn(m(b[0]), b[1]))
+    metric, clip = Counting(accuracy), Counting(lambda parameters: None)
+    lrfind.range_test(
+        model, torch.optim.SGD(trainable(model), lr=0.1), None, make_loader(), num_iter=5,
+        forward=forward, metric=metric, clip_grad=clip, probe=probe_batch(),
+    )  # fmt: skip
+    assert [each.calls.item() for each in (forward, metric, clip)] == [0, 0, 0]
+
+
+def test_a_metric_that_is_never_a_number_cannot_tell():
+    model = make_model()
+    result = lrfind.range_test(
+        model, torch.optim.SGD(trainable(model), lr=0.1), loss_fn, make_loader(), num_iter=20,
+        probe=probe_batch(), metric=lambda m, b: float("nan"),
+    )  # fmt: skip
+    with pytest.raises(lrfind.CannotTellError, match="only 0 finite values of the metric"):
+        result.bounds()
+
+
+def test_a_model_without_a_loss_in_eval_mode_is_told_so():
+    model = make_model()
+    with pytest.raises(TypeError, match="`probe` needs a loss"):
+        lrfind.range_test(
+            model, torch.optim.SGD(trainable(model), lr=0.1), None, make_loader(), num_iter=5,
+            forward=lambda m, b: loss_fn(m(b[0]), b[1]) if m.training else [],
+            probe=probe_batch(),
+        )  # fmt: skip
+
+
+def test_one_optimizer_of_several_takes_its_own_groups():
+    answer = lrfind.Suggestion(
+        1.0, "minimum", 10.0, "centred", None, lrfind.Minimum(1, 10.0, 0.0), (), (1.0, 0.5, 0.1)
+    )
+    assert answer.one_cycle(slice(1, 3)) == {"max_lr": [0.5, 0.1]}
+    with pytest.raises(lrfind.CannotTellError, match="because"):
+        lrfind.CannotTell("because", "minimum").one_cycle()
+
+
 def test_without_a_probe_or_a_metric_it_says_so():
     model = make_model()
     optimizer = torch.optim.SGD(trainable(model), lr=0.1)

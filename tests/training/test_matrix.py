@@ -190,6 +190,32 @@ def test_gradients_that_stay_infinite_end_the_sweep_with_the_reason():
     assert result.lr.size == 2
 
 
+def test_steps_skipped_at_the_end_are_counted_after_the_last():
+    model, optimizer, forward, _ = scaled_problem(overflow_at=range(7, 1000))
+    result = lrfind.range_test(
+        model, optimizer, None, [0], forward=forward, scaler=torch.amp.GradScaler("cpu")
+    )
+    assert result.stop_reason is lrfind.StopReason.OVERFLOW
+    assert result.skipped == (0,) * 7 + (30,)
+
+
+def test_a_nan_loss_under_a_scaler_is_a_nan_loss_and_no_skip():
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    scaler = torch.amp.GradScaler("cpu")
+    with lrfind.Sweep(optimizer, num_iter=20, scaler=scaler) as sweep:
+        more = True
+        while more:
+            optimizer.zero_grad()
+            loss = (weight**2).sum() * (float("nan") if sweep.steps == 5 else 1.0)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            more = sweep.record(loss)
+    assert sweep.result().stop_reason is lrfind.StopReason.NON_FINITE
+    assert sweep.result().lr.size == 6
+
+
 def test_a_scaler_in_a_loop_of_the_users_own():
     model, optimizer, forward, _ = scaled_problem(overflow_at={1})
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)

@@ -156,6 +156,35 @@ def test_lbfgs_takes_one_rate_per_step_however_often_it_evaluates():
     assert result.loss[0] == 25
 
 
+def test_a_loss_module_of_one_argument_gets_one():
+    class OwnLossOf(nn.Module):
+        def forward(self, output):
+            return output["loss"]
+
+    model = Regressor()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batch = {"x": x, "target": t}
+    assert range_test(model, optimizer, OwnLossOf(), [batch], num_iter=3).lr.size == 3
+
+
+def test_a_step_of_the_users_own_gets_its_batch_on_the_models_device():
+    model, seen = Elsewhere(), []
+    optimizer = torch.optim.SGD([model.near], lr=0.1)
+
+    def step(batch):
+        seen.append(batch[0].device.type)
+        return 1.0
+
+    range_test(model, optimizer, None, [(x, t)], step=step, num_iter=2)
+    assert seen == ["meta", "meta"]
+
+
+def test_a_step_of_the_users_own_may_drive_optimizers_that_need_a_closure():
+    model = nn.Linear(2, 1)
+    both = [torch.optim.LBFGS(model.parameters()), torch.optim.SGD(model.parameters(), lr=1)]
+    assert range_test(model, both, None, [0], step=lambda b: 1.0, num_iter=3).lr.size == 3
+
+
 def test_later_losses_are_checked_like_the_first(parts):
     losses = iter([1, 1, 0])
     with pytest.raises(ValueError, match="`loss_fn` must return a scalar"):
