@@ -275,4 +275,5 @@ def test_show_and_plot_never_import_torch(saved, tmp_path, arguments):
         f"main({[named.get(a, a) for a in arguments]!r}, standalone_mode=False)\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -99,4 +99,5 @@ def test_reading_comparing_and_suggesting_import_neither_torch_nor_matplotlib(tm
         "result.plot()\n"
         "assert 'torch' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -73,14 +73,14 @@ def check_preserve(preserve: Any) -> None:
         )
 
 
-def check_unused(**options: Any) -> None:
+def check_unused(**options: bool) -> None:
     """Refuse options that a step of the user's own would silently ignore.
 
     Raises:
         ValueError: One of them is given.
     """
-    for name, value in options.items():
-        if value:
+    for name, given in options.items():
+        if given:
             raise ValueError(f"`{name}` has no effect with `step`: do it inside of the step.")
 
 

@@ -156,8 +156,12 @@ def range_test(
             maker=maker,
         )
     else:
-        check_unused(accumulation_steps=count > 1, autocast=autocast, clip_grad=clip_grad)
-        check_unused(probe=probe is not None)
+        check_unused(
+            accumulation_steps=count > 1,
+            autocast=autocast is not None,
+            clip_grad=clip_grad is not None,
+            probe=probe is not None,
+        )
         train_step = _on_one_batch(step, device)
     check_preserve(preserve)
     loader = loader_objects(train_loader)

@@ -107,6 +107,7 @@ class Sweep:
         )
         if self.settings.probe_every > self._lr.size:
             raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
+        # As a list too: an element of an array would be a new NumPy scalar at every step.
         self._rate_of_step: list[float] = self._lr.tolist()
         self._rates: GroupRates | None = None
         self._recorded = 0
@@ -178,7 +179,8 @@ class Sweep:
 
         Raises:
             RuntimeError: The sweep has not been entered, or is over.
-            TypeError: `loss` is no number.
+            TypeError: `loss`, `probe` or `metric` is no number.
+            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over.
         """
         if self._rates is None:
             raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
@@ -248,7 +250,9 @@ class Sweep:
     def _skips(self) -> tuple[int, ...]:
         """Skipped steps before each step, and after the last if there were any."""
         count = len(self._losses)
-        return tuple(self._skipped.get(k, 0) for k in range(count + (count in self._skipped)))
+        # Where late losses cut the result, what was skipped beyond the cut never counted.
+        trailing = count == self._recorded and count in self._skipped
+        return tuple(self._skipped.get(step, 0) for step in range(count + trailing))
 
     def exhausted(self) -> None:
         """Say that the data ran out, so that the result can name it as the reason."""

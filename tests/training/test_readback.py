@@ -84,6 +84,32 @@ def test_a_sweep_whose_last_losses_are_late_is_complete():
     assert late.loss.tolist() == losses
 
 
+def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
+    class Halving:
+        """A scaler that skips the steps it is told to."""
+
+        scale = 2.0**20
+
+        def get_scale(self):
+            return self.scale
+
+    def run(delay):
+        monkeypatch.setattr(sweep_module, "readback_for", lambda *_: LateReadback([delay] * 99))
+        scaler = Halving()
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        with Sweep(optimizer, num_iter=30, diverge_th=None, scaler=scaler) as sweep:
+            for attempt in range(20):
+                if attempt in (2, 7):
+                    scaler.scale /= 2
+                if not sweep.record(float("nan") if attempt == 6 else 1.0):
+                    break
+        return sweep.result()
+
+    prompt, late = run(0), run(8)
+    assert prompt.skipped == (0, 0, 1, 0, 0, 0)
+    assert late == prompt
+
+
 def test_the_result_may_be_asked_for_inside_the_block():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
