@@ -34,7 +34,7 @@ def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None
         warnings.warn(
             "`model` is in eval mode, so dropout and batch norm act as in evaluation; "
             "call `model.train()` first if that is not how it trains.",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -96,7 +96,7 @@ def loader_objects(train_loader: Any) -> list[Any]:
         warnings.warn(
             "`train_loader` is an iterator: the batches that the test takes from it are used up. "
             "Pass the DataLoader itself to have them back.",
-            stacklevel=3,
+            stacklevel=4,
         )
         return []
     return [train_loader if isinstance(train_loader, DataLoader) else Data(train_loader)]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lrfind.training.ranks import is_first_rank
-from lrfind.training.sweep import Sweep
+from lrfind.training.recorder import Recorder
 
 
 @contextmanager
-def progress_bar(sweep: Sweep, show: bool | None) -> Iterator[Callable[[], None] | None]:
+def progress_bar(sweep: Recorder, show: bool | None) -> Iterator[Callable[[], None] | None]:
     """A bar for the steps of a sweep.
 
     Args:

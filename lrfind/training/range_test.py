@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from lrfind._errors import require_count
 from lrfind.result import RangeTestResult
-from lrfind.training.batches import endless, to_device
-from lrfind.training.door import (
-    check_model,
-    check_one_way,
-    check_preserve,
-    check_unused,
-    loader_objects,
-    state_of,
-)
-from lrfind.training.forward import LossFn, forward_of
-from lrfind.training.learning_rates import as_optimizers
-from lrfind.training.preserve import preserve_state
-from lrfind.training.probe import Metric, Probe
-from lrfind.training.progress import progress_bar
-from lrfind.training.ranks import rank_count, same_on_every_rank
-from lrfind.training.step import ClipGrad, Forward, TrainStep, device_of
+from lrfind.training.forward import LossFn
+from lrfind.training.loop import Loop
+from lrfind.training.probe import Metric
+from lrfind.training.step import ClipGrad, Forward
 from lrfind.training.sweep import Sweep
 
 
@@ -132,93 +116,23 @@ def range_test(
         scaler=scaler,
         all_ranks=all_ranks,
     )
-    optimizers = as_optimizers(optimizer)
-    check_model(model, optimizers)
-    check_one_way(loss_fn=loss_fn, forward=forward, step=step)
-    count = require_count("accumulation_steps", accumulation_steps, least=1)
-    if metric is not None and probe is None:
-        raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
-    callables = [state_of(each) for each in (loss_fn, forward, metric, clip_grad)]
-    maker = "loss_fn" if forward is None else "forward"
-    forward = forward or forward_of(loss_fn)
-    device = device_of(model, optimizers)
-    train_step: Callable[[list[Any]], torch.Tensor | float]
-    if step is None:
-        train_step = TrainStep(
-            model,
-            optimizers,
-            forward,
-            autocast=autocast,
-            scaler=scaler,
-            clip_grad=clip_grad,
-            summed=getattr(loss_fn, "reduction", "mean") == "sum",
-            halt=not all_ranks or rank_count() == 1,
-            maker=maker,
-        )
-    else:
-        check_unused(
-            accumulation_steps=count > 1,
-            autocast=autocast is not None,
-            clip_grad=clip_grad is not None,
-            probe=probe is not None,
-        )
-        train_step = _on_one_batch(step, device)
-    check_preserve(preserve)
-    loader = loader_objects(train_loader)
-    objects = [model, *optimizers, scaler, *callables, *loader, *preserve]
-    with (
-        preserve_state(*objects, store=store) as kept,
-        sweep,
-        closing(endless(train_loader)) as batches,
-        progress_bar(sweep, progress) as show,
-    ):
-        _to_train_mode(optimizers)
-        look = None
-        if probe is not None:
-            batch = to_device(probe, device)
-            look = Probe(model, batch, forward, device, metric=metric, autocast=autocast)
-        _run(sweep, train_step, look, batches, count, show)
-    result = replace(sweep.result(), state_bytes=kept.nbytes)
-    return same_on_every_rank(result) if all_ranks else result
-
-
-def _run(
-    sweep: Sweep,
-    train_step: Callable[[list[Any]], torch.Tensor | float],
-    look: Probe | None,
-    batches: Iterator[Any],
-    count: int,
-    show: Callable[[], None] | None,
-) -> None:
-    """Step until the sweep is over or the batches are used up."""
-    more = True
-    while more and len(window := list(islice(batches, count))) == count:
-        loss = train_step(window)
-        if look is None or not sweep.probe_is_due:
-            more = sweep.record(loss)
-        else:
-            probe_loss, probe_metric = look()
-            more = sweep.record(loss, probe=probe_loss, metric=probe_metric)
-        if show is not None:
-            show()
-    if more:
-        sweep.exhausted()
-
-
-def _on_one_batch(
-    step: Callable[[Any], torch.Tensor | float], device: torch.device
-) -> Callable[[list[Any]], torch.Tensor | float]:
-    def on_one_batch(batches: list[Any]) -> torch.Tensor | float:
-        loss = step(to_device(batches[0], device))
-        if not isinstance(loss, torch.Tensor | float | int | np.number):
-            raise TypeError(f"`step` must return the loss, got {type(loss).__name__}.")
-        return loss
-
-    return on_one_batch
-
-
-def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
-    """Schedule-free optimizers have modes of their own, and step in train mode only."""
-    for optimizer in optimizers:
-        if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
-            optimizer.train()
+    loop = Loop(
+        model,
+        optimizer,
+        loss_fn,
+        train_loader,
+        accumulation_steps=accumulation_steps,
+        autocast=autocast,
+        scaler=scaler,
+        clip_grad=clip_grad,
+        probe=probe,
+        metric=metric,
+        forward=forward,
+        step=step,
+        preserve=preserve,
+        all_ranks=all_ranks,
+        store=store,
+        progress=progress,
+    )
+    state_bytes = loop.run(sweep)
+    return loop.agreed(replace(sweep.result(), state_bytes=state_bytes))

@@ -1,11 +1,9 @@
-"""The engine of the range test: hands out learning rates, takes losses, knows when to stop."""
+"""The range test as an engine: hands out learning rates, takes losses, knows when to stop."""
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Sequence
-from types import TracebackType
 
 import numpy as np
 import torch
@@ -13,20 +11,13 @@ from torch.optim import Optimizer
 
 from lrfind._errors import require_count, require_positive
 from lrfind._version import __version__
-from lrfind.analysis.divergence import DivergenceRule
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.result import RangeTestResult
 from lrfind.settings import StopReason, SweepSettings
-from lrfind.training.learning_rates import GroupRates, as_optimizers, check_rates
-from lrfind.training.ranks import rank_count, readback_for
-from lrfind.training.readback import Readback
-from lrfind.training.series import Series
-
-MAX_SKIPS = 30
-"""Steps that a gradient scaler may skip in a row: halving 2**16 so often leaves nothing."""
+from lrfind.training.recorder import Recorder
 
 
-class Sweep:
+class Sweep(Recorder):
     """An LR range test in a loop of your own.
 
     Entering it sets the first learning rate; after each optimizer step, `record` takes the
@@ -88,175 +79,20 @@ class Sweep:
         scaler: torch.amp.GradScaler | None = None,
         all_ranks: bool = True,
     ) -> None:
-        self._optimizers = as_optimizers(optimizer)
-        check_rates(self._optimizers)
-        self._lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
+        lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
         if diverge_th is not None:
             diverge_th = require_positive("diverge_th", diverge_th)
-        if scaler is not None and not hasattr(scaler, "get_scale"):
-            raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
-        self._scaler = scaler
-        self._ranks = rank_count() if all_ranks else 1
-        self.settings = SweepSettings(
+        settings = SweepSettings(
             start_lr=float(start_lr),
             end_lr=float(end_lr),
-            num_iter=self._lr.size,
+            num_iter=lr.size,
             step_mode=step_mode,
             diverge_th=diverge_th,
             probe_every=require_count("probe_every", probe_every, least=1),
         )
-        if self.settings.probe_every > self._lr.size:
+        if settings.probe_every > lr.size:
             raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
-        # As a list too: an element of an array would be a new NumPy scalar at every step.
-        self._rate_of_step: list[float] = self._lr.tolist()
-        self._rates: GroupRates | None = None
-        self._recorded = 0
-
-    def __enter__(self) -> Sweep:
-        self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
-        self._losses: list[float] = []
-        self._probe, self._metric = Series("probe"), Series("metric")
-        self._skipped: dict[int, int] = {}
-        self._recorded = 0
-        self._readback: Readback | None = None
-        self._stop_reason: StopReason | None = None
-        self._scale = 1.0 if self._scaler is None else self._scaler.get_scale()
-        # Read now: the caller's random state is put back before `result`.
-        self._seed = torch.initial_seed()
-        self._rates = GroupRates(self._optimizers)
-        self._group_scale = self._rates.scale
-        self._rates.set(self.lr)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._rates is not None:
-            self._rates.restore()
-            self._rates = None
-        if self._ranks > 1 and error is not None:
-            self._readback = None  # the other ranks may be gone, and would be waited for
-        self._wait()
-        if self._ranks > 1 and error is None:
-            self._probe.average_over_ranks()
-            self._metric.average_over_ranks()
-
-    @property
-    def probe_is_due(self) -> bool:
-        """Whether a probe loss belongs to the step to come."""
-        return (self._recorded + 1) % self.settings.probe_every == 0
-
-    @property
-    def steps(self) -> int:
-        """The number of steps recorded so far."""
-        return self._recorded
-
-    @property
-    def lr(self) -> float:
-        """The rate of the step to come, or of the last one when the sweep is over."""
-        return self._rate_of_step[min(self._recorded, self.settings.num_iter - 1)]
-
-    def record(
-        self,
-        loss: torch.Tensor | float,
-        *,
-        probe: torch.Tensor | float | None = None,
-        metric: torch.Tensor | float | None = None,
-    ) -> bool:
-        """Take the loss of the step just made, and set the rate of the next one.
-
-        Args:
-            loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
-            probe: The loss on a fixed held-out batch, computed after that step; None if there is
-                none, or after a step that `probe_every` passes over.
-            metric: A number computed with it, such as an accuracy.
-
-        Returns:
-            True to go on; False when the sweep is over, and the loop should end.
-
-        Raises:
-            RuntimeError: The sweep has not been entered, or is over.
-            TypeError: `loss`, `probe` or `metric` is no number.
-            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over.
-        """
-        if self._rates is None:
-            raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
-        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
-            raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
-        if type(loss) is not float:
-            loss = _one_number(loss)
-        if self._scaler is not None and self._was_skipped() and self._is_finite(loss):
-            return self._skip()
-        if (probe is not None or metric is not None) and not self.probe_is_due:
-            raise ValueError(
-                f"`probe` and `metric` belong to every {self.settings.probe_every}th step, as "
-                "`probe_every` says: ask `sweep.probe_is_due` before the step."
-            )
-        if probe is not None:
-            self._probe.note(self._recorded, probe)
-        if metric is not None:
-            self._metric.note(self._recorded, metric)
-        if not self._recorded:
-            self._readback = readback_for(loss, self.settings.num_iter, self._ranks)
-        self._recorded += 1
-        if self._readback is None:
-            self._look_at(float(loss))
-        else:
-            self._readback.put(loss)
-            self._look_at_all(self._readback.arrived())
-        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
-            return False
-        self._rates.set(self._rate_of_step[self._recorded])
-        return True
-
-    def _was_skipped(self) -> bool:
-        """Whether the scaler left the last step out: only then does it lower its scale."""
-        assert self._scaler is not None
-        before, self._scale = self._scale, self._scaler.get_scale()
-        return self._scale < before
-
-    def _is_finite(self, loss: torch.Tensor | float) -> bool:
-        """Whether a skip is the gradient's alone; over ranks, where all skip, it counts as that."""
-        return self._ranks > 1 or math.isfinite(loss)
-
-    def _skip(self) -> bool:
-        count = self._skipped[self._recorded] = self._skipped.get(self._recorded, 0) + 1
-        if count >= MAX_SKIPS:
-            self._stop_reason = StopReason.OVERFLOW
-        return self._stop_reason is None
-
-    def _look_at_all(self, losses: list[float]) -> None:
-        """Take losses in order, until one of them ends the sweep: later steps never counted."""
-        for loss in losses:
-            if self._stop_reason in (None, StopReason.OVERFLOW, StopReason.EXHAUSTED):
-                self._look_at(loss)
-
-    def _look_at(self, loss: float) -> None:
-        self._losses.append(loss)
-        if not math.isfinite(loss):
-            self._stop_reason = StopReason.NON_FINITE
-        elif self._rule.diverged(loss):
-            self._stop_reason = StopReason.DIVERGED
-        elif len(self._losses) == self.settings.num_iter:
-            self._stop_reason = StopReason.COMPLETED
-
-    def _wait(self) -> None:
-        if self._readback is not None:
-            self._look_at_all(self._readback.rest())
-
-    def _skips(self) -> tuple[int, ...]:
-        """Skipped steps before each step, and after the last if there were any."""
-        count = len(self._losses)
-        # Where late losses cut the result, what was skipped beyond the cut never counted.
-        trailing = count == self._recorded and count in self._skipped
-        return tuple(self._skipped.get(step, 0) for step in range(count + trailing))
-
-    def exhausted(self) -> None:
-        """Say that the data ran out, so that the result can name it as the reason."""
-        self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
+        super().__init__(optimizer, lr, settings, scaler=scaler, all_ranks=all_ranks)
 
     def result(self) -> RangeTestResult:
         """The record so far.
@@ -288,15 +124,3 @@ class Sweep:
                 "numpy": np.__version__,
             },
         )
-
-
-def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
-    """The loss, still on its device, if it holds one number."""
-    if isinstance(loss, torch.Tensor):
-        if loss.numel() != 1:
-            raise TypeError(f"`loss` must hold one number, got shape {tuple(loss.shape)}.")
-        return loss.detach()
-    try:
-        return float(loss)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"`loss` must be a number, got {loss!r}.") from error

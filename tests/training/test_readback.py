@@ -9,7 +9,7 @@ from problems import loss_fn, make_loader, make_model, trainable
 
 import lrfind
 from lrfind import StopReason, Sweep
-from lrfind.training import sweep as sweep_module
+from lrfind.training import recorder as recorder_module
 from lrfind.training.ranks import readback_for
 from lrfind.training.readback import DeviceReadback
 
@@ -43,7 +43,7 @@ def run(losses, delays, **options):
     """A sweep over given losses that arrive that late."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep_module, "readback_for", lambda *_: LateReadback(delays))
+        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback(delays))
         with Sweep(optimizer, num_iter=len(losses), **options) as sweep:
             for loss in losses:
                 if not sweep.record(loss):
@@ -94,7 +94,7 @@ def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
             return self.scale
 
     def run(delay):
-        monkeypatch.setattr(sweep_module, "readback_for", lambda *_: LateReadback([delay] * 99))
+        monkeypatch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([delay] * 99))
         scaler = Halving()
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
         with Sweep(optimizer, num_iter=30, diverge_th=None, scaler=scaler) as sweep:
@@ -113,7 +113,7 @@ def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
 def test_the_result_may_be_asked_for_inside_the_block():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep_module, "readback_for", lambda *_: LateReadback([9] * 9))
+        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([9] * 9))
         with Sweep(optimizer) as sweep:
             for loss in (3.0, 2.0, 1.0):
                 sweep.record(loss)
@@ -127,7 +127,7 @@ def test_a_whole_range_test_is_the_same_with_late_losses_and_everything_is_put_b
         return lrfind.range_test(model, optimizer, loss_fn, loader, end_lr=1e4, num_iter=60)
 
     prompt = run()
-    monkeypatch.setattr(sweep_module, "readback_for", lambda *_: LateReadback([5] * 60))
+    monkeypatch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([5] * 60))
     assert run() == prompt
     assert prompt.lr.size < 60
 

@@ -1,0 +1,189 @@
+"""A training loop of ours: everything that a run needs but its learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Any, TypedDict, TypeVar
+
+import numpy as np
+import torch
+from torch.optim import Optimizer
+
+from lrfind._errors import require_count
+from lrfind.training.batches import endless, to_device
+from lrfind.training.door import (
+    check_model,
+    check_one_way,
+    check_preserve,
+    check_unused,
+    loader_objects,
+    state_of,
+)
+from lrfind.training.forward import LossFn, forward_of
+from lrfind.training.learning_rates import as_optimizers
+from lrfind.training.preserve import preserve_state
+from lrfind.training.probe import Metric, Probe
+from lrfind.training.progress import progress_bar
+from lrfind.training.ranks import rank_count, same_on_every_rank
+from lrfind.training.recorder import Recorder
+from lrfind.training.step import ClipGrad, Forward, TrainStep, device_of
+
+T = TypeVar("T")
+
+
+class LoopOptions(TypedDict, total=False):
+    """The options of a loop; those of `range_test` by the same names."""
+
+    accumulation_steps: int
+    autocast: torch.dtype | None
+    scaler: torch.amp.GradScaler | None
+    clip_grad: ClipGrad | None
+    probe: Any
+    metric: Metric | None
+    forward: Forward | None
+    step: Callable[[Any], torch.Tensor | float] | None
+    preserve: Sequence[Any]
+    all_ranks: bool
+    store: str
+    progress: bool | None
+
+
+class Loop:
+    """How a model trains; a run of it under any rates puts every bit of the state back.
+
+    Everything is checked when the loop is made, before anything is touched.
+
+    Args:
+        model: The model.
+        optimizer: Its optimizer, or several that step together.
+        loss_fn: The loss function; None if the model makes its loss, or for `forward` or `step`.
+        train_loader: Any iterable of batches; every run begins with the same ones.
+        accumulation_steps: As in `range_test`, like all that follow.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizer: Optimizer | Sequence[Optimizer],
+        loss_fn: LossFn | None,
+        train_loader: Iterable[Any],
+        *,
+        accumulation_steps: int = 1,
+        autocast: torch.dtype | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+        clip_grad: ClipGrad | None = None,
+        probe: Any = None,
+        metric: Metric | None = None,
+        forward: Forward | None = None,
+        step: Callable[[Any], torch.Tensor | float] | None = None,
+        preserve: Sequence[Any] = (),
+        all_ranks: bool = True,
+        store: str = "cpu",
+        progress: bool | None = None,
+    ) -> None:
+        self.optimizers = as_optimizers(optimizer)
+        check_model(model, self.optimizers)
+        check_one_way(loss_fn=loss_fn, forward=forward, step=step)
+        self._count = require_count("accumulation_steps", accumulation_steps, least=1)
+        if metric is not None and probe is None:
+            raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
+        callables = [state_of(each) for each in (loss_fn, forward, metric, clip_grad)]
+        maker = "loss_fn" if forward is None else "forward"
+        forward = forward or forward_of(loss_fn)
+        device = device_of(model, self.optimizers)
+        self._step: Callable[[list[Any]], torch.Tensor | float]
+        if step is None:
+            self._step = TrainStep(
+                model,
+                self.optimizers,
+                forward,
+                autocast=autocast,
+                scaler=scaler,
+                clip_grad=clip_grad,
+                summed=getattr(loss_fn, "reduction", "mean") == "sum",
+                halt=not all_ranks or rank_count() == 1,
+                maker=maker,
+            )
+        else:
+            check_unused(
+                accumulation_steps=self._count > 1,
+                autocast=autocast is not None,
+                clip_grad=clip_grad is not None,
+                probe=probe is not None,
+            )
+            self._step = _on_one_batch(step, device)
+        check_preserve(preserve)
+        loader = loader_objects(train_loader)
+        self._objects = [model, *self.optimizers, scaler, *callables, *loader, *preserve]
+        self._loader = train_loader
+        self._look: Callable[[], Probe] | None = None
+        if probe is not None:
+            self._look = lambda: Probe(
+                model, to_device(probe, device), forward, device, metric=metric, autocast=autocast
+            )
+        self._all_ranks, self._store, self._progress = all_ranks, store, progress
+
+    def run(self, recorder: Recorder) -> int:
+        """Step until the recorder is satisfied or the batches are used up; put everything back.
+
+        Args:
+            recorder: Sets the rates and takes the losses.
+
+        Returns:
+            The size of the copy of the state held meanwhile, in bytes.
+        """
+        with (
+            preserve_state(*self._objects, store=self._store) as kept,
+            recorder,
+            closing(endless(self._loader)) as batches,
+            progress_bar(recorder, self._progress) as show,
+        ):
+            _to_train_mode(self.optimizers)
+            self._run(recorder, batches, show)
+        return kept.nbytes
+
+    def _run(
+        self, recorder: Recorder, batches: Iterator[Any], show: Callable[[], None] | None
+    ) -> None:
+        look = None if self._look is None else self._look()
+        more = True
+        while more and len(window := list(islice(batches, self._count))) == self._count:
+            loss = self._step(window)
+            if look is None or not recorder.probe_is_due:
+                more = recorder.record(loss)
+            else:
+                probe_loss, probe_metric = look()
+                more = recorder.record(loss, probe=probe_loss, metric=probe_metric)
+            if show is not None:
+                show()
+        if more:
+            recorder.exhausted()
+
+    def agreed(self, value: T) -> T:
+        """The value of the first rank, if this loop runs over all of them."""
+        return same_on_every_rank(value) if self._all_ranks else value
+
+
+def _on_one_batch(
+    step: Callable[[Any], torch.Tensor | float], device: torch.device
+) -> Callable[[list[Any]], torch.Tensor | float]:
+    def on_one_batch(batches: list[Any]) -> torch.Tensor | float:
+        loss = step(to_device(batches[0], device))
+        if not isinstance(loss, torch.Tensor | float | int | np.number):
+            raise TypeError(f"`step` must return the loss, got {type(loss).__name__}.")
+        return loss
+
+    return on_one_batch
+
+
+def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
+    """Schedule-free optimizers have modes of their own, and step in train mode only."""
+    for optimizer in optimizers:
+        if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
+            optimizer.train()
