@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
@@ -42,11 +41,9 @@ def range_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a sweep, by the names of `range_test`'s arguments; None if not given."""
     positive = click.FloatRange(min=0, min_open=True)
     options = [
-        click.option("--start-lr", type=positive, help="Default: 1e-7."),
+        click.option("--start-lr", type=positive, help="Default: 1e-6."),
         click.option("--end-lr", type=positive, help="Default: 10."),
-        click.option(
-            "--num-iter", type=click.IntRange(min=2), help="Steps. Default: 100; in the demo 300."
-        ),
+        click.option("--num-iter", type=click.IntRange(min=2), help="Steps. Default: 300."),
         click.option("--step-mode", type=click.Choice(["exp", "linear"]), help="Default: exp."),
         click.option(
             "--diverge-th",
@@ -105,7 +102,7 @@ def demo(
         from lrfind.demo import digits_problem
 
         problem = digits_problem(model=model, optimizer=optimizer, seed=seed)
-        _run(replace(problem, options={"num_iter": 300}), out, betas, settings)
+        _run(problem, out, betas, settings)
 
 
 @main.command()

@@ -13,10 +13,11 @@ import numpy as np
 from lrfind._errors import CannotTellError, require_choice
 from lrfind._types import Array
 from lrfind.analysis.bounds import Bounds, find_bounds
+from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sequences import producing_lr
-from lrfind.analysis.suggestion import CannotTell, Suggestion, check_question, suggest
+from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
 from lrfind.settings import StopReason, SweepSettings
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class RangeTestResult:
         >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
         >>> result = RangeTestResult(lr, loss, StopReason.COMPLETED, settings)
         >>> f"{result.suggest().lr:.2g}"
-        '0.0089'
+        '0.036'
     """
 
     lr: Array
@@ -167,43 +168,44 @@ class RangeTestResult:
 
     def suggest(
         self,
-        rule: str = "minimum",
+        rule: str | None = None,
         *,
-        curve: str = "centred",
+        schedule: str | None = None,
+        curve: str | None = None,
         beta: float = 0.98,
-        factor: float = 10.0,
+        factor: float | None = None,
         source: str = "train",
+        between: float = BETWEEN_RUNS,
     ) -> Suggestion | CannotTell:
-        """Suggest a learning rate: by default one decade below the minimum of the centred curve.
+        """Suggest a learning rate, with a verdict and an interval.
 
         Args:
-            rule: "minimum" (the rate at the minimum over `factor`), "steepest", "valley" or
-                "slide".
-            curve: "raw", "centred", "ema" or "debiased".
+            rule: "expected": the expected minimum, which weighs the whole sweep, over a factor
+                measured for the schedule. Or a rule on one curve: "minimum" (the rate at its
+                minimum over `factor`, 10 if not given), "steepest", "valley" or "slide". None for
+                "minimum" if a curve is named, else "expected".
+            schedule: The schedule of the training to come: "constant", or "one_cycle" (a warm-up
+                to the peak and a decay to zero); None if it is not known yet.
+            curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
-            factor: What "minimum" divides by, above 0.
+            factor: What "expected" and "minimum" divide by, above 0; None for their own.
             source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+            between: Standard deviation of the minimum from run to run, in decades; the default is
+                that of the benchmark, and `repeat` measures yours.
 
         Returns:
             A `Suggestion`, or a `CannotTell`, which is false and says why; never None.
 
         Raises:
-            ValueError: An unknown rule, curve or source, `beta` outside [0, 1) or `factor` not
-                above 0.
+            ValueError: An unknown rule, schedule, curve or source, a curve for "expected", `beta`
+                outside [0, 1) or `factor` not above 0.
         """
-        check_question(rule, curve, beta, factor)
+        question = ask(rule, schedule=schedule, curve=curve, beta=beta, factor=factor)
         try:
             curves = self.curves(source)
         except CannotTellError as error:
-            return CannotTell(str(error), rule)
-        return suggest(
-            curves,
-            rule=rule,
-            curve=curve,
-            beta=beta,
-            factor=factor,
-            group_scale=self.group_scale,
-        )
+            return CannotTell(str(error), question.rule)
+        return suggest(curves, question, group_scale=self.group_scale, between=between)
 
     def bounds(self) -> Bounds:
         """Smith's two rates for a cyclical schedule, read off the metric.

@@ -11,7 +11,9 @@ import numpy as np
 
 from lrfind._errors import CannotTellError, require_beta, require_choice
 from lrfind._types import Array, ArrayLike
+from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import debiased_ema, ema
+from lrfind.analysis.verdict import Verdict, judge
 from lrfind.analysis.whittaker import CentredFit, fit_centred
 
 FEWEST_LOSSES = 10
@@ -127,6 +129,17 @@ class SweepCurves:
     def fit(self) -> CentredFit:
         """The centred fit, computed once."""
         return fit_centred(self.loss)
+
+    @cached_property
+    def posterior(self) -> MinimumPosterior:
+        """Where the minimum of the noise-free curve may lie, computed once."""
+        return minimum_posterior(self.lr, self.loss, self.fit, self._ended_finite)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """How far the minimum can be trusted."""
+        too_short = Flag.TOO_SHORT in self.sweep_flags
+        return Verdict.TOO_SHORT if too_short else judge(self.fit, self.posterior)
 
     def curve(self, name: str, beta: float = 0.98) -> Array:
         """The curve of that name, shape `(m,)`; `beta` matters for "ema" and "debiased" alone."""

@@ -1,32 +1,63 @@
-"""Which learning rate to train with: the rules, and the answer they give."""
+"""Which learning rate to train with: the answer, how sure it is, or why there is none."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import NoReturn
 
-import numpy as np
-
 from lrfind._errors import CannotTellError, require_beta, require_choice, require_positive
-from lrfind._types import Array
+from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
 from lrfind.analysis.curves import AVERAGES, CURVES, UNUSABLE, Flag, Minimum, SweepCurves
+from lrfind.analysis.posterior import around
+from lrfind.analysis.rules import RULES
+from lrfind.analysis.verdict import Verdict
+
+EXPECTED = "expected"
+"""The default rule: the expected minimum over the factor of the schedule."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What an interval is made of: three standard deviations, in decades.
+
+    Attributes:
+        within: Of the minimum in this sweep, from its noise.
+        between: Of the minimum from run to run, over seeds and data orders.
+        transfer: Of the best rate of a training around the suggested one, from task to task.
+    """
+
+    within: float
+    between: float
+    transfer: float
+
+    @property
+    def total(self) -> float:
+        """The standard deviation of their sum."""
+        return hypot(self.within, self.between, self.transfer)
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A learning rate to train with, and where it comes from.
+    """A learning rate to train with, how sure it is, and where it comes from.
 
     Attributes:
         lr: The rate; for several parameter groups, that of the group with the largest.
-        rule: Name of the rule, a key of `RULES`.
+        rule: Name of the rule: "expected" or a key of `RULES`.
         factor: What the rate at the minimum was divided by; 1 for a rule that does not.
         curve: Name of the curve it was read from.
         beta: Beta of that curve; None for a curve that has none.
         minimum: The minimum of that curve.
-        flags: What to know before using it; empty when nothing stands against it.
+        flags: What to know about that minimum; empty when nothing stands against it.
         group_lr: The rate for each parameter group, in the optimizer's order.
+        verdict: How far to trust it; the value of the enum is the reason.
+        schedule: Schedule of the training it is meant for, "constant" or "one_cycle"; None for a
+            compromise between the two.
+        interval: Lower and upper rate that hold the best rate for a training in 9 of 10 cases,
+            measured on the project's benchmark; None for another rule than "expected", where
+            nothing was measured.
+        spread: What the interval is made of; None without one.
     """
 
     lr: float
@@ -37,6 +68,10 @@ class Suggestion:
     minimum: Minimum
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
+    verdict: Verdict
+    schedule: str | None = None
+    interval: tuple[float, float] | None = None
+    spread: Spread | None = None
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
@@ -50,11 +85,15 @@ class Suggestion:
         """The answer as plain numbers and strings, ready for JSON."""
         return {
             "lr": self.lr,
+            "interval": self.interval and list(self.interval),
+            "verdict": self.verdict.name.lower(),
+            "schedule": self.schedule,
             "rule": self.rule,
             "factor": self.factor,
             "curve": self.curve,
             "beta": self.beta,
             "minimum_lr": self.minimum.lr,
+            "spread": self.spread and vars(self.spread),
             "flags": [flag.name.lower() for flag in self.flags],
             "group_lr": list(self.group_lr),
         }
@@ -68,11 +107,13 @@ class CannotTell:
         reason: Why, with the remedy.
         rule: Name of the rule that was asked.
         flags: The flags behind the reason.
+        verdict: The reason as an enum.
     """
 
     reason: str
     rule: str
     flags: tuple[Flag, ...] = ()
+    verdict: Verdict = Verdict.TOO_SHORT
 
     def __bool__(self) -> bool:
         return False
@@ -87,6 +128,11 @@ class CannotTell:
         """Raises `CannotTellError` with the reason."""
         self._refuse()
 
+    @property
+    def interval(self) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
     def one_cycle(self, groups: slice = slice(None)) -> NoReturn:
         """Raises `CannotTellError` with the reason."""
         self._refuse()
@@ -98,145 +144,116 @@ class CannotTell:
         """The answer as plain strings, ready for JSON; it has no `lr`."""
         return {
             "cannot_tell": self.reason,
+            "verdict": self.verdict.name.lower(),
             "rule": self.rule,
             "flags": [flag.name.lower() for flag in self.flags],
         }
 
 
-def minimum(lr: Array, curve: Array, lowest: int, factor: float) -> float:
-    """`lr / factor` at the minimum; with factor 10, one decade below it."""
-    return float(lr[lowest] / factor)
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a sweep, checked, with every default filled in."""
+
+    rule: str
+    schedule: str | None
+    curve: str
+    beta: float
+    factor: float
 
 
-def steepest(lr: Array, curve: Array, lowest: int, factor: float) -> float:
-    """Where the curve falls fastest per decade, left of its minimum.
+def ask(
+    rule: str | None = None,
+    *,
+    schedule: str | None = None,
+    curve: str | None = None,
+    beta: float = 0.98,
+    factor: float | None = None,
+) -> Question:
+    """Check a question, and fill in what it leaves open.
 
-    The slope is taken in log10 of the rate: per rate it would be amplified by 1/lr and always
-    favour the smallest rates.
+    Args:
+        rule: "expected", which weighs the whole sweep, or a key of `RULES`, which reads one curve;
+            None for "minimum" if a curve is named, else "expected".
+        schedule: "constant" or "one_cycle", the schedule of the training to come; None if it is
+            not known. It decides the factor of "expected".
+        curve: One of `CURVES`, for the rules of `RULES`; None for "centred".
+        beta: Weight of the old value in [0, 1), used by "ema" and "debiased".
+        factor: What "expected" and "minimum" divide the minimum by, above 0; None for that of the
+            schedule ("expected"), or 10 ("minimum").
+
+    Returns:
+        The question.
+
+    Raises:
+        TypeError: `beta` or `factor` is no number.
+        ValueError: An unknown rule, schedule or curve, a curve for "expected", `beta` outside
+            [0, 1) or `factor` not above 0.
     """
-    # producing_lr gives the first two losses one rate, and a slope needs distinct ones.
-    falling = slice(1, lowest + 1)
-    if lowest < 2:
-        raise CannotTellError("the curve has fewer than two steps left of its minimum")
-    slope = np.gradient(curve[falling], np.log10(lr[falling]))
-    return float(lr[falling][np.argmin(slope)])
-
-
-def valley(lr: Array, curve: Array, lowest: int, factor: float) -> float:
-    """Half-way along the longest valley (the default of fastai 2, by ESRI).
-
-    The valley is the longest strictly decreasing subsequence of the curve without its first tenth
-    and last five values; taken as if contiguous, the rate is 1/3 + 1/6 of its length after its
-    start, as fastai computes it.
-    """
-    inner = _without_ends(curve)
-    lengths = _decreasing_lengths(curve[inner])
-    end = int(np.argmax(lengths))
-    start, third = max(0, end - lengths[end]), lengths[end] / 3
-    return float(lr[inner][start + int(third) + int(third / 2)])
-
-
-def slide(lr: Array, curve: Array, lowest: int, factor: float) -> float:
-    """Left edge of the blow-up (fastai 2, by A. Chang of Novetta).
-
-    From the right, the first window of 15 steps whose two ends have slopes (per step) no more than
-    0.005 apart; the curve is taken without its first tenth and last five values. The threshold is
-    in units of the loss, so the rule is not the same for a rescaled loss.
-    """
-    inner = _without_ends(curve)
-    slope = np.gradient(curve[inner])
-    if slope.size <= SLIDE_STEPS:
-        raise CannotTellError(f"`slide` needs more than {SLIDE_STEPS} losses between the ends")
-    flat = np.flatnonzero(np.abs(slope[SLIDE_STEPS:] - slope[:-SLIDE_STEPS]) <= SLIDE_THRESHOLD)
-    if not flat.size:
-        raise CannotTellError("`slide` finds no flat window: its threshold is in units of the loss")
-    # The published loop keeps the left end of the last window that was not yet flat.
-    return float(lr[inner][min(int(flat[-1]) + 1, slope.size - SLIDE_STEPS - 1)])
-
-
-SLIDE_STEPS = 15
-SLIDE_THRESHOLD = 0.005
-
-RULES: dict[str, Callable[[Array, Array, int, float], float]] = {
-    "minimum": minimum,
-    "steepest": steepest,
-    "valley": valley,
-    "slide": slide,
-}
-"""Every rule, as a function of (lr, curve, step of the curve's minimum, factor) to a rate."""
+    if rule is None:
+        rule = EXPECTED if curve is None else "minimum"
+    require_choice("rule", rule, (EXPECTED, *RULES))
+    if schedule is not None:
+        require_choice("schedule", schedule, [name for name in SCHEDULES if name])
+    if curve is not None:
+        require_choice("curve", curve, CURVES)
+        if rule == EXPECTED:
+            raise ValueError("`curve` has no effect with the rule 'expected': name another `rule`.")
+    require_beta(beta)
+    if factor is None:
+        factor = SCHEDULES[schedule].factor if rule == EXPECTED else 10.0
+    return Question(
+        rule, schedule, curve or "centred", float(beta), require_positive("factor", factor)
+    )
 
 
 def suggest(
     curves: SweepCurves,
+    question: Question | None = None,
     *,
-    rule: str = "minimum",
-    curve: str = "centred",
-    beta: float = 0.98,
-    factor: float = 10.0,
     group_scale: Sequence[float] = (1.0,),
+    between: float = BETWEEN_RUNS,
 ) -> Suggestion | CannotTell:
-    """Apply a rule to a curve of a sweep.
+    """Suggest a rate from the curves of a sweep.
 
     Args:
         curves: The sweep.
-        rule: A key of `RULES`.
-        curve: One of `CURVES`.
-        beta: Weight of the old value in [0, 1), used by "ema" and "debiased".
-        factor: What the rule "minimum" divides by, above 0.
+        question: What is asked; the default question if None.
         group_scale: Rate of each parameter group as a multiple of the largest.
+        between: Standard deviation of the minimum from run to run, in decades.
 
     Returns:
         A `Suggestion`, or a `CannotTell` with the reason.
-
-    Raises:
-        ValueError: An unknown rule or curve, `beta` outside [0, 1) or `factor` not above 0.
     """
-    factor = check_question(rule, curve, beta, factor)
-    lowest = curves.minimum(curve, beta)
-    if not lowest.usable:
-        reasons = [flag.value for flag in lowest.flags if flag in UNUSABLE]
-        return CannotTell("; ".join(reasons), rule, lowest.flags)
-    try:
-        lr = RULES[rule](curves.lr, curves.curve(curve, beta), lowest.step, factor)
-    except CannotTellError as error:
-        return CannotTell(str(error), rule, lowest.flags)
-    flags = lowest.flags + ((Flag.BELOW_START,) if lr < curves.lr[0] else ())
+    q = question or ask()
+    lowest, verdict = curves.minimum(q.curve, q.beta), curves.verdict
+    # The blow-up tells something even where the loss never fell; a rule on one curve cannot use it.
+    blind = {Flag.NO_DESCENT} if q.rule == EXPECTED and curves.posterior.blow_up else set()
+    against = [flag for flag in lowest.flags if flag in UNUSABLE - blind]
+    if against:
+        reason = "; ".join(flag.value for flag in against)
+        return CannotTell(reason, q.rule, lowest.flags, verdict)
+    spread = None
+    if q.rule == EXPECTED:
+        lr = curves.posterior.mean / q.factor
+        transfer = SCHEDULES[q.schedule].deviation
+        spread = Spread(curves.posterior.deviation, between, transfer)
+    else:
+        try:
+            curve = curves.curve(q.curve, q.beta)
+            lr = RULES[q.rule](curves.lr, curve, lowest.step, q.factor)
+        except CannotTellError as error:
+            return CannotTell(str(error), q.rule, lowest.flags, verdict)
     return Suggestion(
         lr=lr,
-        rule=rule,
-        factor=factor if rule == "minimum" else 1.0,
-        curve=curve,
-        beta=float(beta) if curve in AVERAGES else None,
+        rule=q.rule,
+        factor=q.factor if q.rule in (EXPECTED, "minimum") else 1.0,
+        curve=q.curve,
+        beta=q.beta if q.curve in AVERAGES else None,
         minimum=lowest,
-        flags=flags,
+        flags=lowest.flags + ((Flag.BELOW_START,) if lr < curves.lr[0] else ()),
         group_lr=tuple(lr * scale for scale in group_scale),
+        verdict=verdict,
+        schedule=q.schedule,
+        interval=around(lr, spread.total) if spread else None,
+        spread=spread,
     )
-
-
-def check_question(rule: str, curve: str, beta: float, factor: float) -> float:
-    """Refuse what `suggest` cannot be asked; the factor as a float.
-
-    Raises:
-        TypeError: `beta` or `factor` is no number.
-        ValueError: An unknown rule or curve, `beta` outside [0, 1) or `factor` not above 0.
-    """
-    require_choice("rule", rule, RULES)
-    require_choice("curve", curve, CURVES)
-    require_beta(beta)
-    return require_positive("factor", factor)
-
-
-def _without_ends(curve: Array) -> slice:
-    """The part fastai's `lr_find` hands to its rules: `[n // 10 : -5]`."""
-    return slice(curve.size // 10, curve.size - 5)
-
-
-def _decreasing_lengths(values: Array) -> list[int]:
-    """Length of the longest strictly decreasing subsequence that ends at each value."""
-    tails: list[float] = []
-    lengths = []
-    for value in (-values).tolist():
-        place = bisect_left(tails, value)
-        tails[place : place + 1] = [value]
-        lengths.append(place + 1)
-    return lengths

@@ -8,11 +8,13 @@ Wahba 1979) picks the stiffness from the data alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from lrfind._types import Array, ArrayLike
+from lrfind.analysis.noise import noise_scale, plateau_correlation
 
 CAP_SIGMAS = 4.0
 """The blow-up is capped this many noise standard deviations above the initial level."""
@@ -41,6 +43,31 @@ class CentredFit:
     """Standard deviation from batch to batch, from the median absolute first difference."""
     opening: int
     """How many losses the level was taken from."""
+    correlation: float = 0.0
+    """Lag-1 autocorrelation of the noise, from the plateau; 0 unless it is significant."""
+    deviation: float = field(default=0.0, repr=False)
+    """Standard deviation of the losses around the smooth curve."""
+    factor: Array | None = field(default=None, repr=False)
+    """Banded Cholesky factor of the smoother's normal equations."""
+
+    def draws(self, count: int, seed: int = 0) -> Array:
+        """Curves that may have been the noise-free one: the smooth curve plus its uncertainty.
+
+        Args:
+            count: How many.
+            seed: Of a generator of its own; the same draws for the same seed.
+
+        Returns:
+            Shape `(n, count)`.
+        """
+        from scipy.linalg import solve_banded
+
+        smooth = np.where(np.isnan(self.smooth), np.inf, self.smooth)[:, None]
+        if self.factor is None:
+            return np.repeat(smooth, count, axis=1)
+        normal = np.random.default_rng(seed).standard_normal((smooth.size, count))
+        spread = solve_banded((0, 2), self.factor, normal, check_finite=False)
+        return np.asarray(smooth + self.deviation * spread)
 
     @property
     def depth(self) -> float:
@@ -48,13 +75,23 @@ class CentredFit:
         return float(self.level - self.curve.min())
 
     @property
-    def descended(self) -> bool:
-        """Whether it falls by more than the noise, and by more than rounding.
+    def depth_error(self) -> float:
+        """Standard error of the depth: that of the level, a median, and of the curve's minimum."""
+        persistence = np.sqrt((1 + self.correlation) / (1 - self.correlation))
+        level = 1.2533 * self.noise * persistence / np.sqrt(self.opening)
+        if self.factor is None:
+            return float(np.hypot(level, self.noise))
+        from scipy.linalg import cho_solve_banded
 
-        One standard deviation, and two standard errors of the median that the level is.
-        """
-        chance = self.noise * (1 + 2 * 1.25 / np.sqrt(self.opening))
-        return bool(self.depth > max(chance, ROUNDING * abs(self.level)))
+        lowest = np.zeros(self.curve.size)
+        lowest[np.argmin(self.curve)] = 1.0
+        variance = cho_solve_banded((self.factor, False), lowest, check_finite=False) @ lowest
+        return float(np.hypot(level, self.deviation * np.sqrt(variance)))
+
+    @cached_property
+    def descended(self) -> bool:
+        """Whether it falls by more than three standard errors, and by more than rounding."""
+        return bool(self.depth > max(3 * self.depth_error, ROUNDING * abs(self.level)))
 
 
 def centred(loss: ArrayLike) -> Array:
@@ -87,69 +124,98 @@ def fit_centred(loss: Array) -> CentredFit:
         The curve, the initial level and the noise.
     """
     opening = max(loss.size // 10, min(FEWEST_OPENING, (loss.size + 1) // 2))
-    level, noise = float(np.median(loss[:opening])), noise_scale(loss)
+    level, correlation = float(np.median(loss[:opening])), plateau_correlation(loss)
+    # Differences of correlated noise are smaller than the noise itself.
+    noise = noise_scale(loss) / np.sqrt(1 - correlation)
     cap = level + CAP_SIGMAS * noise
-    curve = _whittaker(np.minimum(loss, cap), offset=level, unit=noise)
+    unit = noise or 1.0
+    fit = _whittaker((np.minimum(loss, cap) - level) / unit, correlation)
+    curve = level + unit * fit.curve
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
     return CentredFit(
-        np.where(blown_up, loss, curve), np.where(blown_up, np.nan, curve), level, noise, opening
+        curve=np.where(blown_up, loss, curve),
+        smooth=np.where(blown_up, np.nan, curve),
+        level=level,
+        noise=noise,
+        opening=opening,
+        correlation=correlation,
+        deviation=unit * fit.deviation,
+        factor=fit.factor,
     )
 
 
-def noise_scale(loss: Array) -> float:
-    """Standard deviation of the batch-to-batch noise, `1.4826 * median |difference| / sqrt 2`.
+@dataclass(frozen=True)
+class _Smoothed:
+    """What the smoother makes of one array at one stiffness."""
 
-    Args:
-        loss: Shape `(n,)`.
-
-    Returns:
-        In units of the loss; 0 for fewer than two losses.
-    """
-    if loss.size < 2:
-        return 0.0
-    return float(1.4826 * np.median(np.abs(np.diff(loss))) / np.sqrt(2))
+    curve: Array
+    deviation: float
+    factor: Array | None
+    score: float
 
 
-def _whittaker(values: Array, *, offset: float = 0.0, unit: float = 1.0) -> Array:
+def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
     """The smoother at the stiffness with the least `n * RSS / (n - trace)**2`.
 
-    Worked out on `(values - offset) / unit`, whose squares neither overflow nor vanish.
+    `values` should be of the order of 1, so that squares neither overflow nor vanish.
     """
     size = values.size
     if size < 4:
-        return np.array(values)
-    values = (values - offset) / (unit or 1.0)
+        return _Smoothed(np.array(values), 0.0, None, 0.0)
     top = min(MAX_STIFFNESS, float(size) ** 4)
-    fits = [_solve(values, stiffness) for stiffness in np.geomspace(1e-3, top, 64)]
-    scores = [np.sum((values - curve) ** 2) / (size - trace) ** 2 for curve, trace in fits]
-    best: Array = fits[int(np.argmin(scores))][0]
-    return offset + (unit or 1.0) * best
+    fits = (_solve(values, each, correlation) for each in np.geomspace(1e-3, top, 64))
+    return min(fits, key=lambda fit: fit.score)
 
 
-def _solve(values: Array, stiffness: float) -> tuple[Array, float]:
-    """Solve `(I + stiffness * D'D) curve = values`; the curve and the trace of the smoother.
+def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> _Smoothed:
+    """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix.
 
-    With `A = I + stiffness * K`, trace(A^-1) = n - d log det A / d log stiffness; the determinant
+    With `A = P + stiffness * K`, trace(A^-1 P) = n - d log det A / d log stiffness; the determinant
     falls out of the banded Cholesky factor, so the trace costs two more factorisations in O(n)
     and no inverse.
     """
     from scipy.linalg import cho_solve_banded
 
     step = 1e-3
-    factor = _factor(values.size, stiffness)
-    curve: Array = cho_solve_banded((factor, False), values, check_finite=False)
-    up, down = (_log_det(_factor(values.size, stiffness * np.exp(s))) for s in (step, -step))
-    return curve, values.size - (up - down) / (2 * step)
+    factor = _factor(values.size, stiffness, correlation)
+    weighted = _precision_times(values, correlation)
+    curve: Array = cho_solve_banded((factor, False), weighted, check_finite=False)
+    up, down = (
+        _log_det(_factor(values.size, stiffness * np.exp(s), correlation)) for s in (step, -step)
+    )
+    freedom = (up - down) / (2 * step)  # n - trace
+    residual = values - curve
+    squares = max(float(residual @ _precision_times(residual, correlation)), 0.0)
+    return _Smoothed(curve, np.sqrt(squares / freedom), factor, squares / freedom**2)
 
 
-def _factor(size: int, stiffness: float) -> Array:
-    """Banded Cholesky factor (upper form) of `I + stiffness * D'D`, D the second difference."""
+def _precision_bands(size: int, correlation: float) -> tuple[Array, float]:
+    """Diagonal and off-diagonal of the inverse of the correlation matrix `correlation**|i - j|`."""
+    scale = 1 / (1 - correlation**2)
+    diagonal = np.full(size, (1 + correlation**2) * scale)
+    diagonal[[0, -1]] = scale
+    return diagonal, -correlation * scale
+
+
+def _precision_times(values: Array, correlation: float) -> Array:
+    if correlation == 0:
+        return values
+    diagonal, beside = _precision_bands(values.size, correlation)
+    product = diagonal * values
+    product[1:] += beside * values[:-1]
+    product[:-1] += beside * values[1:]
+    return product
+
+
+def _factor(size: int, stiffness: float, correlation: float = 0.0) -> Array:
+    """Banded Cholesky factor (upper form) of `P + stiffness * D'D`, D the second difference."""
     from scipy.linalg import cholesky_banded
 
     ones = np.ones(size - 2)
+    diagonal, beside = _precision_bands(size, correlation)
     bands = np.zeros((3, size))
-    bands[2] = 1 + stiffness * np.convolve(ones, [1, 4, 1])
-    bands[1, 1:] = stiffness * np.convolve(ones, [-2, -2])
+    bands[2] = diagonal + stiffness * np.convolve(ones, [1, 4, 1])
+    bands[1, 1:] = beside + stiffness * np.convolve(ones, [-2, -2])
     bands[0, 2:] = stiffness
     return np.asarray(cholesky_banded(bands, overwrite_ab=True, check_finite=False))
 

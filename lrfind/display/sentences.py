@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.comparison import CurveRow
-from lrfind.analysis.curves import UNUSABLE
-from lrfind.analysis.suggestion import CannotTell
+from lrfind.analysis.curves import UNUSABLE, Flag
+from lrfind.analysis.suggestion import CannotTell, Suggestion
+from lrfind.analysis.verification import Verification
 from lrfind.result import RangeTestResult
 
 
@@ -22,11 +24,29 @@ def advice(result: RangeTestResult) -> str:
         return f"No learning rate can be suggested: {answer.reason}."
     groups = ", ".join(f"{rate:.2e}" for rate in answer.group_lr)
     per_group = f" ({groups} for the parameter groups)" if len(answer.group_lr) > 1 else ""
-    caution = "".join(f" But {flag.value}." for flag in answer.flags)
+    caution = "".join(f" But {flag.value}." for flag in answer.flags if flag not in SAID)
     return (
-        f"Train at about {answer.lr:.2e}{per_group}, one decade below the minimum of the centred "
-        f"curve at {answer.minimum.lr:.2e}.{caution}"
+        f"Train at about {answer.lr:.2e}{per_group}{interval_words(answer)}, {answer.factor:g} "
+        f"times below the expected minimum. {verdict_words(answer)}{caution}"
     )
+
+
+SAID = frozenset({Flag.AT_END, Flag.NO_DESCENT, Flag.TOO_SHORT})
+"""Flags whose sentence the verdict says already."""
+
+
+def interval_words(answer: Suggestion | Verification) -> str:
+    """The interval behind a rate, or nothing."""
+    if answer.interval is None:
+        return ""
+    low, high = answer.interval
+    return f" ({CONFIDENCE:.0%} interval {low:.1e} to {high:.1e})"
+
+
+def verdict_words(answer: Suggestion | CannotTell | Verification) -> str:
+    """The verdict as a sentence."""
+    name = answer.verdict.name.lower().replace("_", " ")
+    return f"Verdict: {name}, as {answer.verdict.value}."
 
 
 def shift_sentence(row: CurveRow) -> str:

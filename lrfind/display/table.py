@@ -46,6 +46,13 @@ def comparison_text(comparison: Comparison) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
+def plain_text(table: Table) -> str:
+    """A table as plain text, of a fixed width and without colour."""
+    out = io.StringIO()
+    Console(file=out, width=TEXT_WIDTH, color_system=None, force_terminal=False).print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the table and its notes; the console is widened rather than digits cut off."""
     table = comparison_table(comparison)

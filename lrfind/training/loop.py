@@ -122,18 +122,22 @@ class Loop:
         loader = loader_objects(train_loader)
         self._objects = [model, *self.optimizers, scaler, *callables, *loader, *preserve]
         self._loader = train_loader
-        self._look: Callable[[], Probe] | None = None
-        if probe is not None:
-            self._look = lambda: Probe(
-                model, to_device(probe, device), forward, device, metric=metric, autocast=autocast
-            )
+        self._probes = [] if probe is None else [probe]
+        self.can_score = step is None
+
+        def probe_on(batch: Any) -> Probe:
+            batch = to_device(batch, device)
+            return Probe(model, batch, forward, device, metric=metric, autocast=autocast)
+
+        self._probe_on = probe_on
         self._all_ranks, self._store, self._progress = all_ranks, store, progress
 
-    def run(self, recorder: Recorder) -> int:
+    def run(self, recorder: Recorder, probes: Sequence[Any] | None = None) -> int:
         """Step until the recorder is satisfied or the batches are used up; put everything back.
 
         Args:
             recorder: Sets the rates and takes the losses.
+            probes: Batches to take the mean probe loss of; None for the probe of the loop, if any.
 
         Returns:
             The size of the copy of the state held meanwhile, in bytes.
@@ -145,25 +149,53 @@ class Loop:
             progress_bar(recorder, self._progress) as show,
         ):
             _to_train_mode(self.optimizers)
-            self._run(recorder, batches, show)
+            looks = [self._probe_on(each) for each in self._probes if probes is None]
+            looks += [self._probe_on(each) for each in probes or ()]
+            self._run(recorder, batches, looks, show)
         return kept.nbytes
 
     def _run(
-        self, recorder: Recorder, batches: Iterator[Any], show: Callable[[], None] | None
+        self,
+        recorder: Recorder,
+        batches: Iterator[Any],
+        looks: Sequence[Probe],
+        show: Callable[[], None] | None,
     ) -> None:
-        look = None if self._look is None else self._look()
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = self._step(window)
-            if look is None or not recorder.probe_is_due:
+            if not looks or not recorder.probe_is_due:
                 more = recorder.record(loss)
             else:
-                probe_loss, probe_metric = look()
-                more = recorder.record(loss, probe=probe_loss, metric=probe_metric)
+                seen = [look() for look in looks]
+                probe_loss = torch.stack([value for value, _ in seen]).mean()
+                more = recorder.record(loss, probe=probe_loss, metric=seen[0][1])
             if show is not None:
                 show()
         if more:
             recorder.exhausted()
+
+    @property
+    def has_probe(self) -> bool:
+        """Whether a probe batch was given."""
+        return bool(self._probes)
+
+    def batches_after(self, steps: int, count: int) -> list[Any]:
+        """The batches that a run of so many steps would see next; the loader is put back.
+
+        Args:
+            steps: Number of optimizer steps.
+            count: How many batches.
+
+        Returns:
+            Fewer if the loader ends before.
+        """
+        first = steps * self._count
+        with (
+            preserve_state(*self._objects, store=self._store),
+            closing(endless(self._loader)) as batches,
+        ):
+            return list(islice(batches, first, first + count))
 
     def agreed(self, value: T) -> T:
         """The value of the first rank, if this loop runs over all of them."""

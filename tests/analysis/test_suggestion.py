@@ -5,11 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfind import CannotTell, CannotTellError, Flag, Suggestion
+from lrfind import CannotTell, CannotTellError, Flag, Suggestion, Verdict
+from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
 from lrfind.analysis.curves import CURVES, SweepCurves
-from lrfind.analysis.suggestion import RULES, suggest
+from lrfind.analysis.rules import RULES
+from lrfind.analysis.suggestion import EXPECTED, ask
+from lrfind.analysis.suggestion import suggest as answer_to
 
 LR = np.geomspace(1e-7, 10, 100)
+
+
+def suggest(curves, *, group_scale=(1.0,), between=BETWEEN_RUNS, **question):
+    return answer_to(curves, ask(**question), group_scale=group_scale, between=between)
 
 
 def typical(seed=0, noise=0.02, size=100):
@@ -45,14 +52,44 @@ def walked_slide(curve):
     return chosen
 
 
-def test_the_default_is_one_decade_below_the_centred_minimum():
+def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
     curves = sweep(typical())
-    answer = suggest(curves)
-    assert answer.lr == pytest.approx(curves.minimum("centred").lr / 10)
-    assert (answer.rule, answer.curve, answer.beta) == ("minimum", "centred", None)
-    assert answer.minimum == curves.minimum("centred")
-    assert answer.flags == ()
-    assert answer
+    for schedule, (factor, deviation) in SCHEDULES.items():
+        answer = suggest(curves, schedule=schedule)
+        assert answer.lr == pytest.approx(curves.posterior.mean / factor)
+        assert (answer.rule, answer.schedule, answer.factor) == (EXPECTED, schedule, factor)
+        assert answer.spread.transfer == deviation
+        assert answer.flags == ()
+        assert answer.verdict is Verdict.CLEAR
+        assert answer
+
+
+def test_the_interval_is_normal_in_decades_with_three_stated_parts():
+    curves = sweep(typical(noise=0.2))
+    answer = suggest(curves, between=0.3)
+    low, high = answer.interval
+    assert answer.spread.within == pytest.approx(curves.posterior.deviation)
+    assert answer.spread.between == 0.3
+    total = np.sqrt(answer.spread.within**2 + 0.3**2 + answer.spread.transfer**2)
+    assert answer.spread.total == pytest.approx(total)
+    assert np.log10(high / answer.lr) == pytest.approx(1.6449 * total, rel=1e-4)
+    assert np.log10(answer.lr / low) == pytest.approx(1.6449 * total, rel=1e-4)
+
+
+def test_a_rule_on_one_curve_has_no_interval_that_nobody_measured():
+    answer = suggest(sweep(typical()), curve="raw")
+    assert (answer.rule, answer.interval, answer.spread) == ("minimum", None, None)
+    assert answer.lr == answer.minimum.lr / 10
+
+
+def test_where_the_loss_never_fell_the_blow_up_alone_gives_a_rate_and_says_so():
+    loss = 2.3 + np.random.default_rng(0).normal(scale=0.05, size=100)
+    loss[80:] += np.arange(20.0)
+    answer = suggest(sweep(loss))
+    assert answer.verdict is Verdict.NO_DESCENT
+    assert Flag.NO_DESCENT in answer.flags
+    assert LR[80] / 100 < answer.lr < LR[80]
+    assert not suggest(sweep(loss), rule="minimum")
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -111,7 +148,7 @@ def test_slide_without_a_flat_window_cannot_tell():
 
 def test_a_rate_below_the_swept_range_is_flagged():
     lr = np.geomspace(0.05, 10, 100)
-    answer = suggest(SweepCurves(lr, 1 + np.log10(lr / 0.2) ** 2))
+    answer = suggest(SweepCurves(lr, 1 + np.log10(lr / 0.2) ** 2), rule="minimum")
     assert answer.lr < 0.05
     assert Flag.BELOW_START in answer.flags
 
@@ -127,6 +164,7 @@ def test_a_minimum_at_the_end_is_suggested_with_a_flag():
     answer = suggest(sweep(np.linspace(3, 1, 100)))
     assert isinstance(answer, Suggestion)
     assert answer.flags == (Flag.AT_END,)
+    assert answer.verdict is Verdict.AT_END
 
 
 def test_the_emas_artefact_is_never_suggested():
@@ -135,7 +173,7 @@ def test_the_emas_artefact_is_never_suggested():
     assert Flag.START_ARTEFACT in answer.flags
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [EXPECTED, *RULES])
 @pytest.mark.parametrize(
     ("loss", "flag"),
     [(np.full(100, 2.3), Flag.NO_DESCENT), (np.array([3.0, 1.0, 2.0]), Flag.TOO_SHORT)],
@@ -153,11 +191,14 @@ def test_no_rule_guesses_where_nothing_can_be_told(rule, loss, flag):
 losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 
 
-@given(losses, st.sampled_from([*RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
+@given(losses, st.sampled_from([EXPECTED, *RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
 def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, beta):
-    answer = suggest(sweep(loss), rule=rule, curve=curve, beta=beta)
+    named = {} if rule == EXPECTED else {"curve": curve}
+    answer = suggest(sweep(loss), rule=rule, beta=beta, **named)
     if answer:
         assert 1e-8 <= answer.lr <= 10
+        if answer.interval:
+            assert answer.interval[0] < answer.lr < answer.interval[1]
     else:
         assert answer.reason
         assert answer.to_dict()["cannot_tell"] == answer.reason
@@ -168,6 +209,8 @@ def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, b
     [
         ({"rule": "best"}, "rule"),
         ({"curve": "median"}, "curve"),
+        ({"rule": "expected", "curve": "raw"}, "curve"),
+        ({"schedule": "cosine"}, "schedule"),
         ({"curve": "ema", "beta": 1.0}, "beta"),
         ({"factor": 0}, "factor"),
         ({"factor": float("nan")}, "factor"),
@@ -179,14 +222,22 @@ def test_a_bad_argument_is_refused_by_name(arguments, name):
 
 
 def test_an_answer_becomes_plain_numbers():
-    answer = suggest(sweep(typical()), group_scale=(1.0, 0.5))
+    answer = suggest(sweep(typical()), group_scale=(1.0, 0.5), schedule="constant")
     assert answer.to_dict() == {
         "lr": answer.lr,
-        "rule": "minimum",
-        "factor": 10.0,
+        "interval": list(answer.interval),
+        "verdict": "clear",
+        "schedule": "constant",
+        "rule": "expected",
+        "factor": 4.0,
         "curve": "centred",
         "beta": None,
         "minimum_lr": answer.minimum.lr,
+        "spread": {
+            "within": answer.spread.within,
+            "between": answer.spread.between,
+            "transfer": answer.spread.transfer,
+        },
         "flags": [],
         "group_lr": [answer.lr, answer.lr / 2],
     }

@@ -8,21 +8,31 @@ from hypothesis import strategies as st
 from lrfind.analysis.whittaker import _solve, _whittaker, centred, fit_centred, noise_scale
 
 
-def dense(values, stiffness):
-    """The same linear system, solved and inverted as full matrices."""
+def dense(values, stiffness, correlation=0.0):
+    """The same linear system, solved and inverted as full matrices: curve, trace, covariance."""
+    steps = np.arange(values.size)
+    precision = np.linalg.inv(correlation ** np.abs(steps[:, None] - steps))
     penalty = np.diff(np.eye(values.size), 2, axis=0)
-    smoother = np.linalg.inv(np.eye(values.size) + stiffness * penalty.T @ penalty)
-    return smoother @ values, np.trace(smoother)
+    covariance = np.linalg.inv(precision + stiffness * penalty.T @ penalty)
+    smoother = covariance @ precision
+    return smoother @ values, np.trace(smoother), covariance
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.85])
 @pytest.mark.parametrize("stiffness", [1e-3, 1.0, 1e4, 1e8])
 @pytest.mark.parametrize("size", [4, 5, 60])
-def test_the_banded_solution_and_trace_are_those_of_the_dense_system(size, stiffness):
+def test_the_banded_solution_and_its_score_are_those_of_the_dense_system(
+    size, stiffness, correlation
+):
     values = np.random.default_rng(size).normal(size=size)
-    curve, trace = _solve(values, stiffness)
-    expected_curve, expected_trace = dense(values, stiffness)
-    np.testing.assert_allclose(curve, expected_curve, atol=1e-6)
-    assert trace == pytest.approx(expected_trace, abs=1e-3)
+    fit = _solve(values, stiffness, correlation)
+    curve, trace, _ = dense(values, stiffness, correlation)
+    steps = np.arange(size)
+    whiten = np.linalg.inv(correlation ** np.abs(steps[:, None] - steps))
+    squares = (values - curve) @ whiten @ (values - curve)
+    np.testing.assert_allclose(fit.curve, curve, atol=1e-6)
+    assert fit.score == pytest.approx(squares / (size - trace) ** 2, rel=1e-3)
+    assert fit.deviation == pytest.approx(np.sqrt(squares / (size - trace)), rel=1e-3)
 
 
 def test_the_stiffness_has_the_least_cross_validation_score():
@@ -30,16 +40,54 @@ def test_the_stiffness_has_the_least_cross_validation_score():
     values = np.sin(np.linspace(0, 6, 120)) + rng.normal(size=120) / 5
     scores = {}
     for stiffness in np.geomspace(1e-2, 1e6, 200):
-        curve, trace = dense(values, stiffness)
+        curve, trace, _ = dense(values, stiffness)
         scores[stiffness] = np.sum((values - curve) ** 2) / (120 - trace) ** 2
-    best, _ = dense(values, min(scores, key=scores.get))
-    np.testing.assert_allclose(_whittaker(values), best, atol=0.02)
+    best, *_ = dense(values, min(scores, key=scores.get))
+    np.testing.assert_allclose(_whittaker(values).curve, best, atol=0.02)
+
+
+def test_draws_have_the_mean_and_the_covariance_of_the_posterior():
+    rng = np.random.default_rng(1)
+    loss = np.linspace(-1, 0.4, 40) ** 2 + rng.normal(scale=0.1, size=40)
+    fit = fit_centred(loss)
+    draws = fit.draws(20_000)
+    penalty = np.diff(np.eye(40), 2, axis=0)
+    # The stiffness is found again from the factor's last entry of D'D: bands hold it alone.
+    upper = np.zeros((40, 40))
+    for band in range(3):
+        upper += np.diag(fit.factor[2 - band, band:], band)
+    stiffness = (upper.T @ upper)[0, 2]
+    covariance = fit.deviation**2 * np.linalg.inv(np.eye(40) + stiffness * penalty.T @ penalty)
+    np.testing.assert_allclose(draws.mean(1), fit.curve, atol=0.01)
+    np.testing.assert_allclose(np.cov(draws), covariance, atol=0.06 * covariance.max())
+    assert np.array_equal(draws, fit.draws(20_000))
+    assert not np.array_equal(draws, fit.draws(20_000, seed=1))
+
+
+def test_the_error_of_the_depth_is_that_of_level_and_minimum():
+    loss = 1 + np.linspace(-1, 1, 60) ** 2 + np.random.default_rng(2).normal(scale=0.1, size=60)
+    fit = fit_centred(loss)
+    at_minimum = fit.draws(20_000)[fit.curve.argmin()].std()
+    level = 1.2533 * fit.noise / np.sqrt(fit.opening)
+    assert fit.depth_error == pytest.approx(np.hypot(level, at_minimum), rel=0.02)
+
+
+@pytest.mark.parametrize(("correlation", "most"), [(0.0, 0.03), (0.3, 0.2), (0.6, 0.12)])
+def test_flat_noise_seldom_passes_as_a_descent(correlation, most):
+    rng = np.random.default_rng(3)
+    passed = 0
+    for _ in range(100):
+        noise = np.zeros(300)
+        for step in range(1, 300):
+            noise[step] = correlation * noise[step - 1] + rng.normal()
+        passed += fit_centred(10 + noise).descended
+    assert passed <= 100 * most
 
 
 @given(st.floats(-5, 5), st.floats(-5, 5), st.integers(4, 100))
 def test_a_straight_line_is_left_as_it_is(start, slope, size):
     line = start + slope * np.arange(size)
-    assert _whittaker(line) == pytest.approx(line, abs=1e-4 * (1 + np.abs(line).max()))
+    assert _whittaker(line).curve == pytest.approx(line, abs=1e-4 * (1 + np.abs(line).max()))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

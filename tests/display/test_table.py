@@ -74,15 +74,17 @@ def test_advice_names_the_rate_and_what_it_was_read_from():
     result = noisy()
     answer = result.suggest()
     said = advice(result)
-    assert said.startswith(f"Train at about {answer.lr:.2e}, one decade below")
-    assert f"{answer.minimum.lr:.2e}" in said
+    low, high = answer.interval
+    assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
+    assert "2.5 times below the expected minimum" in said
+    assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
 
 
 def test_advice_lists_the_rates_of_the_groups_and_what_stands_against_it():
     said = advice(make_result(np.linspace(3, 1, 100), group_scale=(0.5, 1.0)))
     assert "for the parameter groups" in said
-    assert "But the curve was still falling" in said
+    assert "Verdict: at end, as the loss was still falling" in said
 
 
 def test_advice_without_a_suggestion_says_why():

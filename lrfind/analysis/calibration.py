@@ -1,0 +1,58 @@
+"""The few numbers that were chosen by measurement, each with where it was measured.
+
+`scripts/benchmark_suggestions.py` chooses them by leave-one-task-out on its training tasks: what
+is applied to a task was chosen on the others. Distances are in decades.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CONFIDENCE = 0.9
+"""Of every interval."""
+
+DRAWS = 400
+"""Curves that the posterior of the minimum is made of."""
+
+BELOW_BLOW_UP, BELOW_BLOW_UP_SD = 0.7, 0.3
+"""How far below the blow-up the minimum lies where the sweep itself cannot tell, and its spread.
+
+On one mode of curvature c, gradient descent shrinks until lr = 2 / c and is back at its start 0.80
+decades above that, however slow the sweep (SCIENCE, "Ramp lag"); other modes end earlier.
+"""
+
+LEAST_PRIOR = 1e-4
+"""Weight of the prior far from there, so that a clear sweep always prevails."""
+
+BETWEEN_RUNS = 0.12
+"""Standard deviation of the minimum from run to run that a single sweep cannot see."""
+
+
+class Transfer(NamedTuple):
+    """From the minimum of a sweep to the best rate of a training."""
+
+    factor: float
+    """The minimum is divided by it."""
+    deviation: float
+    """Standard deviation of the best rate around that, from task to task, in decades."""
+
+
+SCHEDULES: dict[str | None, Transfer] = {
+    None: Transfer(2.5, 0.55),
+    "constant": Transfer(4.0, 0.52),
+    "one_cycle": Transfer(1.6, 0.55),
+}
+"""By the schedule of the training: None is a compromise for one not yet known."""
+
+CARRIED_ON = 2.0
+"""For how many halves of its length the fall of a trial's second half is carried on."""
+
+DOUBT = 0.05
+"""Trials that lose this share of the best one's gain weigh 1/e of it."""
+
+VERIFIED: dict[str | None, Transfer] = {
+    None: Transfer(1.0, 0.45),
+    "constant": Transfer(1.6, 0.43),
+    "one_cycle": Transfer(0.63, 0.45),
+}
+"""From the mean of the trials to the best rate of a training, like `SCHEDULES`."""

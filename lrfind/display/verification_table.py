@@ -1,0 +1,47 @@
+"""A verification as a table and a sentence."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from lrfind.analysis.verification import Verification
+from lrfind.display.sentences import interval_words, verdict_words
+from lrfind.display.table import plain_text
+
+
+def verification_table(verification: Verification) -> Table:
+    """One row for each rate that was tried."""
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in ("rate", "loss half-way", "loss at the end", "of the best gain lost", ""):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    suggested = verification.suggested or 0.0
+    for trial, loses in zip(verification.trials, verification.losses, strict=True):
+        rate = trial.run.lr
+        marks = ["best"] * (rate == verification.best)
+        marks += ["suggested"] * (abs(rate - suggested) < 1e-6 * rate)
+        table.add_row(
+            f"{rate:.2e}",
+            f"{trial.halfway:.3g}",
+            f"{trial.end:.3g}",
+            f"{loses:.0%}" if loses < 2 else "all",
+            ", ".join(marks),
+        )
+    return table
+
+
+def verification_sentence(verification: Verification) -> str:
+    """The rate to train with, whether the suggestion stands, and what it cost."""
+    words = {True: "The suggestion stands. ", False: "The suggestion does not stand. ", None: ""}
+    groups = ", ".join(f"{rate:.2e}" for rate in verification.group_lr)
+    per_group = f" ({groups} for the parameter groups)" if len(verification.group_lr) > 1 else ""
+    return (
+        f"{words[verification.stands]}Train at about {verification.lr:.2e}{per_group}"
+        f"{interval_words(verification)}, after {len(verification.trials)} short trainings and "
+        f"{verification.steps} steps in all. {verdict_words(verification)}"
+    )
+
+
+def verification_text(verification: Verification) -> str:
+    """Table and sentence as plain text."""
+    sentence = verification_sentence(verification)
+    return f"{plain_text(verification_table(verification))}\n\n{sentence}"
