@@ -3,9 +3,12 @@ from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
+from .analysis.tasks import TaskDisagreement
 from .result import RangeTestResult
 from .settings import StopReason
 from .storage import load
+from .training.multitask import MultiTaskLoss
+from .training.normalizer import EMANormalizer
 from .training.preserve import preserve_state
 from .training.problem import Problem
 from .training.range_test import range_test
@@ -17,15 +20,18 @@ __all__ = [
     "CannotTell",
     "CannotTellError",
     "Comparison",
+    "EMANormalizer",
     "Flag",
     "LrfindError",
     "Minimum",
+    "MultiTaskLoss",
     "Problem",
     "RangeTestResult",
     "ResultFileError",
     "StopReason",
     "Suggestion",
     "Sweep",
+    "TaskDisagreement",
     "__version__",
     "debiased_ema",
     "ema",
