@@ -157,6 +157,7 @@ class Loop:
         self, recorder: Recorder, batches: Iterator[Any], show: Callable[[], None] | None
     ) -> None:
         look = None if self._look is None else self._look()
+        self._forward.take(0)  # what a run that was broken off may have left
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = self._step(window)

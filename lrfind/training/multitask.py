@@ -30,9 +30,10 @@ class MultiTaskLoss(torch.nn.Module):
     DB-MTL do. See `EMANormalizer` for the average, when it moves, and several ranks; a task
     that is not in a step neither moves nor adds anything.
 
-    The averages follow the losses, so in training the total stays about the sum of the weights
-    however far they fall, and in a range test its minimum need not lie where the losses are
-    lowest. For a sweep on fixed scales take one that has seen some steps, in eval mode.
+    The averages follow the losses, so however far these fall, the total returns to about the sum of
+    the weights once they stay. In a range test it therefore shows a descent only if the window
+    `1 / (1 - beta)` is not short beside the descent's steps: 100 of a sweep of 300 will do, 10 will
+    not. For a sweep on scales that stand, take one that has seen some steps, in eval mode.
 
     Nothing here waits for the device, branches on a value or breaks the graph of `torch.compile`,
     with the one exception that `non_finite="refuse"` states.

@@ -105,7 +105,11 @@ class EMANormalizer(torch.nn.Module):
 
         Returns:
             Shape `shape`, at least float32.
+
+        Raises:
+            ValueError: The loss is on another device than the average.
         """
+        self._check_device(loss)
         loss = loss.to(torch.promote_types(loss.dtype, torch.float32))
         if self.is_averaging:
             self.update(loss, present)
@@ -120,7 +124,11 @@ class EMANormalizer(torch.nn.Module):
             loss: Shape `shape`.
             present: Shape `shape`, bool: which elements are losses of this step; the averages and
                 counts of the others stay. All if None.
+
+        Raises:
+            ValueError: The loss is on another device than the average.
         """
+        self._check_device(loss)
         loss = torch.as_tensor(loss, dtype=torch.float32, device=self.average.device)
         taken = torch.isfinite(loss)
         if present is not None:
@@ -137,6 +145,14 @@ class EMANormalizer(torch.nn.Module):
         self.average.zero_()
         self.steps.zero_()
         return self
+
+    def _check_device(self, loss: torch.Tensor | float) -> None:
+        # Torch would take a scalar from another device in silence, and wait for it at each step.
+        if isinstance(loss, torch.Tensor) and loss.device != self.average.device:
+            raise ValueError(
+                f"`loss` is on {loss.device}, its average on {self.average.device}: "
+                "move the module with `.to(device)`."
+            )
 
     def extra_repr(self) -> str:
         """What `repr` shows."""

@@ -15,7 +15,7 @@ from lrfind.result import SOURCES
 from lrfind.training.multitask import check_task_loss
 from lrfind.training.ranks import mean_over_ranks, rank_count
 from lrfind.training.series import Series
-from lrfind.training.step import Forward
+from lrfind.training.step import Forward, check_loss
 
 Total = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
 
@@ -41,9 +41,7 @@ class TaskForward:
     def __call__(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
         """The loss to train on."""
         losses: Any = self._forward(model, batch)
-        if type(losses) is torch.Tensor:
-            return self._plain(losses)
-        if not isinstance(losses, Mapping):
+        if type(losses) is torch.Tensor or not isinstance(losses, Mapping):
             return self._plain(losses)
         if not losses:
             raise ValueError(f"`{self._maker}` returned no losses: the dictionary is empty.")
@@ -51,7 +49,12 @@ class TaskForward:
             check_task_loss(name, loss)
         if torch.is_grad_enabled():
             self._seen.append({name: loss.detach() for name, loss in losses.items()})
-        return total_of(losses.values()) if self._total is None else self._total(losses)
+        if self._total is None:
+            return total_of(losses.values())
+        made = self._total(losses)
+        if torch.is_grad_enabled():
+            check_loss(made, "total")
+        return made
 
     def _plain(self, loss: torch.Tensor) -> torch.Tensor:
         if self._total is not None:

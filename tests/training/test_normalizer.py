@@ -175,5 +175,12 @@ def test_losses_of_any_precision_come_back_in_float32_at_least(dtype):
     assert scaled.item() == pytest.approx(1)
 
 
+def test_a_loss_on_another_device_is_refused_and_not_waited_for():
+    normalizer = EMANormalizer()
+    for call in (normalizer, normalizer.update):
+        with pytest.raises(ValueError, match="`loss` is on meta, its average on cpu"):
+            call(torch.tensor(1.0, device="meta"))
+
+
 def test_the_representation_says_what_it_is():
     assert repr(EMANormalizer(0.9)) == "EMANormalizer(beta=0.9, min_value=1e-08, shape=())"
