@@ -119,8 +119,8 @@ def two_task_problem(
         >>> problem = two_task_problem()
         >>> x, target = next(iter(problem.train_loader))
         >>> losses = problem.loss_fn(problem.model(x), target)
-        >>> {name: f"{loss:.2g}" for name, loss in losses.items()}
-        {'rul': '...', 'health': '1.1'}
+        >>> 500 < losses["rul"].item() < 2000, 0.5 < losses["health"].item() < 2
+        (True, True)
     """
     require_choice("optimizer", optimizer, OPTIMIZERS)
     torch.manual_seed(seed)

@@ -128,16 +128,18 @@ class MultiTaskLoss(torch.nn.Module):
         if self.non_finite == "skip":
             # Before it is divided: a NaN is one in the gradient too, even times 0.
             usable = torch.isfinite(raw)
-            used, present = torch.where(usable, raw, 1.0), usable
+            used, present = raw.masked_fill(~usable, 1.0), usable
         scaled = self.normalizer(used, present)
         seen = scaled.detach()
-        self._last = raw.detach(), seen if usable is None else torch.where(usable, seen, torch.nan)
+        if usable is not None:
+            seen = seen.masked_fill(~usable, torch.nan)
+        self._last = raw.detach(), seen
         if not self.normalize:
             scaled = used
         if self.scalarizer is not None:
             return self.scalarizer(scaled)
         if usable is not None:
-            scaled = torch.where(usable, scaled, 0.0)
+            scaled = scaled.masked_fill(~usable, 0.0)
         parts = zip(self.task_names, self.weights, scaled.unbind(), strict=True)
         return torch.stack([part * weight for name, weight, part in parts if name in losses]).sum()
 

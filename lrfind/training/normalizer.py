@@ -89,7 +89,7 @@ class EMANormalizer(torch.nn.Module):
         """Shape `shape`: the debiased average; NaN before the first loss."""
         # As 1 - beta**t in float32 the debiasing would lose digits where beta is near 1.
         weight = -torch.expm1(self.steps.to(torch.float32) * self._log_beta)
-        return torch.where(self.steps > 0, self.average / weight, torch.nan)
+        return (self.average / weight).masked_fill(self.steps == 0, torch.nan)
 
     @property
     def is_averaging(self) -> bool:
@@ -171,6 +171,6 @@ class EMANormalizer(torch.nn.Module):
 
 def _mean_over_ranks(loss: torch.Tensor, taken: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The mean over the ranks that have each loss, and which losses any of them has."""
-    sums = torch.stack([torch.where(taken, loss, 0.0), taken.to(loss.dtype)])
+    sums = torch.stack([loss.masked_fill(~taken, 0.0), taken.to(loss.dtype)])
     dist.all_reduce(sums)
     return sums[0] / sums[1].clamp(min=1), sums[1] > 0
