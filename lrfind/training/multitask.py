@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.distributed as dist
 
-from lrfind._errors import require_choice, require_number
+from lrfind._errors import require_choice
 from lrfind.training.normalizer import EMANormalizer
 from lrfind.training.ranks import rank_count
+from lrfind.training.task_checks import check_task_loss, checked_names, checked_weights
 
 NON_FINITE = ("pass", "skip", "refuse")
 """What may be done with a task's loss that is NaN or infinite."""
@@ -88,7 +88,7 @@ class MultiTaskLoss(torch.nn.Module):
         all_ranks: bool = True,
     ) -> None:
         super().__init__()
-        self.task_names = _checked_names(task_names)
+        self.task_names = checked_names(task_names)
         self.non_finite = require_choice("non_finite", non_finite, NON_FINITE)
         if scalarizer is not None and (weights is not None or non_finite == "skip"):
             raise ValueError(
@@ -97,7 +97,7 @@ class MultiTaskLoss(torch.nn.Module):
             )
         if scalarizer is not None and not callable(scalarizer):
             raise TypeError(f"`scalarizer` must be callable, got {type(scalarizer).__name__}.")
-        self.weights = _checked_weights(weights, self.task_names)
+        self.weights = checked_weights(weights, self.task_names)
         self.normalize = normalize
         self.scalarizer = scalarizer
         self.normalizer = EMANormalizer(
@@ -214,42 +214,3 @@ class MultiTaskLoss(torch.nn.Module):
         if bad.any():
             names = [name for name, flag in zip(self.task_names, bad.tolist(), strict=True) if flag]
             raise ValueError(f"`losses` must be finite, but {', '.join(map(repr, names))} is not.")
-
-
-def check_task_loss(name: str, loss: object) -> None:
-    """Refuse what is no loss of a task.
-
-    Raises:
-        TypeError: `loss` is no tensor.
-        ValueError: `loss` does not hold one number.
-    """
-    if not isinstance(loss, torch.Tensor):
-        raise TypeError(f"the loss of task {name!r} must be a tensor, got {type(loss).__name__}.")
-    if loss.numel() != 1:
-        raise ValueError(f"the loss of task {name!r} must be a scalar, got {tuple(loss.shape)}.")
-
-
-def _checked_names(task_names: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(task_names, str) or not all(isinstance(name, str) for name in task_names):
-        raise TypeError(f"`task_names` must be a list of names, got {task_names!r}.")
-    names = tuple(task_names)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"`task_names` must be at least one, and differ, got {names}.")
-    return names
-
-
-def _checked_weights(
-    weights: Mapping[str, float] | Sequence[float] | None, names: tuple[str, ...]
-) -> tuple[float, ...]:
-    if weights is None:
-        return (1 / len(names),) * len(names)
-    if isinstance(weights, Mapping):
-        if set(weights) != set(names):
-            raise ValueError(f"`weights` must name {names}, got {tuple(weights)}.")
-        weights = [weights[name] for name in names]
-    if len(weights) != len(names):
-        raise ValueError(f"`weights` must be {len(names)}, one for each task, got {weights!r}.")
-    numbers = tuple(require_number("weights", weight) for weight in weights)
-    if not all(math.isfinite(number) and number >= 0 for number in numbers) or not any(numbers):
-        raise ValueError(f"`weights` must be finite, at least 0 and not all 0, got {weights!r}.")
-    return numbers

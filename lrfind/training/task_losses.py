@@ -12,10 +12,10 @@ import torch.distributed as dist
 from lrfind._errors import require_number
 from lrfind._types import Array
 from lrfind.result import SOURCES
-from lrfind.training.multitask import check_task_loss
 from lrfind.training.ranks import mean_over_ranks, rank_count
 from lrfind.training.series import Series
 from lrfind.training.step import Forward, check_loss
+from lrfind.training.task_checks import check_task_loss
 
 Total = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
 
