@@ -3,11 +3,14 @@ from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Spread, Suggestion
+from .analysis.tasks import TaskDisagreement
 from .analysis.verdict import Verdict
 from .analysis.verification import Verification
 from .result import RangeTestResult
 from .settings import StopReason
 from .storage import load
+from .training.multitask import MultiTaskLoss
+from .training.normalizer import EMANormalizer
 from .training.preserve import preserve_state
 from .training.problem import Problem
 from .training.range_test import range_test
@@ -20,9 +23,11 @@ __all__ = [
     "CannotTell",
     "CannotTellError",
     "Comparison",
+    "EMANormalizer",
     "Flag",
     "LrfindError",
     "Minimum",
+    "MultiTaskLoss",
     "Problem",
     "RangeTestResult",
     "ResultFileError",
@@ -30,6 +35,7 @@ __all__ = [
     "StopReason",
     "Suggestion",
     "Sweep",
+    "TaskDisagreement",
     "Verdict",
     "Verification",
     "__version__",

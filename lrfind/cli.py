@@ -206,6 +206,8 @@ def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:
     console.print()
     console.print(shift_sentence(comparison.row("debiased", betas[-1])))
     console.print(advice(result))
+    if result.tasks:
+        console.print(str(result.task_disagreement()))
 
 
 def _as_dict(result: RangeTestResult, betas: tuple[float, ...]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lrfind._errors import require_choice
+from lrfind.training.multitask import MultiTaskLoss
 from lrfind.training.problem import Problem
+from lrfind.training.task_losses import Total
 
 OPTIMIZERS: dict[str, Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]] = {
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-3),
@@ -65,6 +67,78 @@ def digits_problem(
     loader = DataLoader(data, batch_size, shuffle=True, drop_last=True)
     return Problem(
         network, OPTIMIZERS[optimizer](network.parameters()), nn.CrossEntropyLoss(), loader
+    )
+
+
+class TwoHeads(nn.Module):
+    """A shared trunk, a regression head "rul" and a head of three classes "health"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh())
+        self.heads = nn.ModuleDict({"rul": nn.Linear(32, 1), "health": nn.Linear(32, 3)})
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The output of each head."""
+        shared = self.trunk(x)
+        return {name: head(shared) for name, head in self.heads.items()}
+
+
+def two_task_losses(
+    output: dict[str, torch.Tensor], target: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The squared error of "rul" and the cross entropy of "health", unweighted."""
+    return {
+        "rul": nn.functional.mse_loss(output["rul"].squeeze(1), target["rul"]),
+        "health": nn.functional.cross_entropy(output["health"], target["health"]),
+    }
+
+
+def two_task_problem(
+    *, total: Total | None = None, optimizer: str = "sgd", batch_size: int = 32, seed: int = 0
+) -> Problem:
+    """Two tasks on one trunk, with losses of about 1000 and 1 before training.
+
+    From 16 features of a generated machine: its remaining useful life "rul", with a standard
+    deviation of 32 cycles about 0 and 3 of noise, and its "health" in three classes, 10 % of them
+    wrong. Both depend on the same three directions. Seeds torch's global generator.
+
+    Args:
+        total: Makes one loss of the two; a `MultiTaskLoss` with equal weights if None.
+        optimizer: "adam" or "sgd" (momentum 0.9).
+        batch_size: Samples per mini-batch.
+        seed: Any whole number.
+
+    Returns:
+        The problem, ready for `range_test`.
+
+    Raises:
+        ValueError: An unknown `optimizer`.
+
+    Example:
+        >>> problem = two_task_problem()
+        >>> x, target = next(iter(problem.train_loader))
+        >>> losses = problem.loss_fn(problem.model(x), target)
+        >>> 500 < losses["rul"].item() < 2000, 0.5 < losses["health"].item() < 2
+        (True, True)
+    """
+    require_choice("optimizer", optimizer, OPTIMIZERS)
+    torch.manual_seed(seed)
+    x = torch.randn(2048, 16)
+    hidden = torch.tanh(x @ torch.randn(16, 3) / 4)
+    life = hidden @ torch.randn(3) + 0.5 * hidden.prod(1)
+    rul = 32 * (life - life.mean()) / life.std() + 3 * torch.randn(2048)
+    health = (hidden @ torch.randn(3, 3)).argmax(1)
+    wrong = torch.rand(2048) < 0.1
+    health[wrong] = torch.randint(0, 3, (int(wrong.sum()),))
+    data = [(a, {"rul": b, "health": c}) for a, b, c in zip(x, rul, health, strict=True)]
+    model = TwoHeads()
+    return Problem(
+        model,
+        OPTIMIZERS[optimizer](model.parameters()),
+        two_task_losses,  # type: ignore[arg-type]
+        DataLoader(data, batch_size, shuffle=True, drop_last=True),  # type: ignore[arg-type]
+        {"total": MultiTaskLoss(["rul", "health"]) if total is None else total},
     )
 
 

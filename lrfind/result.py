@@ -18,6 +18,7 @@ from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
+from lrfind.analysis.tasks import TaskDisagreement, checked_tasks, steps_with_task
 from lrfind.settings import StopReason, SweepSettings
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class RangeTestResult:
         probe: Shape `(n,)`: loss on the probe batch after step k, so that `lr[k]` has moved it; NaN
             where `settings.probe_every` passes it over. Empty without a probe.
         metric: Shape `(n,)`, likewise.
+        tasks: Of each task its raw loss, shape `(n,)` and recorded as `loss` is, which is their
+            total; NaN where the task is absent from a step. Empty with a single loss.
         skipped: How many steps a gradient scaler left out before each step, and one more number
             for those after the last step if there were any; empty without a scaler. Left-out
             steps are in no other record.
@@ -68,6 +71,7 @@ class RangeTestResult:
     group_scale: tuple[float, ...] = (1.0,)
     probe: Array = field(default_factory=lambda: np.empty(0))
     metric: Array = field(default_factory=lambda: np.empty(0))
+    tasks: Mapping[str, Array] = field(default_factory=dict)
     skipped: tuple[int, ...] = ()
     optimizer: str = ""
     seed: int | None = None
@@ -87,6 +91,7 @@ class RangeTestResult:
         for name in ("probe", "metric"):
             if getattr(self, name).shape not in ((0,), self.lr.shape):
                 raise ValueError(f"`{name}` must be empty or as long as `lr`.")
+        object.__setattr__(self, "tasks", checked_tasks(self.tasks, self.lr.shape, SOURCES))
         rising = np.all(np.isfinite(self.lr) & (self.lr > 0)) and np.all(np.diff(self.lr) > 0)
         if not rising:
             raise ValueError("`lr` must be finite, above 0 and rising.")
@@ -101,6 +106,9 @@ class RangeTestResult:
             for each in fields(self)
         }
         arrays = [pairs.pop(name) for name in ARRAYS]
+        mine, others = pairs.pop("tasks")
+        pairs["tasks"] = list(mine), list(others)
+        arrays += [(mine[name], others[name]) for name in mine if name in others]
         return all(a == b for a, b in pairs.values()) and all(
             np.array_equal(a, b, equal_nan=True) for a, b in arrays
         )
@@ -126,6 +134,17 @@ class RangeTestResult:
             raise CannotTellError("no probe was recorded: pass `probe=` to `range_test`")
         return SweepCurves(self.lr[self._probed], self.probe[self._probed])
 
+    @cached_property
+    def _task_curves(self) -> dict[str, SweepCurves]:
+        return {}
+
+    def _curves_of_task(self, name: str) -> SweepCurves:
+        if name not in self._task_curves:
+            has_it = steps_with_task(self.tasks[name], self.loss)
+            rates = producing_lr(self.lr)[has_it]
+            self._task_curves[name] = SweepCurves(rates, self.tasks[name][has_it])
+        return self._task_curves[name]
+
     @property
     def _probed(self) -> slice:
         """The steps after which the probe was looked at."""
@@ -135,7 +154,7 @@ class RangeTestResult:
         """The curves over the mini-batch losses or the probe losses, up to the first non-finite.
 
         Args:
-            source: "train" or "probe".
+            source: "train", "probe", or the name of a task.
 
         Returns:
             Rates, losses, `curve(name, beta)` and `minimum(name, beta)`, for the names "raw",
@@ -145,7 +164,9 @@ class RangeTestResult:
             CannotTellError: Fewer than two finite losses, or no probe was recorded.
             ValueError: An unknown source.
         """
-        require_choice("source", source, SOURCES)
+        require_choice("source", source, (*SOURCES, *self.tasks))
+        if source in self.tasks:
+            return self._curves_of_task(source)
         return self._train_curves if source == "train" else self._probe_curves
 
     def compare(
@@ -155,7 +176,8 @@ class RangeTestResult:
 
         Args:
             betas: The betas to show, each in [0, 1).
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
+                name of a task.
 
         Returns:
             A table: `rows`, `str()`, `to_dict()`.
@@ -189,7 +211,8 @@ class RangeTestResult:
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
             factor: What "expected" and "minimum" divide by, above 0; None for their own.
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
+                name of a task.
             between: Standard deviation of the minimum from run to run, in decades; the default is
                 that of the benchmark, and `repeat` measures yours.
 
@@ -229,7 +252,7 @@ class RangeTestResult:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             beta: Weight of the old value for the EMA and the debiased EMA, in [0, 1).
             source: "train" for the mini-batch losses, with those on the probe batch beside them;
-                "probe" for the latter alone.
+                "probe" for the latter alone; the name of a task for its losses.
             raw_style: Passed to matplotlib for the raw losses.
 
         Returns:
@@ -244,7 +267,7 @@ class RangeTestResult:
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-            source: "train" or "probe".
+            source: "train", "probe", or the name of a task.
 
         Returns:
             The Axes.
@@ -252,6 +275,66 @@ class RangeTestResult:
         from lrfind.display.figures import plot_betas
 
         return plot_betas(self, ax, source=source)
+
+    def task_disagreement(
+        self, rule: str = "minimum", *, curve: str = "centred", beta: float = 0.98
+    ) -> TaskDisagreement:
+        """How far apart the rates lie that the tasks suggest, each for itself.
+
+        Args:
+            rule: As in `suggest`, like all that follow.
+            curve: The curve to read.
+            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
+
+        Returns:
+            The suggestions, their distances in decades, and as `str()` a sentence.
+
+        Raises:
+            CannotTellError: No tasks were recorded.
+            ValueError: An unknown rule or curve, or `beta` outside [0, 1).
+        """
+        if not self.tasks:
+            raise CannotTellError("no tasks were recorded: return a dictionary of losses")
+        answers = {
+            name: self.suggest(rule, curve=curve, beta=beta, source=name) for name in self.tasks
+        }
+        return TaskDisagreement(self.suggest(rule, curve=curve, beta=beta), answers)
+
+    def plot_tasks(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve of each task and of the total, their minima and suggested rates.
+
+        Args:
+            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            CannotTellError: No tasks were recorded.
+        """
+        from lrfind.display.task_figures import plot_tasks
+
+        return plot_tasks(self, ax)
+
+    def plot_task_scales(
+        self, axes: Sequence[Axes] | None = None, *, beta: float = 0.99
+    ) -> tuple[Axes, Axes]:
+        """Draw each task over the steps: raw and its average, and below it the one over the other.
+
+        Args:
+            axes: Two Axes to draw on; a new figure if None. Nothing is shown or saved.
+            beta: Weight of the old value, in [0, 1), as in `EMANormalizer`.
+
+        Returns:
+            The two Axes.
+
+        Raises:
+            CannotTellError: No tasks were recorded.
+            ValueError: `beta` outside [0, 1), or not two Axes.
+        """
+        from lrfind.display.task_figures import plot_task_scales
+
+        return plot_task_scales(self, axes, beta=beta)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a JSON file that `lrfind.load` reads back equal to this result.
@@ -269,7 +352,7 @@ class RangeTestResult:
         save(self, path)
 
     def to_csv(self, path: str | Path, *, beta: float = 0.98) -> None:
-        """Write the columns step, lr, loss, ema, debiased (and probe, metric), one row per step.
+        """Write the columns step, lr, loss, ema, debiased (probe, metric, tasks), a row per step.
 
         Args:
             path: The file to write; replaced whole or not at all.

@@ -42,6 +42,7 @@ def save(result: RangeTestResult, path: str | Path) -> None:
         "loss": _to_json(result.loss),
         "probe": _to_json(result.probe),
         "metric": _to_json(result.metric),
+        "tasks": {name: _to_json(losses) for name, losses in result.tasks.items()},
     }
     write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
@@ -92,6 +93,7 @@ def to_csv(result: RangeTestResult, path: str | Path, beta: float) -> None:
     for name in ("probe", "metric"):
         if not columns[name].size:
             del columns[name]
+    columns |= {f"task {name}": losses for name, losses in result.tasks.items()}
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["step", *columns])
@@ -147,6 +149,8 @@ def _from_document(document: dict[str, Any]) -> RangeTestResult:
         loss=_from_json(document["loss"]),
         probe=_from_json(document["probe"]),
         metric=_from_json(document["metric"]),
+        # Files of before there were tasks have none.
+        tasks={name: _from_json(losses) for name, losses in document.get("tasks", {}).items()},
         stop_reason=StopReason[document["stop_reason"].upper()],
         settings=SweepSettings(**settings),
         group_scale=tuple(require_number("group_scale", each) for each in document["group_scale"]),

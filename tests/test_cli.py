@@ -43,6 +43,16 @@ def test_the_demo_leaves_four_files_and_prints_table_and_advice(invoke, tmp_path
         assert (tmp_path / "lrfind-demo" / picture).read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_problem_of_several_tasks_says_how_far_they_disagree(invoke, tmp_path):
+    from lrfind.demo import two_task_problem
+
+    result = two_task_problem().range_test(num_iter=200)
+    result.save(tmp_path / "tasks.json")
+    done = invoke("show", "tasks.json")
+    assert done.exit_code == 0
+    assert str(result.task_disagreement()) in " ".join(done.stdout.split())
+
+
 def test_two_demos_agree_and_another_seed_does_not(invoke, tmp_path):
     for out, seed in [("a", 0), ("b", 0), ("c", 1)]:
         invoke("demo", "--num-iter", 40, "--out", out, "--seed", seed)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lrfind.demo import MODELS, OPTIMIZERS, digits, digits_problem
+from lrfind.demo import MODELS, OPTIMIZERS, digits, digits_problem, two_task_problem
 
 
 def test_the_digits_are_those_of_the_uci_test_set():
@@ -36,3 +36,14 @@ def test_the_seed_decides_everything():
 def test_an_unknown_choice_is_refused_by_name(name):
     with pytest.raises(ValueError, match=f"`{name}` must be one of"):
         digits_problem(**{name: "other"})
+
+
+def test_the_two_tasks_start_at_about_1000_to_1_and_can_both_be_learnt():
+    problem = two_task_problem()
+    result = problem.range_test(num_iter=300)
+    rul, health = (result.tasks[name] for name in ("rul", "health"))
+    assert rul[:50].mean() == pytest.approx(1000, rel=0.1)
+    assert health[:50].mean() == pytest.approx(1.1, rel=0.1)
+    assert result.curves("rul").minimum("centred").loss < 0.5 * rul[:50].mean()
+    assert result.curves("health").minimum("centred").loss < 0.6 * health[:50].mean()
+    assert two_task_problem().range_test(num_iter=300) == result

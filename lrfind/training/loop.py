@@ -29,6 +29,7 @@ from lrfind.training.progress import progress_bar
 from lrfind.training.ranks import rank_count, same_on_every_rank
 from lrfind.training.recorder import Recorder
 from lrfind.training.step import ClipGrad, Forward, TrainStep, device_of
+from lrfind.training.task_losses import TaskForward, Total
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class LoopOptions(TypedDict, total=False):
     probe: Any
     metric: Metric | None
     forward: Forward | None
+    total: Total | None
     step: Callable[[Any], torch.Tensor | float] | None
     preserve: Sequence[Any]
     all_ranks: bool
@@ -81,6 +83,7 @@ class Loop:
         probe: Any = None,
         metric: Metric | None = None,
         forward: Forward | None = None,
+        total: Total | None = None,
         step: Callable[[Any], torch.Tensor | float] | None = None,
         preserve: Sequence[Any] = (),
         all_ranks: bool = True,
@@ -93,9 +96,10 @@ class Loop:
         self._count = require_count("accumulation_steps", accumulation_steps, least=1)
         if metric is not None and probe is None:
             raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
-        callables = [state_of(each) for each in (loss_fn, forward, metric, clip_grad)]
+        callables = [state_of(each) for each in (loss_fn, forward, total, metric, clip_grad)]
         maker = "loss_fn" if forward is None else "forward"
-        forward = forward or forward_of(loss_fn)
+        check_one_way(total=total)
+        self._forward = forward = TaskForward(forward or forward_of(loss_fn), total, maker)
         device = device_of(model, self.optimizers)
         self._step: Callable[[list[Any]], torch.Tensor | float]
         if step is None:
@@ -116,6 +120,7 @@ class Loop:
                 autocast=autocast is not None,
                 clip_grad=clip_grad is not None,
                 probe=probe is not None,
+                total=total is not None,
             )
             self._step = _on_one_batch(step, device)
         check_preserve(preserve)
@@ -161,15 +166,17 @@ class Loop:
         looks: Sequence[Probe],
         show: Callable[[], None] | None,
     ) -> None:
+        self._forward.take(0)  # what a run that was broken off may have left
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = self._step(window)
+            tasks = self._forward.take(self._count)
             if not looks or not recorder.probe_is_due:
-                more = recorder.record(loss)
+                more = recorder.record(loss, tasks=tasks)
             else:
                 seen = [look() for look in looks]
                 probe_loss = torch.stack([value for value, _ in seen]).mean()
-                more = recorder.record(loss, probe=probe_loss, metric=seen[0][1])
+                more = recorder.record(loss, probe=probe_loss, metric=seen[0][1], tasks=tasks)
             if show is not None:
                 show()
         if more:

@@ -15,6 +15,7 @@ from lrfind.training.loop import Loop
 from lrfind.training.probe import Metric
 from lrfind.training.step import ClipGrad, Forward
 from lrfind.training.sweep import Sweep
+from lrfind.training.task_losses import Total
 
 
 def range_test(
@@ -36,6 +37,7 @@ def range_test(
     probe_every: int = 1,
     metric: Metric | None = None,
     forward: Forward | None = None,
+    total: Total | None = None,
     step: Callable[[Any], torch.Tensor | float] | None = None,
     preserve: Sequence[Any] = (),
     all_ranks: bool = True,
@@ -78,6 +80,9 @@ def range_test(
         metric: Takes (model, probe) and returns a number that is better when higher, such as an
             accuracy; recorded with the probe's loss.
         forward: Takes (model, batch) and returns the loss, in place of `loss_fn`.
+        total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
+            losses, and `total` makes of it the one to train on, such as a `MultiTaskLoss`; their
+            sum if None. Each task is recorded: `result.suggest(source="task")`.
         step: Takes a batch, makes the whole training step with `optimizer` and returns the loss
             before it, in place of `loss_fn`. What else it changes belongs in `preserve`.
         preserve: Further objects to put back, such as a scheduler or a second model.
@@ -128,6 +133,7 @@ def range_test(
         probe=probe,
         metric=metric,
         forward=forward,
+        total=total,
         step=step,
         preserve=preserve,
         all_ranks=all_ranks,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from lrfind.training.learning_rates import GroupRates, as_optimizers, check_rate
 from lrfind.training.ranks import rank_count, readback_for
 from lrfind.training.readback import Readback
 from lrfind.training.series import Series
+from lrfind.training.task_losses import TaskSeries
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -62,6 +63,7 @@ class Recorder:
         self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
         self._losses: list[float] = []
         self._probe, self._metric = Series("probe"), Series("metric")
+        self._tasks = TaskSeries()
         self._skipped: dict[int, int] = {}
         self._recorded = 0
         self._readback: Readback | None = None
@@ -89,6 +91,7 @@ class Recorder:
         if self._ranks > 1 and error is None:
             self._probe.average_over_ranks()
             self._metric.average_over_ranks()
+            self._tasks.average_over_ranks(self._recorded)
 
     @property
     def probe_is_due(self) -> bool:
@@ -111,6 +114,7 @@ class Recorder:
         *,
         probe: torch.Tensor | float | None = None,
         metric: torch.Tensor | float | None = None,
+        tasks: Mapping[str, torch.Tensor | float] | None = None,
     ) -> bool:
         """Take the loss of the step just made, and set the rate of the next one.
 
@@ -119,14 +123,17 @@ class Recorder:
             probe: The loss on a fixed held-out batch, computed after that step; None if there is
                 none, or after a step that `probe_every` passes over.
             metric: A number computed with it, such as an accuracy.
+            tasks: The losses that `loss` was made of, by the names of their tasks; a task may be
+                absent from a step.
 
         Returns:
             True to go on; False when the sweep is over, and the loop should end.
 
         Raises:
             RuntimeError: The sweep has not been entered, or is over.
-            TypeError: `loss`, `probe` or `metric` is no number.
-            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over.
+            TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is no number.
+            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over, or
+                a task is called "train" or "probe".
         """
         if self._rates is None:
             raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
@@ -141,6 +148,8 @@ class Recorder:
                 f"`probe` and `metric` belong to every {self.settings.probe_every}th step, as "
                 "`probe_every` says: ask `sweep.probe_is_due` before the step."
             )
+        if tasks is not None:
+            self._tasks.note(self._recorded, tasks)
         if probe is not None:
             self._probe.note(self._recorded, probe)
         if metric is not None:

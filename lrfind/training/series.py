@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lrfind._errors import require_number
 from lrfind._types import Array
@@ -36,6 +37,10 @@ class Series:
         """Replace the values by their means over all ranks."""
         means = mean_over_ranks(np.array(self._numbers()))
         self._values = dict(zip(self._values, means.tolist(), strict=True))
+
+    def noted(self, count: int) -> NDArray[np.bool_]:
+        """Shape `(count,)`: which of the first steps have a value."""
+        return np.isin(np.arange(count), list(self._values))
 
     def by_step(self, count: int) -> Array:
         """The values of the first steps, NaN for those without; empty if there is none at all."""

@@ -114,6 +114,7 @@ class Sweep(Recorder):
             group_scale=self._group_scale,
             probe=self._probe.by_step(len(self._losses)),
             metric=self._metric.by_step(len(self._losses)),
+            tasks=self._tasks.by_step(len(self._losses)),
             skipped=self._skips() if self._scaler else (),
             optimizer="+".join(type(optimizer).__name__ for optimizer in self._optimizers),
             seed=self._seed,
