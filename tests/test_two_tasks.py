@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from lrfind import MultiTaskLoss
+from lrfind import MultiTaskLoss, Verdict
 from lrfind.demo import two_task_problem
 
 NAMES = ["rul", "health"]
@@ -29,7 +29,7 @@ def sweep(optimizer, seed, total):
         "standing": lambda: warmed_up(optimizer, seed),
     }[total]()
     problem = two_task_problem(optimizer=optimizer, seed=seed, total=maker)
-    return problem.range_test(num_iter=300)
+    return problem.range_test(start_lr=1e-7, num_iter=300)
 
 
 def minima(result):
@@ -75,11 +75,9 @@ def test_averages_of_a_long_window_put_the_minimum_where_standing_ones_do(optimi
     assert abs(moving["train"] - standing["train"]) < 0.25
 
 
-def test_averages_of_a_short_window_follow_the_losses_so_closely_that_no_descent_is_left():
+def test_averages_of_a_short_window_follow_the_losses_so_closely_that_little_descent_is_left():
     answers = [sweep(optimizer, seed, "short").suggest() for optimizer, seed in RUNS]
-    refused = [answer for answer in answers if not answer]
-    assert len(refused) >= 3
-    assert all("never fell below its initial level" in answer.reason for answer in refused)
+    assert sum(answer.verdict is Verdict.CLEAR for answer in answers) <= 1
     alone = [sweep(*run, "short").suggest(source="health") for run in RUNS]
     assert all(alone), "the tasks' own curves still tell"
 
