@@ -1,0 +1,526 @@
+"""How good are suggested learning rates? Every finder against full trainings on a grid of rates.
+
+Usage: python scripts/benchmark_suggestions.py [--seeds 5] [--out .github/benchmark]
+Needs the extra `bench`. About 10 minutes on two cores. The full trainings behind it are in
+`scripts/benchmark_oracle.json`, made by `scripts/benchmark_oracle.py`.
+
+Regret is the share of the achievable improvement in validation loss that is lost at a suggested
+rate, (V(lr) - V*) / (V_0 - V*), with V interpolated in log10 of the rate between the full trainings
+and V_0 the loss before any. A finder that gives no rate has regret 1: that of not training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import logging
+import math
+import platform
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from benchmark_oracle import RATES, SCHEDULES, TABLE, batches
+from benchmark_tasks import TASKS, Task
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+import lrfind
+from lrfind import Problem, RangeTestResult
+from lrfind.analysis.calibration import BETWEEN_RUNS
+from lrfind.analysis.posterior import around
+
+BAD = 0.2
+"""A regret above this is a failure."""
+
+GOOD = 0.05
+"""A regret below this is as good as any."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a finder said of one task with one seed, for one schedule.
+
+    Attributes:
+        lr: The rate; NaN if it gave none.
+        steps: Optimizer steps it took.
+        verdict: Its verdict where it has one.
+        interval: Lower and upper rate where it has them.
+        minimum: Expected minimum of the sweep, with its interval, where it has one.
+    """
+
+    lr: float
+    steps: int
+    verdict: str | None = None
+    interval: tuple[float, float] | None = None
+    minimum: tuple[float, float, float] | None = None
+
+
+Finder = Callable[[Task, int, str], Answer]
+
+
+def parts(problem: Problem) -> tuple[Any, ...]:
+    """The four arguments of every function of lrfind."""
+    return problem.model, problem.optimizer, problem.loss_fn, problem.train_loader
+
+
+def probe_of(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
+    """100 validation samples, as a user would hold them out."""
+    inputs, targets = task.split()[1]
+    return inputs[:100], targets[:100]
+
+
+def sweep_finder(
+    source: str = "train", known: bool = True, num_iter: int = 300, **question: Any
+) -> Finder:
+    """`range_test(...).suggest(...)`."""
+
+    def find(task: Task, seed: int, schedule: str) -> Answer:
+        probe = probe_of(task) if source == "probe" else None
+        result = swept(task, seed, num_iter, probe)
+        asked = {"schedule": schedule} | question if known else question
+        answer = result.suggest(source=source, **asked)
+        verdict = answer.verdict.name.lower()
+        if not answer:
+            return Answer(math.nan, result.lr.size, verdict)
+        posterior = result.curves(source).posterior
+        low, high = around(posterior.mean, math.hypot(posterior.deviation, BETWEEN_RUNS))
+        minimum = (posterior.mean, low, high)
+        return Answer(answer.lr, result.lr.size, verdict, answer.interval, minimum)
+
+    return find
+
+
+def swept(task: Task, seed: int, num_iter: int, probe: Any = None) -> RangeTestResult:
+    """A range test with defaults."""
+    return task.build(seed).range_test(num_iter=num_iter, probe=probe, progress=False)
+
+
+def budget_finder(with_probe: bool) -> Finder:
+    """`find_lr`, 400 steps in all."""
+
+    def find(task: Task, seed: int, schedule: str) -> Answer:
+        probe = probe_of(task) if with_probe else None
+        problem = task.build(seed)
+        answer = lrfind.find_lr(*parts(problem), schedule=schedule, probe=probe, progress=False)
+        return Answer(answer.lr, answer.steps, answer.verdict.name.lower(), answer.interval)
+
+    return find
+
+
+def documented_default(task: Task, seed: int, schedule: str) -> Answer:
+    """The rate that the optimizer has if none is given."""
+    return Answer(task.build(seed).optimizer.defaults["lr"], 0)
+
+
+def short_grid(rates: int, steps: int) -> Finder:
+    """What a careful user does by hand: a few rates, a few steps each, the best last losses."""
+
+    def find(task: Task, seed: int, schedule: str) -> Answer:
+        tried = np.logspace(-5, 0.5, rates)
+        ends = []
+        for lr in tried:
+            problem = task.build(seed)
+            for group in problem.optimizer.param_groups:
+                group["lr"] = float(lr)
+            losses = [one_step(problem, batch) for batch in batches(problem.train_loader, steps)]
+            end = float(np.mean(losses[-steps // 5 :]))
+            ends.append(end if math.isfinite(end) else math.inf)
+        return Answer(float(tried[int(np.argmin(ends))]), rates * steps)
+
+    return find
+
+
+def one_step(problem: Problem, batch: Any) -> float:
+    """An ordinary training step; the loss before it."""
+    problem.optimizer.zero_grad()
+    loss = problem.loss_fn(problem.model(batch[0]), batch[1])
+    loss.backward()
+    problem.optimizer.step()
+    return float(loss.item())
+
+
+def fastai_curve(task: Task, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """What fastai 2 records: 100 steps at 1e-7 * (1e8)**(k/100), debiased EMA 0.98, 4 times best.
+
+    Recomputed from its published definition, as fastai's own class needs its own loaders.
+    """
+    problem = task.build(seed)
+    rates, losses, average, best = [], [], 0.0, math.inf
+    for k, batch in enumerate(batches(problem.train_loader, 100)):
+        lr = 1e-7 * 1e8 ** (k / 100)
+        for group in problem.optimizer.param_groups:
+            group["lr"] = lr
+        average = 0.98 * average + 0.02 * one_step(problem, batch)
+        smooth = average / (1 - 0.98 ** (k + 1))
+        rates.append(lr)
+        losses.append(smooth)
+        best = min(best, smooth)
+        if smooth > 4 * best:
+            break
+    return np.array(rates), np.array(losses)
+
+
+def fastai_finder(rule: str) -> Finder:
+    """One of fastai's four rules, on its own curve `[num_it // 10 : -5]` up to the first NaN."""
+
+    def find(task: Task, seed: int, schedule: str) -> Answer:
+        rates, losses = fastai_curve(task, seed)
+        steps, inner = len(losses), slice(10, -5)
+        rates, losses = rates[inner], losses[inner]
+        bad = np.flatnonzero(np.isnan(losses))
+        if bad.size:
+            rates, losses = rates[: bad[0]], losses[: bad[0]]
+        if losses.size < 16:
+            return Answer(math.nan, steps)
+        return Answer(float(FASTAI[rule](rates, losses)), steps)
+
+    return find
+
+
+def fastai_valley(rates: np.ndarray, losses: np.ndarray) -> float:
+    """Half-way along the longest decreasing subsequence, taken as contiguous."""
+    lengths = np.ones(losses.size, dtype=int)
+    for i in range(1, losses.size):
+        before = lengths[:i][losses[:i] > losses[i]]
+        lengths[i] = 1 + (before.max() if before.size else 0)
+    end = int(lengths.argmax())
+    third = lengths[end] / 3
+    return rates[max(0, end - lengths[end]) + int(third) + int(third / 2)]
+
+
+def fastai_slide(rates: np.ndarray, losses: np.ndarray) -> float:
+    """From the right, 15 steps apart, until two slopes are within 0.005."""
+    slope = np.gradient(losses)
+    right = losses.size - 1
+    left = right - 15
+    chosen = left
+    while left >= 0 and abs(slope[right] - slope[left]) > 0.005:
+        chosen, right, left = left, right - 1, left - 1
+    return rates[chosen]
+
+
+def fastai_steep(rates: np.ndarray, losses: np.ndarray) -> float:
+    """The steepest fall per logarithm of the rate."""
+    return rates[int(np.argmin(np.diff(losses) / np.diff(np.log(rates))))]
+
+
+FASTAI: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "valley": fastai_valley,
+    "slide": fastai_slide,
+    "minimum": lambda rates, losses: rates[losses.argmin()] / 10,
+    "steep": fastai_steep,
+}
+
+
+def torch_lr_finder(task: Task, seed: int, schedule: str) -> Answer:
+    """torch-lr-finder with its defaults: 100 steps from 1e-7 to 10, its suggestion."""
+    import matplotlib.pyplot as plt
+    from torch_lr_finder import LRFinder
+
+    problem = task.build(seed)
+    for group in problem.optimizer.param_groups:
+        group["lr"] = 1e-7
+    finder = LRFinder(problem.model, problem.optimizer, problem.loss_fn, device="cpu")
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        finder.range_test(problem.train_loader, end_lr=10, num_iter=100)
+        steps = len(finder.history["lr"])
+        _, axes = plt.subplots()
+        try:
+            _, lr = finder.plot(suggest_lr=True, ax=axes)
+        except (RuntimeError, ValueError):
+            lr = math.nan
+        finally:
+            plt.close("all")
+    return Answer(float(lr), steps)
+
+
+def ignite_finder(task: Task, seed: int, schedule: str) -> Answer:
+    """pytorch-ignite with its defaults over 100 steps from 1e-7 to 10."""
+    from ignite.engine import create_supervised_trainer
+    from ignite.handlers import FastaiLRFinder
+
+    problem = task.build(seed)
+    trainer = create_supervised_trainer(problem.model, problem.optimizer, problem.loss_fn)
+    finder = FastaiLRFinder()
+    epochs = math.ceil(100 / len(problem.train_loader))
+    saved = {"model": problem.model, "optimizer": problem.optimizer}
+    options = {"num_iter": 100, "start_lr": 1e-7, "end_lr": 10.0}
+    with finder.attach(trainer, saved, **options) as training:
+        training.run(problem.train_loader, max_epochs=epochs)
+    steps = len(finder.get_results()["lr"])
+    try:
+        return Answer(float(finder.lr_suggestion()), steps)
+    except (RuntimeError, ValueError):
+        return Answer(math.nan, steps)
+
+
+def lightning_finder(task: Task, seed: int, schedule: str) -> Answer:
+    """Lightning's tuner with its defaults: 100 steps from 1e-8 to 1."""
+    import lightning
+
+    class Module(lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self, problem: Problem) -> None:
+            super().__init__()
+            self.lr = 1e-3
+            self.problem, self.model = problem, problem.model
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            return self.problem.loss_fn(self.model(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            for group in self.problem.optimizer.param_groups:
+                group["lr"] = self.lr
+            return self.problem.optimizer
+
+    problem = task.build(seed)
+    trainer = lightning.Trainer(
+        max_epochs=100, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    module = Module(problem)
+    with contextlib.redirect_stderr(io.StringIO()):
+        found = lightning.pytorch.tuner.Tuner(trainer).lr_find(
+            module, train_dataloaders=problem.train_loader
+        )
+    lr = found.suggestion() if found else None
+    return Answer(math.nan if lr is None else float(lr), len(found.results["lr"]) if found else 0)
+
+
+FINDERS: dict[str, Finder] = {
+    "lrfind": sweep_finder(),
+    "lrfind, schedule unknown": sweep_finder(known=False),
+    "lrfind, probe": sweep_finder("probe"),
+    "lrfind, 100 steps": sweep_finder(num_iter=100),
+    "lrfind, centred minimum / 10": sweep_finder(known=False, rule="minimum"),
+    "lrfind, raw minimum / 10": sweep_finder(known=False, curve="raw"),
+    "lrfind, debiased EMA 0.98 minimum / 10": sweep_finder(known=False, curve="debiased"),
+    "lrfind.find_lr": budget_finder(False),
+    "lrfind.find_lr, probe": budget_finder(True),
+    "documented default": documented_default,
+    "grid of 12 rates x 25 steps": short_grid(12, 25),
+    "grid of 12 rates x 33 steps": short_grid(12, 33),
+    "fastai valley": fastai_finder("valley"),
+    "fastai slide": fastai_finder("slide"),
+    "fastai minimum": fastai_finder("minimum"),
+    "fastai steep": fastai_finder("steep"),
+    "torch-lr-finder": torch_lr_finder,
+    "pytorch-ignite": ignite_finder,
+    "lightning": lightning_finder,
+}
+
+
+@dataclass
+class Oracle:
+    """The cached full trainings."""
+
+    table: dict[str, Any] = field(default_factory=lambda: json.loads(TABLE.read_text()))
+
+    def values(self, task: str, schedule: str) -> np.ndarray:
+        """Validation loss at each of `RATES`."""
+        return np.array(self.table["tasks"][task][schedule])
+
+    def regret(self, task: str, schedule: str, lr: float) -> float:
+        """Regret at a rate."""
+        if not math.isfinite(lr) or lr <= 0:
+            return 1.0
+        values = self.values(task, schedule)
+        at = np.interp(math.log10(lr), np.log10(RATES), values)
+        return float((at - values.min()) / (self.table["tasks"][task]["initial"] - values.min()))
+
+    def best(self, task: str, schedule: str) -> float:
+        """The best rate of the grid."""
+        return float(RATES[self.values(task, schedule).argmin()])
+
+
+def ask(finder: str, task: str, seed: int, schedule: str) -> Answer:
+    """One answer, quietly, on one thread; errors count as no answer."""
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return FINDERS[finder](TASKS[task], seed, schedule)
+        except (RuntimeError, ValueError, IndexError) as error:
+            print(f"{finder} on {task}, seed {seed}: {error}")
+            return Answer(math.nan, 0)
+
+
+Answers = dict[tuple[str, str, int, str], Answer]
+
+
+def row(finder: str, answers: Answers, oracle: Oracle, seeds: Sequence[int]) -> dict[str, Any]:
+    """The figures of one finder, over tasks, seeds and both schedules."""
+    mine = {key[1:]: answer for key, answer in answers.items() if key[0] == finder}
+    regrets = {key: oracle.regret(key[0], key[2], a.lr) for key, a in mine.items()}
+    by = {s: np.array([r for key, r in regrets.items() if key[2] == s]) for s in SCHEDULES}
+    bad = [key for key, regret in regrets.items() if regret > BAD]
+    good = [key for key, regret in regrets.items() if regret < GOOD]
+    has_verdict = any(a.verdict for a in mine.values())
+    inside = [
+        a.interval[0] <= oracle.best(key[0], key[2]) <= a.interval[1]
+        for key, a in mine.items()
+        if a.interval
+    ]
+    widths = [math.log10(a.interval[1] / a.interval[0]) for a in mine.values() if a.interval]
+    spreads = []
+    for task, schedule in product(TASKS, SCHEDULES):
+        rates = [mine[task, seed, schedule].lr for seed in seeds]
+        finite = np.log10([lr for lr in rates if math.isfinite(lr) and lr > 0])
+        if finite.size > 1:
+            spreads.append(float(np.std(finite, ddof=1)))
+    return {
+        "finder": finder,
+        **{f"mean {s}": float(by[s].mean()) for s in SCHEDULES},
+        "worst": max(regrets.values()),
+        "bad": len(bad),
+        "warned": sum(mine[key].verdict not in (None, "clear") for key in bad),
+        "runs": len(regrets),
+        "clear": np.mean([mine[k].verdict == "clear" for k in good]) if has_verdict else None,
+        "spread": float(np.mean(spreads)) if spreads else math.nan,
+        "coverage": float(np.mean(inside)) if inside else None,
+        "width": float(np.mean(widths)) if widths else None,
+        "steps": float(np.mean([a.steps for a in mine.values()])),
+        "minimum coverage": minimum_coverage(mine, seeds),
+    }
+
+
+def minimum_coverage(mine: dict[tuple[str, int, str], Answer], seeds: Sequence[int]) -> Any:
+    """How often the interval of a sweep's minimum holds the median minimum of the other seeds."""
+    inside = []
+    for (task, seed, schedule), answer in mine.items():
+        others = [mine[task, each, schedule].minimum for each in seeds if each != seed]
+        if answer.minimum and all(others):
+            middle = float(np.median([math.log10(other[0]) for other in others]))
+            inside.append(answer.minimum[1] <= 10**middle <= answer.minimum[2])
+    return float(np.mean(inside)) if inside else None
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The table for the README."""
+    head = (
+        "| finder | regret, constant | regret, one-cycle | worst | over 0.2 | of them warned "
+        "| clear where good | spread | interval holds the best | width | steps |\n" + "| --- " * 11
+    )
+    lines = [head + "|"]
+    for r in rows:
+        clear = "" if r["clear"] is None else f"{r['clear']:.0%}"
+        covered = "" if r["coverage"] is None else f"{r['coverage']:.0%}"
+        width = "" if r["width"] is None else f"{r['width']:.2f}"
+        warned = "" if r["clear"] is None else f"{r['warned']}"
+        lines.append(
+            f"| {r['finder']} | {r['mean constant']:.3f} | {r['mean one_cycle']:.3f} "
+            f"| {r['worst']:.2f} | {r['bad']} of {r['runs']} | {warned} | {clear} "
+            f"| {r['spread']:.2f} | {covered} | {width} | {r['steps']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def picture(answers: Answers, oracle: Oracle, rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Every regret of every finder as a dot, the mean as a bar."""
+    from matplotlib.figure import Figure
+
+    ordered = sorted(rows, key=lambda r: r["mean constant"] + r["mean one_cycle"], reverse=True)
+    figure = Figure(figsize=(9, 0.36 * len(ordered) + 1.2), layout="constrained", dpi=130)
+    ax = figure.subplots()
+    rng = np.random.default_rng(0)
+    for place, r in enumerate(ordered):
+        keys = [key for key in answers if key[0] == r["finder"]]
+        regrets = np.array([oracle.regret(k[1], k[3], answers[k].lr) for k in keys])
+        ours = r["finder"].startswith("lrfind")
+        colour = "#009e73" if ours else "#7f7f7f"
+        jitter = place + rng.uniform(-0.28, 0.28, regrets.size)
+        ax.plot(
+            np.maximum(regrets, 1e-3), jitter, ".", color=colour, markersize=3, alpha=0.45, zorder=1
+        )
+        mean = (r["mean constant"] + r["mean one_cycle"]) / 2
+        ax.plot(mean, place, "|", color="black", markersize=14, markeredgewidth=2.5, zorder=3)
+    ax.axvline(BAD, color="#d55e00", linewidth=1, linestyle="--")
+    ax.set_xscale("log")
+    ax.set_xlim(8e-4, 1.6)
+    ax.set_xticks([1e-3, 1e-2, 0.05, 0.2, 1], ["0.001 or less", "0.01", "0.05", "0.2", "1"])
+    ax.set_yticks(range(len(ordered)), [r["finder"] for r in ordered], fontsize="small")
+    ax.set_xlabel("regret: share of the achievable improvement that is lost (bar: mean)")
+    figure.savefig(path)
+
+
+def calibration(answers: Answers, oracle: Oracle, seeds: Sequence[int]) -> str:
+    """Leave-one-task-out: the factor chosen on the other tasks, applied to the one left out."""
+    lines = ["| schedule | factor of all tasks | left out: factors | regret |", "| --- " * 4 + "|"]
+    factors = 10 ** np.arange(-0.2, 1.25, 0.05)
+    for schedule in (*SCHEDULES, None):
+        wanted = SCHEDULES if schedule is None else (schedule,)
+        regrets = np.array(
+            [
+                [
+                    np.mean(
+                        [
+                            oracle.regret(task, s, a.minimum[0] / factor) if a.minimum else 1.0
+                            for seed in seeds
+                            for s in wanted
+                            for a in [answers["lrfind", task, seed, s]]
+                        ]
+                    )
+                    for factor in factors
+                ]
+                for task in TASKS
+            ]
+        )
+        chosen = [np.delete(regrets, i, 0).mean(0).argmin() for i in range(len(TASKS))]
+        left_out = float(np.mean([regrets[i, j] for i, j in enumerate(chosen)]))
+        low, high = factors[min(chosen)], factors[max(chosen)]
+        overall = factors[regrets.mean(0).argmin()]
+        name = schedule or "unknown"
+        lines.append(f"| {name} | {overall:.1f} | {low:.1f} to {high:.1f} | {left_out:.3f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Ask everybody, print the tables, write them and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", help="names of finders, separated by ';'")
+    parser.add_argument("--out", type=Path, default=Path(".github/benchmark"))
+    arguments = parser.parse_args()
+    names = arguments.only.split(";") if arguments.only else list(FINDERS)
+    seeds, started = range(arguments.seeds), time.monotonic()
+    keys = list(product(names, TASKS, seeds, SCHEDULES))
+    jobs = (delayed(ask)(*key) for key in keys)
+    found = tqdm(Parallel(arguments.jobs, return_as="generator")(jobs), total=len(keys))
+    answers = dict(zip(keys, found, strict=True))
+    oracle = Oracle()
+    rows = [row(name, answers, oracle, seeds) for name in names]
+    text = markdown(rows)
+    for r in rows:
+        if r["minimum coverage"] is not None:
+            share = r["minimum coverage"]
+            text += f"\n\n{r['finder']}: the interval of the minimum holds {share:.0%}."
+    if "lrfind" in names:
+        text += "\n\n" + calibration(answers, oracle, seeds)
+    text += f"\n\n{len(TASKS)} tasks, {len(seeds)} seeds, both schedules; {platform.machine()}, "
+    text += f"torch {torch.__version__}; {(time.monotonic() - started) / 60:.0f} minutes."
+    print(text)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "suggestions.md").write_text(text + "\n")
+    picture(answers, oracle, rows, arguments.out / "suggestions.png")
+    dump = [
+        {
+            "finder": f, "task": t, "seed": seed, "schedule": s, **vars(a),
+            "regret": oracle.regret(t, s, a.lr),
+        }
+        for (f, t, seed, s), a in answers.items()
+    ]  # fmt: skip
+    (arguments.out / "suggestions.json").write_text(json.dumps(dump, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
