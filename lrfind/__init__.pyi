@@ -3,9 +3,11 @@ from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
+from .controlled import Controls
 from .result import RangeTestResult
 from .settings import StopReason
 from .storage import load
+from .training.controls import controls
 from .training.preserve import preserve_state
 from .training.problem import Problem
 from .training.range_test import range_test
@@ -17,6 +19,7 @@ __all__ = [
     "CannotTell",
     "CannotTellError",
     "Comparison",
+    "Controls",
     "Flag",
     "LrfindError",
     "Minimum",
@@ -27,6 +30,7 @@ __all__ = [
     "Suggestion",
     "Sweep",
     "__version__",
+    "controls",
     "debiased_ema",
     "ema",
     "load",

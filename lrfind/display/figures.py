@@ -49,7 +49,7 @@ def plot_curves(
     from matplotlib import cbook
     from matplotlib.lines import Line2D
 
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
@@ -79,7 +79,7 @@ def plot_curves(
 
 def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str = "train") -> Axes:
     """Draw minimum and suggested rate against beta; see `RangeTestResult.plot_betas`."""
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("beta (spaced by the window 1 / (1 - beta))")
@@ -138,7 +138,8 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
     return lowest - 0.25 * height, highest + 0.35 * height
 
 
-def _new_axes() -> Axes:
+def new_axes() -> Axes:
+    """The axes of a new figure of usual size."""
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(8, 5), layout="constrained")

@@ -22,6 +22,7 @@ from lrfind.training.door import (
     state_of,
 )
 from lrfind.training.forward import LossFn, forward_of
+from lrfind.training.frozen import FrozenStep
 from lrfind.training.learning_rates import as_optimizers
 from lrfind.training.preserve import preserve_state
 from lrfind.training.probe import Metric, Probe
@@ -98,6 +99,7 @@ class Loop:
         forward = forward or forward_of(loss_fn)
         device = device_of(model, self.optimizers)
         self._step: Callable[[list[Any]], torch.Tensor | float]
+        self._look_only = FrozenStep(model, forward, device, autocast=autocast)
         if step is None:
             self._step = TrainStep(
                 model,
@@ -129,11 +131,13 @@ class Loop:
             )
         self._all_ranks, self._store, self._progress = all_ranks, store, progress
 
-    def run(self, recorder: Recorder) -> int:
+    def run(self, recorder: Recorder, *, frozen: bool = False) -> int:
         """Step until the recorder is satisfied or the batches are used up; put everything back.
 
         Args:
             recorder: Sets the rates and takes the losses.
+            frozen: Whether to look at each batch without making the step; not with a `step` of
+                the user's own, which cannot be taken apart.
 
         Returns:
             The size of the copy of the state held meanwhile, in bytes.
@@ -145,16 +149,20 @@ class Loop:
             progress_bar(recorder, self._progress) as show,
         ):
             _to_train_mode(self.optimizers)
-            self._run(recorder, batches, show)
+            self._run(recorder, batches, show, self._look_only if frozen else self._step)
         return kept.nbytes
 
     def _run(
-        self, recorder: Recorder, batches: Iterator[Any], show: Callable[[], None] | None
+        self,
+        recorder: Recorder,
+        batches: Iterator[Any],
+        show: Callable[[], None] | None,
+        step: Callable[[list[Any]], torch.Tensor | float],
     ) -> None:
         look = None if self._look is None else self._look()
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
-            loss = self._step(window)
+            loss = step(window)
             if look is None or not recorder.probe_is_due:
                 more = recorder.record(loss)
             else:
