@@ -12,7 +12,9 @@ import numpy as np
 from lrfind._errors import CannotTellError, require_choice
 from lrfind._types import Array
 from lrfind.analysis.constant_run import ConstantRun
-from lrfind.analysis.controls import (
+from lrfind.analysis.curves import Minimum, SweepCurves
+from lrfind.analysis.sequences import producing_lr
+from lrfind.analysis.shares import (
     DataShare,
     TimeShare,
     data_part,
@@ -21,8 +23,6 @@ from lrfind.analysis.controls import (
     time_fall,
     time_share,
 )
-from lrfind.analysis.curves import Minimum, SweepCurves
-from lrfind.analysis.sequences import producing_lr
 from lrfind.result import RangeTestResult
 
 if TYPE_CHECKING:
@@ -113,16 +113,16 @@ class Controls:
     def time_fall(self) -> Array:
         """Shape `(m,)`: how far the constant run has fallen before each finite loss of the sweep.
 
-        Smooth: see `lrfind.analysis.controls.time_fall`.
+        Smooth: see `lrfind.analysis.shares.time_fall`.
         """
-        return self._time_fall[0]
+        return time_fall(self.constant.loss, self.frozen, self._sweep.loss.size)
 
     @property
     def suggested_fall(self) -> Array:
         """Shape `(m,)`: the same for the run at the second rate; empty without one."""
         if self.suggested is None:
             return np.empty(0)
-        return time_fall(self.suggested.loss, self.frozen, self._sweep.loss.size)[0]
+        return time_fall(self.suggested.loss, self.frozen, self._sweep.loss.size)
 
     def curves(self, taken_off: str) -> SweepCurves:
         """The curves of the sweep with one influence taken off.
@@ -146,7 +146,7 @@ class Controls:
     @cached_property
     def time(self) -> TimeShare:
         """How much of the fall of the sweep is time."""
-        return time_share(self._sweep, self._without_time, *self._time_fall)
+        return time_share(self._sweep, self._without_time, self.time_fall, self.frozen)
 
     @cached_property
     def data(self) -> DataShare:
@@ -236,10 +236,6 @@ class Controls:
     @property
     def _sweep(self) -> SweepCurves:
         return self.result.curves()
-
-    @cached_property
-    def _time_fall(self) -> tuple[Array, float]:
-        return time_fall(self.constant.loss, self.frozen, self._sweep.loss.size)
 
     @cached_property
     def _without_time(self) -> SweepCurves:

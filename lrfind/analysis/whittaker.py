@@ -96,6 +96,22 @@ def fit_centred(loss: Array) -> CentredFit:
     )
 
 
+def uncapped(values: Array) -> Array:
+    """The smoother without the cap, for a run that may fall from its first step on.
+
+    Args:
+        values: Shape `(n,)`, finite, n >= 1.
+
+    Returns:
+        Shape `(n,)`.
+
+    Example:
+        >>> uncapped(np.array([8.0, 6.0, 4.0, 2.0])).round(6).tolist()
+        [8.0, 6.0, 4.0, 2.0]
+    """
+    return _whittaker(values, offset=float(np.median(values)), unit=noise_scale(values))
+
+
 def noise_scale(loss: Array) -> float:
     """Standard deviation of the batch-to-batch noise, `1.4826 * median |difference| / sqrt 2`.
 

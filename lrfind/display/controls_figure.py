@@ -9,6 +9,7 @@ import numpy as np
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sequences import producing_lr
 from lrfind.controlled import Controls
+from lrfind.display.controls_text import percent
 from lrfind.display.figures import STYLES, SUGGESTED, TEXT, new_axes, y_limits
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _say_share(ax: Axes, controls: Controls) -> None:
     low = controls.result.curves().minimum("centred").loss
     ax.vlines(time.lr, low, low + time.time_fall, color=ADJUSTED["color"], linewidth=1.2, zorder=2)
     ax.annotate(
-        f"{time.share:.0%} of the fall is time", (time.lr, low), (0, -9),
+        f"{percent(time.share)} of the fall is time", (time.lr, low), (0, -9),
         textcoords="offset points", ha="center", va="top", color=ADJUSTED["color"], zorder=5,
         **TEXT,
     )  # fmt: skip

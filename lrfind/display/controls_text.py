@@ -7,8 +7,8 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from lrfind.analysis.controls import DataShare
 from lrfind.analysis.curves import UNUSABLE
+from lrfind.analysis.shares import DataShare
 from lrfind.controlled import Controls, MinimumRow
 from lrfind.display.sentences import decades
 from lrfind.display.table import TEXT_WIDTH
@@ -77,6 +77,11 @@ def controls_sentences(controls: Controls) -> list[str]:
     return sentences + notes
 
 
+def percent(share: float) -> str:
+    """A share as people read it; one that noise took below 0 is none."""
+    return "none" if share < 0.0005 else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
 def time_sentence(controls: Controls) -> str:
     """How much of the fall is time, and where the minimum lies without it."""
     time, run = controls.time, controls.constant
@@ -98,7 +103,7 @@ def time_sentence(controls: Controls) -> str:
     return (
         f"Time: where the sweep is lowest, after {time.step} steps, it has fallen by "
         f"{time.fall:.3g}. Training at the constant rate {run.lr:.2e}, from the same state on the "
-        f"same batches, has fallen by {time.time_fall:.2g} by then: {_percent(time.share)} of the "
+        f"same batches, has fallen by {time.time_fall:.2g} by then: {percent(time.share)} of the "
         f"sweep's fall is time alone. {left}{ended}"
     )
 
@@ -118,7 +123,7 @@ def suggested_sentence(controls: Controls) -> str:
 def data_sentence(data: DataShare) -> str:
     """How much of the wiggle is the data, in each stretch of the sweep."""
     told = [each for each in data.stretches if each.explained is not None]
-    parts = [f"{_percent(each.explained or 0.0)} {PLACES[each.name]}" for each in told]
+    parts = [f"{percent(each.explained or 0.0)} {PLACES[each.name]}" for each in told]
     listed = " and ".join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:])
     sentence = (
         f"Data: the loss of the untouched model varies over these batches with a standard "
@@ -127,8 +132,3 @@ def data_sentence(data: DataShare) -> str:
     if not told:
         return sentence
     return f"{sentence} Of that variance the data explain {listed}."
-
-
-def _percent(share: float) -> str:
-    """A share as people read it; one that noise took below 0 is none."""
-    return "none" if share < 0.0005 else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from lrfind._types import Array
 from lrfind.analysis.curves import Minimum, SweepCurves
-from lrfind.analysis.whittaker import CentredFit, fit_centred
+from lrfind.analysis.whittaker import CAP_SIGMAS, ROUNDING, CentredFit, uncapped
 
 FEWEST_DIFFERENCES = 5
 """With fewer differences from batch to batch a stretch says nothing about their variance."""
@@ -56,10 +56,11 @@ class DataStretch:
         name: "plateau" (before a tenth of the descent is done), "descent", or "bottom" (the lowest
             tenth of the descent, on both sides of the minimum).
         steps: Number of its losses.
-        correlation: Between the differences from batch to batch of the sweep's losses and those of
-            the untouched model, in [-1, 1]; None where too few or constant.
-        explained: The share of the variance of these differences that goes when the untouched
-            model's loss is taken off, at most 1; below 0 where that adds noise. None likewise.
+        correlation: Between the differences from batch to batch of the sweep's losses, without
+            their trend, and of those of the untouched model, in [-1, 1]; None where too few or
+            constant.
+        explained: The share of the variance of the former that goes when the untouched model's
+            loss is taken off, at most 1; below 0 where that adds noise. None likewise.
     """
 
     name: str
@@ -87,38 +88,47 @@ class DataShare:
     shift: float | None
 
 
-def time_fall(constant: Array, frozen: Array, count: int) -> tuple[Array, float]:
+def time_fall(constant: Array, frozen: Array, count: int) -> Array:
     """How far a training at a constant rate has fallen before each step, without its batch noise.
-
-    The constant run and the untouched model see the same batch, so the noise of the batch falls
-    out of their difference; what is left is smoothed (see `fit_centred`). Without a frozen control
-    the constant run's own centred curve has to do.
 
     Args:
         constant: Shape `(p,)`, the losses of the constant run, the first of them finite.
-        frozen: Shape `(n,)`, the losses of the untouched model on the same batches; or empty.
+        frozen: Shape `(n,)`, n >= count, the losses of the untouched model; or empty.
         count: Number of steps wanted. Beyond the last finite loss the fall stays what it was.
 
     Returns:
-        The fall, shape `(count,)`, and the level of the loss that it starts from.
+        Shape `(count,)`, see `fall_of`.
 
     Example:
         >>> batches = np.array([3.0, 1.0, 2.0, 2.0])
-        >>> fall, level = time_fall(batches - np.arange(4) / 2, batches, 4)
-        >>> fall.round(6).tolist(), level
-        ([0.0, 0.5, 1.0, 1.5], 2.0)
+        >>> np.abs(time_fall(batches - np.arange(4) / 2, batches, 4).round(6)).tolist()
+        [0.0, 0.5, 1.0, 1.5]
     """
     losses = constant[:count]
     bad = np.flatnonzero(~np.isfinite(losses))
-    losses = losses[: bad[0]] if bad.size else losses
-    paired = frozen[: losses.size]
-    if paired.size == losses.size and np.isfinite(paired).all():
-        fall = -fit_centred(losses - paired).curve
-        level = float(np.mean(frozen[:count][np.isfinite(frozen[:count])]))
-    else:
-        curve = fit_centred(losses).curve
-        fall, level = curve[0] - curve, float(curve[0])
-    return np.append(fall, np.full(count - losses.size, fall[-1])), level
+    fall = fall_of(losses[: bad[0]] if bad.size else losses, frozen[:count])
+    return np.append(fall, np.full(count - fall.size, fall[-1]))
+
+
+def fall_of(loss: Array, frozen: Array) -> Array:
+    """How far a run has fallen before each step.
+
+    The run and the untouched model see the same batch, so the noise of the batch falls out of
+    their difference; what is left is smoothed (see `uncapped`). Without a frozen control, or where
+    one of its losses is not finite, the run's own smooth curve has to do.
+
+    Args:
+        loss: Shape `(p,)`, finite.
+        frozen: Shape `(n,)`, n >= p, the losses of the untouched model; or empty.
+
+    Returns:
+        Shape `(p,)`.
+    """
+    if frozen.size and np.isfinite(frozen).all():
+        return -uncapped(loss - frozen[: loss.size])
+    curve = uncapped(loss)
+    fall: Array = curve[0] - curve
+    return fall
 
 
 def data_part(frozen: Array, count: int) -> Array:
@@ -136,20 +146,26 @@ def data_part(frozen: Array, count: int) -> Array:
     return np.where(finite, values - mean, 0.0)
 
 
-def time_share(sweep: SweepCurves, without: SweepCurves, fall: Array, level: float) -> TimeShare:
+def time_share(
+    sweep: SweepCurves, without: SweepCurves, constant_fall: Array, frozen: Array
+) -> TimeShare:
     """Compare the fall of a sweep with that of time, where the sweep is lowest.
 
     Args:
         sweep: The sweep.
         without: The same with time taken off.
-        fall: Shape `(n,)`, from `time_fall`, like `level`.
-        level: The level of the loss before any step.
+        constant_fall: Shape `(n,)`, from `time_fall`.
+        frozen: Shape `(n,)`, the losses of the untouched model; or empty.
 
     Returns:
         The comparison.
     """
     own, left = sweep.minimum("centred"), without.minimum("centred")
-    whole, time = level - own.loss, float(fall[own.step])
+    # The blow-up, which would decide the smoothing, is cut down as in `fit_centred`.
+    top = sweep.fit.level + CAP_SIGMAS * sweep.fit.noise
+    capped = np.where(np.isnan(sweep.fit.smooth), top, sweep.loss)
+    whole = float(fall_of(capped, frozen[: capped.size])[own.step])
+    time = float(constant_fall[own.step])
     share = time / whole if own.usable and whole > 0 else None
     return TimeShare(own.step, own.lr, whole, time, share, left, decades_between(own, left))
 
@@ -170,8 +186,12 @@ def data_share(sweep: SweepCurves, without: SweepCurves, frozen: Array) -> DataS
     # Not the plain standard deviation, which for equal values is rounding instead of 0.
     sd = float(np.std(finite)) if finite.size and np.ptp(finite) > 0 else 0.0
     own, left = sweep.minimum("centred"), without.minimum("centred")
+    # Differences along a bent descent are not noise alone: the trend goes first, as it is without
+    # the data. Measured with made-up noise, the shares come out unbiased to within 0.1.
+    wiggle = sweep.loss - without.fit.curve
+    least = ROUNDING * abs(sweep.fit.level)
     stretches = tuple(
-        _stretch(name, sweep.loss[part], values[part])
+        _stretch(name, wiggle[part], values[part], least)
         for name, part in stretches_of(sweep.fit).items()
     )
     return DataShare(sd, sweep.fit.noise, stretches, left, decades_between(own, left))
@@ -207,12 +227,12 @@ def decades_between(start: Minimum, end: Minimum) -> float | None:
     return math.log10(end.lr / start.lr) if start.usable and end.usable else None
 
 
-def _stretch(name: str, loss: Array, frozen: Array) -> DataStretch:
-    own, data = np.diff(loss), np.diff(frozen)
+def _stretch(name: str, wiggle: Array, frozen: Array, least: float) -> DataStretch:
+    own, data = np.diff(wiggle), np.diff(frozen)
     both = np.isfinite(data)
     own, data = own[both], data[both]
-    if own.size < FEWEST_DIFFERENCES or np.ptp(own) == 0:
-        return DataStretch(name, loss.size, None, None)
+    if own.size < FEWEST_DIFFERENCES or np.ptp(own) <= least:
+        return DataStretch(name, wiggle.size, None, None)
     explained = float(1 - np.var(own - data) / np.var(own))
-    correlation = float(np.corrcoef(own, data)[0, 1]) if np.ptp(data) > 0 else None
-    return DataStretch(name, loss.size, correlation, explained)
+    correlation = float(np.corrcoef(own, data)[0, 1]) if np.ptp(data) > least else None
+    return DataStretch(name, wiggle.size, correlation, explained)
