@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -21,6 +20,7 @@ from lrfind.settings import StopReason
 from lrfind.training.constant_rate import ConstantRate
 from lrfind.training.forward import LossFn
 from lrfind.training.loop import Loop, LoopOptions
+from lrfind.training.random_state import device_state
 from lrfind.training.step import device_of
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def controls(
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
         raise ValueError(f"`optimizer` is {now}, that of `result` was {result.optimizer}.")
-    exact = device_of(model, loop.optimizers).type == "cpu"
-    run = _Runs(loop, optimizer, result, exact, options)
+    run = _Runs(loop, optimizer, result, device_of(model, loop.optimizers), options)
     constant, numbers = run.constant(result.settings.start_lr)
     other = None if rate is None else run.constant(rate)[0]
     losses, same_numbers = np.empty(0), True
@@ -106,31 +105,58 @@ class _Runs:
         loop: Loop,
         optimizer: Optimizer | Sequence[Optimizer],
         result: RangeTestResult,
-        exact: bool,
+        device: torch.device,
         options: LoopOptions,
     ) -> None:
-        self._loop, self._optimizer, self._result, self._exact = loop, optimizer, result, exact
+        self._loop, self._optimizer, self._result, self._device = loop, optimizer, result, device
         self._scaler, self._all_ranks = options.get("scaler"), options.get("all_ranks", True)
 
     def constant(self, lr: float) -> tuple[ConstantRun, bytes]:
         """A training at one rate, and the state in which it left the random numbers."""
         recorder = _PairedRate(
-            self._optimizer, lr, self._result, self._exact, self._scaler, self._all_ranks
+            self._optimizer,
+            lr,
+            self._result.loss.size,
+            device=self._device,
+            scaler=self._scaler,
+            all_ranks=self._all_ranks,
         )
+        recorder.sweep = self._result
         self._loop.run(recorder)
         return recorder.result(), recorder.random_state
 
     def frozen(self) -> tuple[Array, bytes]:
         """The losses of the untouched model, one for each of the sweep, and likewise."""
-        recorder = _FrozenLosses(self._optimizer, self._result, self._all_ranks)
+        # A step that a scaler skipped took batches too, and has no loss in the record.
+        count = self._result.loss.size
+        places = np.arange(count) + np.cumsum([*self._result.skipped, *[0] * count])[:count]
+        recorder = _FrozenLosses(
+            self._optimizer,
+            self._result.settings.start_lr,
+            int(places[-1]) + 1,
+            device=self._device,
+            all_ranks=self._all_ranks,
+        )
         self._loop.run(recorder, frozen=True)
-        return recorder.losses(), recorder.random_state
+        return recorder.losses()[places], recorder.random_state
 
 
-class _NotesRandomState(ConstantRate):
+class _Control(ConstantRate):
     """Notes where the random numbers stand at the end, to be compared with another run."""
 
-    random_state = b""
+    def __init__(
+        self,
+        optimizer: Optimizer | Sequence[Optimizer],
+        lr: float,
+        num_iter: int,
+        *,
+        device: torch.device,
+        scaler: torch.amp.GradScaler | None = None,
+        all_ranks: bool = True,
+    ) -> None:
+        super().__init__(optimizer, lr, num_iter, scaler=scaler, all_ranks=all_ranks)
+        self._device = device
+        self.random_state = b""
 
     def __exit__(
         self,
@@ -138,32 +164,24 @@ class _NotesRandomState(ConstantRate):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.random_state = hashlib.sha256(torch.get_rng_state().numpy().tobytes()).digest()
+        states = [torch.get_rng_state()]
+        if self._device.type != "cpu":
+            states.append(device_state(self._device))
+        self.random_state = b"".join(state.cpu().numpy().tobytes() for state in states)
         super().__exit__(kind, error, trace)
 
 
-class _PairedRate(_NotesRandomState):
+class _PairedRate(_Control):
     """A training at one rate that ends at once if its first loss is not that of the sweep."""
 
-    def __init__(
-        self,
-        optimizer: Optimizer | Sequence[Optimizer],
-        lr: float,
-        result: RangeTestResult,
-        exact: bool,
-        scaler: torch.amp.GradScaler | None,
-        all_ranks: bool,
-    ) -> None:
-        super().__init__(optimizer, lr, result.loss.size, scaler=scaler, all_ranks=all_ranks)
-        self._sweep = result
-        self._tolerance = 0.0 if exact else DEVICE_TOLERANCE
-        self._strayed = False
+    sweep: RangeTestResult
+    _strayed = False
 
     def _look_at(self, loss: float) -> None:
         super()._look_at(loss)
-        if len(self._losses) == 1 and not math.isclose(
-            loss, self._sweep.loss[0], rel_tol=self._tolerance
-        ):
+        tolerance = 0.0 if self._device.type == "cpu" else DEVICE_TOLERANCE
+        first = float(self.sweep.loss[0])
+        if len(self._losses) == 1 and not math.isclose(loss, first, rel_tol=tolerance):
             # As a stop, not as an error: then all ranks come to it at the same step.
             self._strayed, self._stop_reason = True, StopReason.UNFINISHED
 
@@ -175,34 +193,22 @@ class _PairedRate(_NotesRandomState):
         """
         run = super().result()
         if self._strayed:
-            raise ValueError(_differs(run.loss[0], self._sweep, self._seed))
-        if self._group_scale != self._sweep.group_scale:
+            raise ValueError(_differs(run.loss[0], self.sweep, self._seed))
+        if self._group_scale != self.sweep.group_scale:
             raise ValueError(
                 f"`optimizer` has parameter groups with the ratios {self._group_scale} of their "
-                f"rates; when `result` was made they were {self._sweep.group_scale}."
+                f"rates; when `result` was made they were {self.sweep.group_scale}."
             )
         own, swept = (
             np.array([*skips, *[0] * run.loss.size])[: run.loss.size]
-            for skips in (self._skips(), self._sweep.skipped)
+            for skips in (self._skips(), self.sweep.skipped)
         )
         apart = np.flatnonzero(own != swept)
         return ConstantRun(run.lr, run.loss[: apart[0]]) if apart.size else run
 
 
-class _FrozenLosses(_NotesRandomState):
-    """The losses of a model that does not step, on every batch that the sweep took."""
-
-    def __init__(
-        self,
-        optimizer: Optimizer | Sequence[Optimizer],
-        result: RangeTestResult,
-        all_ranks: bool,
-    ) -> None:
-        # A step that a scaler skipped took batches too, and has no loss in the record.
-        before = np.cumsum([*result.skipped, *[0] * result.loss.size])[: result.loss.size]
-        self._kept = np.arange(result.loss.size) + before
-        rate = result.settings.start_lr
-        super().__init__(optimizer, rate, int(self._kept[-1]) + 1, all_ranks=all_ranks)
+class _FrozenLosses(_Control):
+    """The losses of a model that does not step."""
 
     def _look_at(self, loss: float) -> None:
         # Unlike a training's, a loss that is not finite spoils none of those to come.
@@ -211,12 +217,11 @@ class _FrozenLosses(_NotesRandomState):
             self._stop_reason = StopReason.COMPLETED
 
     def losses(self) -> Array:
-        """Shape `(n,)`, one loss for each of the sweep; NaN where the data ran out."""
+        """Shape `(num_iter,)`; NaN where the data ran out."""
         self._wait()
         looked_at: Array = np.full(self.settings.num_iter, np.nan)
         looked_at[: len(self._losses)] = self._losses
-        kept: Array = looked_at[self._kept]
-        return kept
+        return looked_at
 
 
 def _check(

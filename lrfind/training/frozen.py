@@ -49,11 +49,13 @@ class FrozenStep:
             The mean of their losses: a number, or a tensor on the device.
         """
         losses = []
+        # A DistributedDataParallel would wait for a gradient that never comes.
+        no_sync = getattr(self._model, "no_sync", nullcontext)
         for batch in batches:
             batch = to_device(batch, self._device)
             # Gradients stay enabled, as a loss may itself need some (a gradient penalty), and as
             # torch may take other kernels without: these losses are those of the step to the bit.
-            with buffers_kept(self._model), self._autocasting():
+            with buffers_kept(self._model), no_sync(), self._autocasting():
                 losses.append(self._forward(self._model, batch).detach())
         if len(losses) == 1:
             return losses[0]

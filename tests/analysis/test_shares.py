@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrfind.analysis.curves import SweepCurves
@@ -58,6 +58,7 @@ def test_a_frozen_loss_that_is_not_finite_leaves_the_run_to_itself():
     assert part.sum() == pytest.approx(0, abs=1e-9)
 
 
+@settings(max_examples=20)
 @given(share=st.floats(0, 0.9))
 def test_the_share_of_time_is_that_which_was_put_in(share):
     """The sweep falls by 2 to its minimum; of that, `share` falls in a straight line anyway."""
@@ -129,7 +130,7 @@ def test_the_shares_come_out_as_made_up_in_every_stretch(shared):
         found.append([(each.correlation, each.explained) for each in stretches])
     for correlation, explained in np.median(np.array(found, dtype=float), axis=0):
         assert correlation == pytest.approx(shared, abs=0.1)
-        assert explained == pytest.approx(2 * shared - 1, abs=0.2)
+        assert explained == pytest.approx(2 * shared - 1, abs=0.3)
 
 
 def test_the_stretches_follow_each_other_and_meet_the_minimum_last():
