@@ -187,7 +187,7 @@ def test_the_sentence_on_data_says_what_they_explain_where():
 def test_a_second_rate_is_told_with_its_fall_or_its_end():
     found = make_controls(suggested=ConstantRun(0.02, 2.3 - 1.5 * np.arange(N) / N + BATCHES))
     assert found.suggested_fall[-1] == pytest.approx(1.485)
-    fallen = f"for as many steps as the sweep made has fallen by {found.suggested_fall[-1]:.3g}"
+    fallen = f"has fallen by {found.suggested_fall[-1]:.3g} after as many steps"
     assert f"Training at the constant rate 2.00e-02 {fallen}" in words(found)
     ended = make_controls(suggested=ConstantRun(0.02, [2.3, np.inf]))
     assert "ended after 2 steps" in words(ended)

@@ -19,7 +19,7 @@ FORBIDDEN = {
     "analysis": {"torch", "matplotlib", "rich"},
     "result": {"torch", "rich"},
     "storage": {"torch", "matplotlib", "rich"},
-    "controlled": {"torch", "matplotlib", "rich"},
+    "controlled": {"torch", "rich"},
     "display": {"torch"},
 }
 # The thin methods that users of pandas expect: they import the room they need when called.

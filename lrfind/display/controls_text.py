@@ -115,8 +115,8 @@ def suggested_sentence(controls: Controls) -> str:
     if run.loss.size < controls.result.loss.size:
         return f"At the constant rate {run.lr:.2e} the training ended after {run.loss.size} steps."
     return (
-        f"Training at the constant rate {run.lr:.2e} for as many steps as the sweep made has "
-        f"fallen by {fall[-1]:.3g} at their end."
+        f"Training at the constant rate {run.lr:.2e} has fallen by {fall[-1]:.3g} after as many "
+        "steps as the sweep made."
     )
 
 
