@@ -199,3 +199,14 @@ def test_a_constant_run_that_ended_early_and_other_random_numbers_are_told():
     assert "gave 40 losses to compare, the sweep 100" in words(early)
     other = dataclasses.replace(found, same_numbers=False)
     assert "other dropout masks" in words(other)
+
+
+def test_the_sentence_on_the_probe_says_how_far_its_minimum_lies():
+    probe = make_result().loss[::-1]
+    row = make_controls(probe=probe).minima[-1]
+    assert f"lies at {row.minimum.lr:.2e}, {row.shift:+.2f} decades from" in words(
+        make_controls(probe=probe)
+    )
+    assert "Probe:" not in words(make_controls())
+    level = make_controls(probe=np.ones(N))
+    assert "Probe: its minimum cannot be compared" in words(level)

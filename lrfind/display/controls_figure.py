@@ -10,7 +10,7 @@ from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sequences import producing_lr
 from lrfind.controlled import Controls
 from lrfind.display.controls_text import percent
-from lrfind.display.figures import STYLES, SUGGESTED, TEXT, new_axes, y_limits
+from lrfind.display.figures import STYLES, SUGGESTED, TEXT, draw_probe, new_axes, y_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,11 +38,13 @@ def plot_controls(controls: Controls, ax: Axes | None = None) -> Axes:
     if controls.frozen.size:
         count = sweep.loss.size
         ax.plot(sweep.lr, controls.frozen[:count], label="weights left alone", zorder=2.1, **FROZEN)
+    if controls.result.probe.size:
+        draw_probe(ax, controls.result)
     _draw_centred(ax, sweep, "sweep, centred", {"color": "black", "linestyle": "-"})
     _draw_centred(ax, without, "time taken off, centred", ADJUSTED)
     ax.set_ylim(*_limits(controls))
     _say_share(ax, controls)
-    # Six entries hide something wherever they are put inside.
+    # So many entries hide something wherever they are put inside.
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small", frameon=False
     )  # fmt: skip

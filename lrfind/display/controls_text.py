@@ -58,14 +58,15 @@ def controls_sentences(controls: Controls) -> list[str]:
         controls: The controls of a sweep.
 
     Returns:
-        A sentence or two each on time, the second rate and the data, and one for each flag of a
-        minimum.
+        A sentence or two each on time, the second rate, the data and the probe, and one for each
+        flag of a minimum.
     """
     sentences = [time_sentence(controls)]
     if controls.suggested is not None:
         sentences.append(suggested_sentence(controls))
     if controls.frozen.size:
         sentences.append(data_sentence(controls.data))
+    sentences += [probe_sentence(row) for row in controls.minima if _is_probe(row)]
     if not controls.same_numbers:
         sentences.append(
             "But a step draws random numbers of its own or looks at its batch more than once, so "
@@ -75,6 +76,21 @@ def controls_sentences(controls: Controls) -> list[str]:
     flags = {flag: row.name for row in reversed(controls.minima) for flag in row.minimum.flags}
     notes = [f"* {flag.name.lower()} ({name}): {flag.value}." for flag, name in flags.items()]
     return sentences + notes
+
+
+def probe_sentence(row: MinimumRow) -> str:
+    """Where the loss on the fixed probe batch is lowest, beside that of the mini-batches."""
+    if row.shift is None:
+        return "Probe: its minimum cannot be compared with that of the mini-batches."
+    return (
+        f"Probe: on the fixed probe batch the minimum lies at {row.minimum.lr:.2e}, "
+        f"{decades(row.shift)} decades from that of the mini-batches."
+    )
+
+
+def _is_probe(row: MinimumRow) -> bool:
+    """Whether a row is that of the centred curve of the probe."""
+    return (row.name, row.curve) == ("probe batch", "centred")
 
 
 def percent(share: float) -> str:

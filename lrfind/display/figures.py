@@ -62,7 +62,7 @@ def plot_curves(
     style |= cbook.normalize_kwargs(raw_style, Line2D)
     ax.plot(curves.lr, curves.loss, **(STYLES["raw"] | style))
     if source == "train" and result.probe.size:
-        _draw_probe(ax, result)
+        draw_probe(ax, result)
     for row in (rows["ema"], rows["debiased"], rows["centred"]):
         drawn = curves.fit.smooth if row.curve == "centred" else curves.curve(row.curve, beta)
         line = {"color": STYLES[row.curve]["color"], "linestyle": STYLES[row.curve]["linestyle"]}
@@ -196,7 +196,8 @@ def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> N
     )  # fmt: skip
 
 
-def _draw_probe(ax: Axes, result: RangeTestResult) -> None:
+def draw_probe(ax: Axes, result: RangeTestResult) -> None:
+    """The losses on the probe batch, at the rates that moved them."""
     every = result.settings.probe_every
     rates, values = result.lr[every - 1 :: every], result.probe[every - 1 :: every]
     ax.plot(rates, values, label="probe batch", linewidth=1.2, zorder=1.5, **PROBE)

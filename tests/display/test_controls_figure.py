@@ -81,3 +81,9 @@ def test_a_sweep_without_a_fall_has_no_line_and_no_mark():
     ax = flat.plot()
     assert not ax.collections
     assert all(len(line.get_xdata()) > 1 for line in ax.get_lines())
+
+
+def test_the_probe_is_drawn_at_the_rates_that_moved_it():
+    probe = make_result().loss + 0.1
+    found = make_controls(probe=probe)
+    np.testing.assert_array_equal(drawn(found.plot())["probe batch"], [found.result.lr, probe])
