@@ -6,9 +6,11 @@ from .analysis.suggestion import CannotTell, Spread, Suggestion
 from .analysis.tasks import TaskDisagreement
 from .analysis.verdict import Verdict
 from .analysis.verification import Verification
+from .controlled import Controls
 from .result import RangeTestResult
 from .settings import StopReason
 from .storage import load
+from .training.controls import controls
 from .training.multitask import MultiTaskLoss
 from .training.normalizer import EMANormalizer
 from .training.preserve import preserve_state
@@ -23,6 +25,7 @@ __all__ = [
     "CannotTell",
     "CannotTellError",
     "Comparison",
+    "Controls",
     "EMANormalizer",
     "Flag",
     "LrfindError",
@@ -39,6 +42,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "__version__",
+    "controls",
     "debiased_ema",
     "ema",
     "find_lr",

@@ -77,6 +77,13 @@ betas_option = click.option(
     help="Betas of the averages; a figure shows the last.",
 )
 
+controls_option = click.option(
+    "--controls",
+    is_flag=True,
+    help="Run the controls too: what of the fall is time, what of the wiggle the data. "
+    "Writes controls.json and controls.png.",
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lrfind")
@@ -89,10 +96,17 @@ def main() -> None:
 @click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@controls_option
 @betas_option
 @range_options
 def demo(
-    out: Path, model: str, optimizer: str, seed: int, betas: tuple[float, ...], **settings: Any
+    out: Path,
+    model: str,
+    optimizer: str,
+    seed: int,
+    controls: bool,
+    betas: tuple[float, ...],
+    **settings: Any,
 ) -> None:
     """Test a small network on bundled handwritten digits.
 
@@ -102,7 +116,9 @@ def demo(
         from lrfind.demo import digits_problem
 
         problem = digits_problem(model=model, optimizer=optimizer, seed=seed)
-        _run(problem, out, betas, settings)
+        result = _run(problem, out, betas, settings)
+        if controls:
+            _run_controls(problem, result, out)
 
 
 @main.command()
@@ -110,10 +126,17 @@ def demo(
 @out_option("lrfind-out")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
+@controls_option
 @betas_option
 @range_options
 def run(
-    target: str, out: Path, seed: int, traceback: bool, betas: tuple[float, ...], **settings: Any
+    target: str,
+    out: Path,
+    seed: int,
+    traceback: bool,
+    controls: bool,
+    betas: tuple[float, ...],
+    **settings: Any,
 ) -> None:
     """Test the problem that a function of yours returns.
 
@@ -131,7 +154,10 @@ def run(
         from lrfind.training.ranks import process_group
 
         with process_group():
-            _run(load_problem(Path(file), function, seed), out, betas, settings)
+            problem = load_problem(Path(file), function, seed)
+            result = _run(problem, out, betas, settings)
+            if controls:
+                _run_controls(problem, result, out)
 
 
 @main.command()
@@ -169,7 +195,9 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
         _save_figure(draw, output)
 
 
-def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]) -> None:
+def _run(
+    problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]
+) -> RangeTestResult:
     from lrfind.training.ranks import is_first_rank
 
     given = {name: value for name, value in settings.items() if value is not None}
@@ -179,13 +207,25 @@ def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[s
         out.mkdir(parents=True, exist_ok=True)
     result = problem.range_test(**given)
     if not is_first_rank():
-        return
+        return result
     result.save(out / "result.json")
     result.to_csv(out / "result.csv", beta=betas[-1])
     _save_figure(lambda ax: result.plot(ax, beta=betas[-1]), out / "range_test.png")
     _save_figure(result.plot_betas, out / "beta.png")
     click.echo(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/", err=True)
     _print_report(result, betas)
+    return result
+
+
+def _run_controls(problem: Problem, result: RangeTestResult, out: Path) -> None:
+    from lrfind.training.ranks import is_first_rank
+
+    controls = problem.controls(result)
+    if is_first_rank():
+        controls.save(out / "controls.json")
+        _save_figure(controls.plot, out / "controls.png")
+        click.echo(f"Wrote controls.json and controls.png to {out}/", err=True)
+        click.echo(f"\n{controls}")
 
 
 def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:

@@ -8,26 +8,50 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from lrfind._errors import ResultFileError, require_count, require_number
+from lrfind._errors import ResultFileError, require_count, require_number, require_positive
 from lrfind._types import Array
+from lrfind.analysis.constant_run import ConstantRun
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.analysis.smoothing import debiased_ema, ema
+from lrfind.controlled import Controls
 from lrfind.result import RangeTestResult
 from lrfind.settings import StopReason, SweepSettings
 
+T = TypeVar("T")
+
 FORMAT = "lrfind range test"
+CONTROLS_FORMAT = "lrfind controls"
 SCHEMA = 1
 
 
 def save(result: RangeTestResult, path: str | Path) -> None:
     """Write a result as JSON; see `RangeTestResult.save`."""
+    _write_document(_to_document(result), path)
+
+
+def save_controls(controls: Controls, path: str | Path) -> None:
+    """Write controls as JSON; see `Controls.save`."""
     document = {
+        "format": CONTROLS_FORMAT,
+        "schema": SCHEMA,
+        "same_numbers": controls.same_numbers,
+        "constant": _run_to_json(controls.constant),
+        "suggested": controls.suggested and _run_to_json(controls.suggested),
+        "frozen": _to_json(controls.frozen),
+        "result": _to_document(controls.result),
+    }
+    _write_document(document, path)
+
+
+def _to_document(result: RangeTestResult) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "schema": SCHEMA,
         "stop_reason": result.stop_reason.name.lower(),
@@ -44,6 +68,9 @@ def save(result: RangeTestResult, path: str | Path) -> None:
         "metric": _to_json(result.metric),
         "tasks": {name: _to_json(losses) for name, losses in result.tasks.items()},
     }
+
+
+def _write_document(document: dict[str, Any], path: str | Path) -> None:
     write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
 
@@ -60,12 +87,21 @@ def load(path: str | Path) -> RangeTestResult:
         OSError: The file cannot be read.
         ResultFileError: It is truncated, is no result of lrfind, or was written by a newer one.
     """
+    return _read(path, FORMAT, "result", _from_document)
+
+
+def load_controls(path: str | Path) -> Controls:
+    """Read controls that `Controls.save` wrote; see `Controls.load`."""
+    return _read(path, CONTROLS_FORMAT, "file of controls", _controls_from_document)
+
+
+def _read(path: str | Path, wanted: str, kind: str, make: Callable[[dict[str, Any]], T]) -> T:
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ResultFileError(f"{path} is not a result of lrfind.")
+    if not isinstance(document, dict) or document.get("format") != wanted:
+        raise ResultFileError(f"{path} is not a {kind} of lrfind.")
     schema = document.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise ResultFileError(
@@ -73,7 +109,7 @@ def load(path: str | Path) -> RangeTestResult:
             "upgrade lrfind to the version that wrote it."
         )
     try:
-        return _from_document(document)
+        return make(document)
     except KeyError as error:
         raise ResultFileError(f"{path} is damaged: {error} is missing or unknown.") from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -160,6 +196,26 @@ def _from_document(document: dict[str, Any]) -> RangeTestResult:
         state_bytes=require_count("state_bytes", document["state_bytes"], least=0),
         versions=dict(document["versions"]),
     )
+
+
+def _controls_from_document(document: dict[str, Any]) -> Controls:
+    suggested = document["suggested"]
+    return Controls(
+        result=_from_document(document["result"]),
+        constant=_run_from_json(document["constant"]),
+        suggested=None if suggested is None else _run_from_json(suggested),
+        frozen=_from_json(document["frozen"]),
+        same_numbers=bool(document["same_numbers"]),
+    )
+
+
+def _run_to_json(run: ConstantRun) -> dict[str, Any]:
+    return {"lr": run.lr, "loss": _to_json(run.loss), "probe": _to_json(run.probe)}
+
+
+def _run_from_json(run: dict[str, Any]) -> ConstantRun:
+    rate = require_positive("lr", run["lr"])
+    return ConstantRun(rate, _from_json(run["loss"]), _from_json(run["probe"]))
 
 
 def _to_json(values: Array) -> list[float | str]:

@@ -121,6 +121,25 @@ def test_a_problem_of_the_users_own_gets_the_same_four_files(invoke, problem, tm
     assert "debiased EMA 0.5" in done.stdout
 
 
+@pytest.mark.parametrize("function", ["parts", "record"])
+def test_controls_are_two_more_files_and_their_words(invoke, problem, tmp_path, function):
+    done = invoke("run", f"{problem}:{function}", "--out", "mine", "--num-iter", 40, "--controls")
+    assert done.exit_code == 0, done.stderr
+    names = {path.name for path in (tmp_path / "mine").iterdir()}
+    assert names == {*FILES, "controls.json", "controls.png"}
+    found = lrfind.Controls.load(tmp_path / "mine" / "controls.json")
+    assert found.result == lrfind.load(tmp_path / "mine" / "result.json")
+    assert str(found) in done.stdout
+    assert (tmp_path / "mine" / "controls.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_controls_of_the_demo_are_those_of_its_sweep(invoke, tmp_path):
+    assert invoke("demo", "--num-iter", 40, "--controls").exit_code == 0
+    found = lrfind.Controls.load(tmp_path / "lrfind-demo" / "controls.json")
+    assert found.constant.loss.size == found.result.loss.size
+    assert found.frozen[0] == found.result.loss[0]
+
+
 def test_options_reach_the_sweep(invoke, problem, tmp_path):
     invoke(
         "run", f"{problem}:parts", "--start-lr", 1e-4, "--end-lr", 0.1, "--num-iter", 20,

@@ -9,7 +9,7 @@ ROOT = Path(lrfind.__file__).parent
 FLOORS = {
     "_errors": 0, "_types": 0, "_version": 0,
     "analysis": 1,
-    "settings": 2, "result": 2, "storage": 2,
+    "settings": 2, "result": 2, "storage": 2, "controlled": 2,
     "training": 3, "display": 3,
     "integrations": 4,
     "demo": 5, "problem_file": 5, "__init__": 5, "cli": 6, "__main__": 7,
@@ -19,11 +19,12 @@ FORBIDDEN = {
     "analysis": {"torch", "matplotlib", "rich"},
     "result": {"torch", "rich"},
     "storage": {"torch", "matplotlib", "rich"},
+    "controlled": {"torch", "rich"},
     "display": {"torch"},
 }
 # The thin methods that users of pandas expect: they import the room they need when called.
 UPWARD = {
-    ("result", "display"), ("analysis", "display"),
+    ("result", "display"), ("analysis", "display"), ("controlled", "display"),
 }  # fmt: skip
 
 

@@ -144,6 +144,23 @@ def fit_centred(loss: Array) -> CentredFit:
     )
 
 
+def uncapped(values: Array) -> Array:
+    """The smoother without the cap, for a run that may fall from its first step on.
+
+    Args:
+        values: Shape `(n,)`, finite, n >= 1.
+
+    Returns:
+        Shape `(n,)`.
+
+    Example:
+        >>> uncapped(np.array([8.0, 6.0, 4.0, 2.0])).round(6).tolist()
+        [8.0, 6.0, 4.0, 2.0]
+    """
+    offset, unit = float(np.median(values)), noise_scale(values) or 1.0
+    return np.asarray(offset + unit * _whittaker((values - offset) / unit).curve)
+
+
 @dataclass(frozen=True)
 class _Smoothed:
     """What the smoother makes of one array at one stiffness."""

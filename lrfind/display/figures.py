@@ -49,7 +49,7 @@ def plot_curves(
     from matplotlib import cbook
     from matplotlib.lines import Line2D
 
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
@@ -62,7 +62,7 @@ def plot_curves(
     style |= cbook.normalize_kwargs(raw_style, Line2D)
     ax.plot(curves.lr, curves.loss, **(STYLES["raw"] | style))
     if source == "train" and result.probe.size:
-        _draw_probe(ax, result)
+        draw_probe(ax, result)
     for row in (rows["ema"], rows["debiased"], rows["centred"]):
         drawn = curves.fit.smooth if row.curve == "centred" else curves.curve(row.curve, beta)
         line = {"color": STYLES[row.curve]["color"], "linestyle": STYLES[row.curve]["linestyle"]}
@@ -79,7 +79,7 @@ def plot_curves(
 
 def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str = "train") -> Axes:
     """Draw minimum and suggested rate against beta; see `RangeTestResult.plot_betas`."""
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("beta (spaced by the window 1 / (1 - beta))")
@@ -138,7 +138,8 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
     return lowest - 0.25 * height, highest + 0.35 * height
 
 
-def _new_axes() -> Axes:
+def new_axes() -> Axes:
+    """The axes of a new figure of usual size."""
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
@@ -195,7 +196,8 @@ def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> N
     )  # fmt: skip
 
 
-def _draw_probe(ax: Axes, result: RangeTestResult) -> None:
+def draw_probe(ax: Axes, result: RangeTestResult) -> None:
+    """The losses on the probe batch, at the rates that moved them."""
     every = result.settings.probe_every
     rates, values = result.lr[every - 1 :: every], result.probe[every - 1 :: every]
     ax.plot(rates, values, label="probe batch", linewidth=1.2, zorder=1.5, **PROBE)

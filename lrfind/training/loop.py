@@ -22,6 +22,7 @@ from lrfind.training.door import (
     state_of,
 )
 from lrfind.training.forward import LossFn, forward_of
+from lrfind.training.frozen import FrozenStep
 from lrfind.training.learning_rates import as_optimizers
 from lrfind.training.preserve import preserve_state
 from lrfind.training.probe import Metric, Probe
@@ -102,6 +103,7 @@ class Loop:
         self._forward = forward = TaskForward(forward or forward_of(loss_fn), total, maker)
         device = device_of(model, self.optimizers)
         self._step: Callable[[list[Any]], torch.Tensor | float]
+        self._look_only = FrozenStep(model, forward, device, autocast=autocast)
         if step is None:
             self._step = TrainStep(
                 model,
@@ -137,12 +139,16 @@ class Loop:
         self._probe_on = probe_on
         self._all_ranks, self._store, self._progress = all_ranks, store, progress
 
-    def run(self, recorder: Recorder, probes: Sequence[Any] | None = None) -> int:
+    def run(
+        self, recorder: Recorder, probes: Sequence[Any] | None = None, *, frozen: bool = False
+    ) -> int:
         """Step until the recorder is satisfied or the batches are used up; put everything back.
 
         Args:
             recorder: Sets the rates and takes the losses.
             probes: Batches to take the mean probe loss of; None for the probe of the loop, if any.
+            frozen: Whether to look at each batch without making the step; not with a `step` of
+                the user's own, which cannot be taken apart.
 
         Returns:
             The size of the copy of the state held meanwhile, in bytes.
@@ -156,20 +162,22 @@ class Loop:
             _to_train_mode(self.optimizers)
             looks = [self._probe_on(each) for each in self._probes if probes is None]
             looks += [self._probe_on(each) for each in probes or ()]
-            self._run(recorder, batches, looks, show)
+            step = self._look_only if frozen else self._step
+            self._run(recorder, batches, step, looks, show)
         return kept.nbytes
 
     def _run(
         self,
         recorder: Recorder,
         batches: Iterator[Any],
+        step: Callable[[list[Any]], torch.Tensor | float],
         looks: Sequence[Probe],
         show: Callable[[], None] | None,
     ) -> None:
         self._forward.take(0)  # what a run that was broken off may have left
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
-            loss = self._step(window)
+            loss = step(window)
             tasks = self._forward.take(self._count)
             if not looks or not recorder.probe_is_due:
                 more = recorder.record(loss, tasks=tasks)

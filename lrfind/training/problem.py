@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from lrfind.controlled import Controls
 from lrfind.result import RangeTestResult
+from lrfind.training.controls import controls
 from lrfind.training.forward import LossFn
+from lrfind.training.loop import LoopOptions
 from lrfind.training.range_test import range_test
 
 
@@ -40,4 +43,25 @@ class Problem:
             self.loss_fn,
             self.train_loader,
             **{**self.options, **settings},
+        )
+
+    def controls(self, result: RangeTestResult, **settings: Any) -> Controls:
+        """Run the controls of a sweep of this problem.
+
+        Args:
+            result: What `range_test` returned; those of `options` that say how to train hold here.
+            settings: Further arguments of `controls`; they go before. Without a word there is a
+                frozen control unless `options` has a `step`.
+
+        Returns:
+            See `controls`.
+        """
+        how = {key: self.options[key] for key in self.options if key in LoopOptions.__annotations__}
+        return controls(
+            self.model,
+            self.optimizer,
+            self.loss_fn,
+            self.train_loader,
+            result,
+            **{"frozen": how.get("step") is None, **how, **settings},
         )

@@ -38,9 +38,15 @@ def global_restores() -> list[tuple[Restore]]:
     ]
 
 
+def device_state(device: torch.device) -> torch.Tensor:
+    """The state of the generator of an accelerator."""
+    module = torch.get_device_module(device.type)
+    # One device, and its functions take no index.
+    state: torch.Tensor = module.get_rng_state(*[device] * (device.type != "mps"))
+    return state
+
+
 def device_restore(device: torch.device) -> Restore:
     """What puts the generator of an accelerator back."""
-    module = torch.get_device_module(device.type)
-    if device.type == "mps":  # one device, and its functions take no index
-        return partial(module.set_rng_state, module.get_rng_state())
-    return partial(module.set_rng_state, module.get_rng_state(device), device)
+    setter = torch.get_device_module(device.type).set_rng_state
+    return partial(setter, device_state(device), *[device] * (device.type != "mps"))

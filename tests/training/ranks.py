@@ -78,6 +78,29 @@ def ddp(rank, **options):
     }
 
 
+def controls(rank, build=DistributedDataParallel):
+    """The controls of one sweep over both, and of the same in one process."""
+    found = []
+    for each, model in (rank, build(network())), (None, network()):
+        parts = model, momentum(model), loss_fn, data(each)
+        ours = {"all_ranks": each is not None}
+        result = lrfind.range_test(*parts, num_iter=STEPS, start_lr=1e-3, **ours)
+        found.append(lrfind.controls(*parts, result, **ours))
+        assert all(parameter.grad is None for parameter in model.parameters())
+    losses = [[run.constant.loss.tolist(), run.frozen.tolist()] for run in found]
+    return {"here": losses[0], "joined": losses[-1], "words": str(found[0])}
+
+
+def sharded(model):
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh("cpu", (2,))
+    fully_shard(model[0], mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    return model
+
+
 def accumulated(rank):
     model = DistributedDataParallel(network())
     optimizer = momentum(model)
@@ -218,6 +241,8 @@ SCENARIOS = {
     "diverging": diverging,
     "nan_first": nan_first,
     "fsdp": fsdp,
+    "controls": controls,
+    "controls_fsdp": lambda rank: controls(rank, sharded),
     "raises": lambda rank: ends_badly(rank, Stop),
     "interrupted": lambda rank: ends_badly(rank, KeyboardInterrupt),
 }

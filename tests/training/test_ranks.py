@@ -34,8 +34,9 @@ def peaceful(tmp_path_factory):
     """The scenarios that end well, in one start of two processes."""
     folder = tmp_path_factory.mktemp("ranks")
     done = torchrun(
-        HERE / "ranks.py", folder, "ddp", "accumulated", "diverging", "nan_first", "fsdp"
-    )
+        HERE / "ranks.py", folder, "ddp", "accumulated", "diverging", "nan_first", "fsdp",
+        "controls", "controls_fsdp",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -55,6 +56,13 @@ def test_the_result_is_that_of_one_process_on_the_joined_batches(peaceful, scena
     if scenario == "ddp":
         np.testing.assert_allclose(first["probe"], first["joined_probe"], rtol=1e-5)
         assert len(first["probe"]) == len(first["loss"]) > 20
+
+
+@pytest.mark.parametrize("scenario", ["controls", "controls_fsdp"])
+def test_controls_over_ranks_are_those_of_one_process_on_the_joined_batches(peaceful, scenario):
+    first, second = both(peaceful, scenario)
+    assert (first["here"], first["words"]) == (second["here"], second["words"])
+    np.testing.assert_allclose(first["here"], first["joined"], rtol=1e-5)
 
 
 def test_both_stop_at_the_step_at_which_their_mean_diverges(peaceful):
