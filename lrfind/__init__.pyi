@@ -1,4 +1,5 @@
 from ._errors import CannotTellError, LrfindError, ResultFileError
+from .analysis.batch_size import rescale, rescale_beta
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
@@ -32,4 +33,6 @@ __all__ = [
     "load",
     "preserve_state",
     "range_test",
+    "rescale",
+    "rescale_beta",
 ]

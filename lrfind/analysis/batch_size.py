@@ -1,0 +1,283 @@
+"""Settings for another batch size: the named rules, and the refusal outside of their regime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, overload
+
+from lrfind._errors import require_beta, require_choice, require_count, require_number
+
+Settings = Mapping[str, Any]
+
+
+class HasParamGroups(Protocol):
+    """Any optimizer: something with parameter groups."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups, each a dictionary of settings."""
+
+
+@overload
+def rescale(settings: Settings, old_batch: int, new_batch: int, *, rule: str) -> dict[str, Any]: ...
+
+
+@overload
+def rescale(
+    settings: HasParamGroups, old_batch: int, new_batch: int, *, rule: str
+) -> list[dict[str, Any]]: ...
+
+
+def rescale(
+    settings: Settings | HasParamGroups, old_batch: int, new_batch: int, *, rule: str
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """An optimizer's settings for batch size `old_batch`, turned into those for `new_batch`.
+
+    There is no default rule, since none holds everywhere; each states its formula, assumption and
+    source, with `k = new_batch / old_batch`:
+
+    - "ema": `lr * k`, `beta**k` (see `ema`), for small steps along a slowly changing gradient;
+    - "linear": `lr * k` (see `linear`), for SGD;
+    - "sqrt": `lr * sqrt(k)`, `1 - k * (1 - beta)`, `eps / sqrt(k)` (see `sqrt`), for Adam and
+      RMSprop where gradient noise dominates;
+    - "half_life": `beta**k` alone (see `half_life`).
+
+    Args:
+        settings: Settings by torch's names, such as `lr`, `betas`, `momentum`, `eps`,
+            `weight_decay`; or an optimizer, which is left untouched.
+        old_batch: The batch size they are for, at least 1: the images of one optimizer step, over
+            all processes and accumulated batches.
+        new_batch: The batch size wanted, at least 1.
+        rule: A key of `RULES`.
+
+    Returns:
+        New settings, with whatever the rule does not name as it was. For an optimizer a list, one
+        per parameter group and without the parameters:
+        `optimizer.param_groups[0].update(new[0])` makes them its own. Numbers that the rule changes
+        are floats, also those that the optimizer holds as tensors.
+
+    Raises:
+        TypeError: Not settings, or one of the wrong type.
+        ValueError: An unknown rule, a rule that is not for these settings, or a result outside of
+            the regime that the rule assumes.
+
+    Example:
+        >>> adam = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
+        >>> new = rescale(adam, 32, 128, rule="sqrt")
+        >>> new["lr"], new["eps"], new["weight_decay"]
+        (0.002, 5e-09, 0.01)
+        >>> [round(beta, 6) for beta in new["betas"]]
+        [0.6, 0.996]
+        >>> rescale(adam, 32, 512, rule="sqrt")
+        Traceback (most recent call last):
+        ValueError: `betas` of 0.9 would become -0.6 ...
+    """
+    change = RULES[require_choice("rule", rule, RULES)]
+    k = _ratio(old_batch, new_batch)
+    if isinstance(settings, Mapping):
+        return {**settings, **change(settings, k)}
+    if not hasattr(settings, "param_groups"):
+        raise TypeError(
+            "`settings` must be a mapping of settings or an optimizer, "
+            f"got {type(settings).__name__}."
+        )
+    groups = [
+        {name: value for name, value in group.items() if name != "params"}
+        for group in settings.param_groups
+    ]
+    return [{**group, **change(group, k)} for group in groups]
+
+
+def rescale_beta(beta: float, old_batch: int, new_batch: int) -> float:
+    """The smoothing beta that averages over as many samples at another batch size.
+
+    `beta' = beta**(new_batch / old_batch)`: the half-life `ln(0.5) / ln(beta)` steps, times the
+    batch size, stays what it was (Busbridge et al. 2023, arXiv:2307.13813, the EMA scaling rule
+    `rho**kappa`). So smoothed, sweeps over the same rates and the same number of samples can be
+    compared at any batch size. For sweeps over different rates see `RangeTestResult.beta_over`.
+
+    Args:
+        beta: Weight of the old value, in [0, 1).
+        old_batch: The batch size it is for, at least 1.
+        new_batch: The batch size wanted, at least 1.
+
+    Returns:
+        In [0, 1).
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is out of range, or the new beta would be 0 or 1.
+
+    Example:
+        >>> round(rescale_beta(0.98, 64, 32), 4)
+        0.9899
+    """
+    return _power("beta", require_beta(beta), _ratio(old_batch, new_batch))
+
+
+def ema(settings: Settings, k: float) -> dict[str, Any]:
+    """The averages keep their half-life in samples, the rate grows with the batch.
+
+    `beta' = beta**k` for every beta, `lr' = lr * k`; weight decay (of the AdamW and LAMB form) and
+    eps unchanged. From batch b to 1 that is `beta**(1/b)` and `lr / b`, from 1 to b `beta**b` and
+    `lr * b`.
+
+    torch's SGD keeps its momentum as a sum, `buf = m * buf + grad`, which is the average times
+    `1 / (1 - m)`. With `m' = m**k` that factor falls about k-fold, so the same rule reads
+    `lr' = lr * k * (1 - m') / (1 - m)` for a `momentum` among the settings; `lr * k` would leave
+    the step about as long as it was. With `dampening == momentum` it is an average, the rate is
+    `lr * k` and the dampening stays equal to the momentum.
+
+    Assumes: k small steps add up to one large one, that is a gradient that changes little over k
+    steps and a step linear in it. Adam's and LAMB's division by the second moment is not.
+
+    Source: the article on moving averages and batch size in LAMB from which the project started;
+    for the averages alone also Busbridge et al. 2023 (arXiv:2307.13813).
+    """
+    lr, betas = _rate(settings), _betas(settings)
+    new = _powers(betas, k)
+    damped = require_number("dampening", settings.get("dampening", 0.0))
+    if "momentum" not in betas or "ns_steps" in settings:  # Muon's momentum is an average
+        return {"lr": lr * k, **new}
+    if damped == betas["momentum"] > 0:
+        return {"lr": lr * k, **new, "dampening": new["momentum"]}
+    return {"lr": lr * k * (1 - new["momentum"]) / (1 - betas["momentum"]), **new}
+
+
+def linear(settings: Settings, k: float) -> dict[str, Any]:
+    """The rate grows with the batch, `lr' = lr * k`; momentum, weight decay and all else stay.
+
+    Assumes: SGD, and a gradient that changes little over k steps. Beyond some batch size, and in
+    the first epochs without a gradual warm-up, it fails by the authors' own account.
+
+    Source: Goyal et al. 2017 (arXiv:1706.02677), section 2.1.
+    """
+    if "betas" in settings or ("eps" in settings and "dampening" not in settings):
+        raise ValueError(
+            "rule 'linear' is for SGD, and these are the settings of an adaptive optimizer (they "
+            "hold `betas` or `eps`): use 'sqrt' or 'ema'."
+        )
+    return {"lr": _rate(settings) * k}
+
+
+def sqrt(settings: Settings, k: float) -> dict[str, Any]:
+    """The rate grows with the square root of the batch, the averages keep their weight per sample.
+
+    `lr' = lr * sqrt(k)`, `beta' = 1 - k * (1 - beta)` for every beta, `eps' = eps / sqrt(k)`.
+
+    Assumes: Adam or RMSprop (whose beta is torch's `alpha`) where the noise of the gradient
+    outweighs its mean, and averages that stay longer than one step, `k * (1 - beta) < 1`; beyond
+    that the result is refused. Of weight decay the rule says nothing; it is left as it is.
+
+    Source: Malladi et al. 2022 (arXiv:2205.10287), the square root scaling rules for RMSprop and
+    Adam.
+    """
+    betas = _betas(settings)
+    if betas.pop("momentum", 0.0) or not (betas.keys() & {"betas", "alpha"}):
+        raise ValueError(
+            "rule 'sqrt' is for Adam, and RMSprop without momentum, and needs their `betas` or "
+            "`alpha`: use 'linear' or 'ema'."
+        )
+    root = math.sqrt(k)
+    new: dict[str, Any] = {"lr": _rate(settings) * root}
+    if "eps" in settings:
+        new["eps"] = require_number("eps", settings["eps"]) / root
+    return new | _each(betas, lambda name, beta: _linearised(name, beta, k))
+
+
+def half_life(settings: Settings, k: float) -> dict[str, Any]:
+    """Every average keeps its half-life in samples; the rate and all else stay.
+
+    `beta' = beta**k` for every beta, whose half-life is `ln(0.5) / ln(beta)` steps.
+
+    Assumes: nothing of the rate, which is left to be searched for anew (by a range test).
+
+    Source: Busbridge et al. 2023 (arXiv:2307.13813), for the average of the weights; Marek et al.
+    2025 (arXiv:2507.07101), for the second of Adam's betas, in tokens.
+    """
+    betas = _betas(settings)
+    if not betas:
+        raise ValueError(
+            f"rule 'half_life' needs one of {', '.join(f'`{name}`' for name in BETAS)}."
+        )
+    return _powers(betas, k)
+
+
+RULES: dict[str, Callable[[Settings, float], dict[str, Any]]] = {
+    "ema": ema,
+    "linear": linear,
+    "sqrt": sqrt,
+    "half_life": half_life,
+}
+"""Every rule, as a function of (settings, new over old batch size) to the settings it changes."""
+
+BETAS = ("betas", "beta", "momentum", "alpha")
+"""The settings that are weights of an old value, by torch's names."""
+
+
+def _ratio(old_batch: int, new_batch: int) -> float:
+    old = require_count("old_batch", old_batch, least=1)
+    return require_count("new_batch", new_batch, least=1) / old
+
+
+def _rate(settings: Settings) -> float:
+    if "lr" not in settings:
+        raise ValueError("`settings` must hold `lr` for this rule.")
+    lr = require_number("lr", settings["lr"])
+    if not (math.isfinite(lr) and lr >= 0):
+        raise ValueError(f"`lr` must be finite and at least 0, got {lr!r}.")
+    return lr
+
+
+def _betas(settings: Settings) -> dict[str, Any]:
+    """The weights of old values among the settings, checked: floats, `betas` a tuple of them."""
+    found = {name: settings[name] for name in BETAS if name in settings}
+    if "eps" not in settings:
+        found.pop("alpha", None)  # ASGD's, which is the power of its decay
+    if not isinstance(found.get("betas", ()), Sequence):
+        raise TypeError(f"`betas` must be a tuple of numbers, got {found['betas']!r}.")
+    return _each(found, _weight)
+
+
+def _each(betas: Mapping[str, Any], change: Callable[[str, Any], float]) -> dict[str, Any]:
+    """Apply `change(name, beta)` to every beta."""
+    return {
+        name: tuple(change(name, beta) for beta in value)
+        if name == "betas"
+        else change(name, value)
+        for name, value in betas.items()
+    }
+
+
+def _powers(betas: Mapping[str, Any], k: float) -> dict[str, Any]:
+    return _each(betas, lambda name, beta: _power(name, beta, k))
+
+
+def _weight(name: str, value: object) -> float:
+    beta = require_number(name, value)
+    if not 0 <= beta < 1:
+        raise ValueError(f"`{name}` must be in [0, 1), got {value!r}.")
+    return beta
+
+
+def _power(name: str, beta: float, k: float) -> float:
+    new = math.pow(beta, k)
+    if new >= 1 or (new == 0 < beta):
+        raise ValueError(
+            f"`{name}` of {beta:g} would become {new:g} at {k:g} times the batch size: the average "
+            f"would be {'shorter' if new == 0 else 'longer'} than a float can tell."
+        )
+    return new
+
+
+def _linearised(name: str, beta: float, k: float) -> float:
+    new = 1 - k * (1 - beta)
+    if not (0 < new < 1 and beta > 0):
+        raise ValueError(
+            f"`{name}` of {beta:g} would become {new:g} at {k:g} times the batch size: rule 'sqrt' "
+            "holds where gradient noise dominates and averages last longer than a step, before "
+            "and after, so beta must be above 0 and k * (1 - beta) below 1. Take a batch size "
+            "nearer to the old one, or rule 'ema' or 'half_life'."
+        )
+    return new
