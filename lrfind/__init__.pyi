@@ -1,7 +1,7 @@
 from ._errors import CannotTellError, LrfindError, ResultFileError
-from .analysis.batch_size import rescale, rescale_beta
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
+from .analysis.rescaling import rescale, rescale_beta
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
 from .result import RangeTestResult

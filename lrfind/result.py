@@ -227,7 +227,8 @@ class RangeTestResult:
             ValueError: `decades` out of range, an unknown source, or a sweep in linear steps.
 
         Example:
-            >>> lr, settings = np.geomspace(1e-3, 1e1, 81), SweepSettings(1e-3, 1e1, 81, "exp", None)
+            >>> lr = np.geomspace(1e-3, 1e1, 81)
+            >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
             >>> result = RangeTestResult(lr, lr, StopReason.COMPLETED, settings)
             >>> round(result.beta_over(0.25), 3), round(result.window(0.98), 2)
             (0.819, 2.47)
