@@ -1,6 +1,7 @@
 from ._errors import CannotTellError, LrfindError, ResultFileError
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
+from .analysis.rescaling import rescale, rescale_beta
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Spread, Suggestion
 from .analysis.tasks import TaskDisagreement
@@ -49,5 +50,7 @@ __all__ = [
     "load",
     "preserve_state",
     "range_test",
+    "rescale",
+    "rescale_beta",
     "verify",
 ]

@@ -19,6 +19,7 @@ from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
 from lrfind.analysis.tasks import TaskDisagreement, checked_tasks, steps_with_task
+from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_beta
 from lrfind.settings import StopReason, SweepSettings
 
 if TYPE_CHECKING:
@@ -229,6 +230,57 @@ class RangeTestResult:
         except CannotTellError as error:
             return CannotTell(str(error), question.rule)
         return suggest(curves, question, group_scale=self.group_scale, between=between)
+
+    def beta_over(self, decades: float, *, source: str = "train") -> float:
+        """The beta that smooths this sweep over a window in decades, however many steps it has.
+
+        `beta = exp(-h / decades)` with h decades per step (see `beta_of_window`). With one window
+        for all, sweeps of different numbers of steps, ranges or batch sizes are smoothed alike, and
+        their minima shifted alike: `result.compare(betas=[result.beta_over(0.25)])`. With
+        `other.window(beta)` as the window it is the beta of another sweep, carried over to this
+        one.
+
+        Args:
+            decades: The window, above 0.
+            source: "train" or "probe"; with `probe_every` the latter has fewer points per decade.
+
+        Returns:
+            In [0, 1).
+
+        Raises:
+            TypeError: `decades` is no number.
+            ValueError: `decades` out of range, an unknown source, or a sweep in linear steps.
+
+        Example:
+            >>> lr = np.geomspace(1e-3, 1e1, 81)
+            >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
+            >>> result = RangeTestResult(lr, lr, StopReason.COMPLETED, settings)
+            >>> round(result.beta_over(0.25), 3), round(result.window(0.98), 2)
+            (0.819, 2.47)
+        """
+        return beta_of_window(decades, self._decades_per_step(source))
+
+    def window(self, beta: float, *, source: str = "train") -> float:
+        """The window of a beta on this sweep, in decades: `-h / ln(beta)`.
+
+        Args:
+            beta: Weight of the old value, in [0, 1).
+            source: "train" or "probe".
+
+        Returns:
+            Decades; 0 for a beta of 0.
+
+        Raises:
+            TypeError: `beta` is no number.
+            ValueError: `beta` outside [0, 1), an unknown source, or a sweep in linear steps.
+        """
+        return window_of_beta(beta, self._decades_per_step(source))
+
+    def _decades_per_step(self, source: str) -> float:
+        require_choice("source", source, SOURCES)
+        asked = self.settings
+        step = decades_per_step(asked.start_lr, asked.end_lr, asked.num_iter, asked.step_mode)
+        return step * (asked.probe_every if source == "probe" else 1)
 
     def bounds(self) -> Bounds:
         """Smith's two rates for a cyclical schedule, read off the metric.

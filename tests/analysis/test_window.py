@@ -1,0 +1,116 @@
+"""Windows in decades: with one window the shift does not depend on the number of steps."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lrfind
+from lrfind import RangeTestResult, StopReason
+from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_beta
+from lrfind.settings import SweepSettings
+
+CURVES = {
+    "V": lambda x: np.where(x < 0, -x, x),
+    "steep wall": lambda x: np.where(x < 0, -x, 10 * x),
+    "slow rise": lambda x: np.where(x < 0, -x, x / 2),
+    "parabola": lambda x: x**2,
+}
+SHIFT = {
+    "V": math.log(2),
+    "steep wall": math.log(1.1),
+    "slow rise": math.log(3),
+    "parabola": 1.0,
+}
+"""In windows, exactly for infinitely many steps: SCIENCE, statements 2 and 3 on the EMA."""
+
+
+def sweep(num_iter, curve, step_mode="exp", **options):
+    settings = SweepSettings(1e-5, 1e3, num_iter, step_mode, None, **options)
+    lr = np.geomspace(1e-5, 1e3, num_iter)
+    # The loss after a step is recorded at the next one, and placed at the rate that made it.
+    made_by = np.log10(np.concatenate([lr[:1], lr[:-1]]))
+    return RangeTestResult(lr, CURVES[curve](made_by), StopReason.COMPLETED, settings)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("num_iter", [161, 401, 1601])
+def test_with_a_window_in_decades_the_shift_does_not_depend_on_the_number_of_steps(curve, num_iter):
+    result, window = sweep(num_iter, curve), 0.3
+    curves = result.curves()
+    beta = result.beta_over(window)
+    shift = np.log10(curves.minimum("debiased", beta).lr / curves.minimum("raw").lr)
+    one_step = 8 / (num_iter - 1)
+    assert shift == pytest.approx(window * SHIFT[curve], abs=one_step)
+
+
+def test_with_a_beta_in_steps_it_does():
+    def shift(num_iter):
+        curves = sweep(num_iter, "V").curves()
+        return np.log10(curves.minimum("debiased", 0.98).lr / curves.minimum("raw").lr)
+
+    assert shift(401) > 3 * shift(1601) > 0.3
+
+
+def test_a_window_is_the_distance_at_which_a_loss_has_1_over_e_of_the_weight():
+    result = sweep(801, "V")
+    beta = result.beta_over(0.5)
+    assert beta ** (0.5 / 0.01) == pytest.approx(math.exp(-1))
+    # The half-life in decades is ln 2 of it.
+    assert beta == pytest.approx(2 ** (-0.01 / (0.5 * math.log(2))))
+
+
+def test_a_beta_is_carried_over_to_a_sweep_of_another_length():
+    short, long = sweep(201, "V"), sweep(801, "V")
+    assert long.beta_over(short.window(0.9)) == pytest.approx(0.9 ** (1 / 4))
+
+
+def test_over_as_many_samples_that_is_what_rescale_beta_gives():
+    small, large = sweep(1601, "V"), sweep(401, "V")  # batches of 16 and of 64
+    assert small.beta_over(large.window(0.98)) == pytest.approx(lrfind.rescale_beta(0.98, 64, 16))
+
+
+def test_the_probe_has_fewer_points_per_decade():
+    result = sweep(801, "V", probe_every=5)
+    assert result.beta_over(0.5, source="probe") == pytest.approx(result.beta_over(0.5) ** 5)
+    assert result.window(0.9, source="probe") == pytest.approx(5 * result.window(0.9))
+
+
+def test_the_window_stays_that_of_the_settings_where_the_sweep_was_cut():
+    result = sweep(801, "V")
+    cut = RangeTestResult(result.lr[:300], result.loss[:300], StopReason.DIVERGED, result.settings)
+    assert cut.beta_over(0.5) == result.beta_over(0.5)
+
+
+@given(st.floats(1e-3, 10), st.floats(1e-4, 1))
+def test_window_and_beta_are_inverse(decades, step):
+    beta = beta_of_window(decades, step)
+    if beta > 0:
+        assert window_of_beta(beta, step) == pytest.approx(decades, rel=1e-9)
+
+
+def test_the_ends():
+    assert beta_of_window(1e-9, 0.1) == 0
+    assert window_of_beta(0, 0.1) == 0
+    assert decades_per_step(1e-7, 10, 2, "exp") == pytest.approx(8)
+
+
+@pytest.mark.parametrize("call", ["beta_over", "window"])
+def test_a_linear_sweep_has_no_window_in_decades(call):
+    with pytest.raises(ValueError, match="`step_mode` 'exp', got 'linear'"):
+        getattr(sweep(100, "V", "linear"), call)(0.5)
+
+
+def test_values_out_of_range_name_their_parameter():
+    result = sweep(100, "V")
+    for decades in (0, -1, math.inf, math.nan, 1e300):
+        with pytest.raises(ValueError, match="`decades`"):
+            result.beta_over(decades)
+    with pytest.raises(TypeError, match="`decades`"):
+        result.beta_over("0.3")
+    with pytest.raises(ValueError, match="`beta`"):
+        result.window(1.0)
+    with pytest.raises(ValueError, match="`source`"):
+        result.beta_over(0.3, source="test")
