@@ -1,14 +1,17 @@
-from ._errors import CannotTellError, LrfindError, ResultFileError
+from ._errors import CannotTellError, LrfindError, ResultFileError, RunsFailedError
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
+from .repeats import RepeatSet, RepeatSuggestion
 from .result import RangeTestResult
+from .run_files import load_repeats
 from .settings import StopReason
 from .storage import load
 from .training.preserve import preserve_state
 from .training.problem import Problem
 from .training.range_test import range_test
+from .training.repeat import repeat
 from .training.sweep import Sweep
 
 __version__: str
@@ -22,7 +25,10 @@ __all__ = [
     "Minimum",
     "Problem",
     "RangeTestResult",
+    "RepeatSet",
+    "RepeatSuggestion",
     "ResultFileError",
+    "RunsFailedError",
     "StopReason",
     "Suggestion",
     "Sweep",
@@ -30,6 +36,8 @@ __all__ = [
     "debiased_ema",
     "ema",
     "load",
+    "load_repeats",
     "preserve_state",
     "range_test",
+    "repeat",
 ]

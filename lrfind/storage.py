@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,16 @@ FORMAT = "lrfind range test"
 SCHEMA = 1
 
 
-def save(result: RangeTestResult, path: str | Path) -> None:
-    """Write a result as JSON; see `RangeTestResult.save`."""
+def save(
+    result: RangeTestResult, path: str | Path, *, run: Mapping[str, Any] | None = None
+) -> None:
+    """Write a result as JSON; see `RangeTestResult.save`.
+
+    Args:
+        result: The result.
+        path: The file to write.
+        run: Whose it is, if it is one of a set; `load` passes over it.
+    """
     document = {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -43,6 +52,8 @@ def save(result: RangeTestResult, path: str | Path) -> None:
         "probe": _to_json(result.probe),
         "metric": _to_json(result.metric),
     }
+    if run is not None:
+        document["run"] = dict(run)
     write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
 
