@@ -52,8 +52,8 @@ def print_runs(runs: RepeatSet, out: Path, *, drawn: bool) -> None:
     from lrfind.display.repeat_table import WIDTH, print_repeats
     from lrfind.repeats import RepeatSuggestion
 
-    picture = "repeats.csv and repeats.png" if drawn else "repeats.csv"
-    click.echo(f"Wrote {len(runs)} runs and {picture} to {out}/", err=True)
+    files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
+    click.echo(f"Wrote {len(runs)} runs{files} to {out}/", err=True)
     if not drawn:
         click.echo("There are more settings than a picture can hold.", err=True)
     console = Console(highlight=False, markup=False)

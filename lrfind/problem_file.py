@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from lrfind.training.build import call_build, fingerprint_of
+from lrfind.training.build import call_build, fingerprint_of, without_comments
 from lrfind.training.problem import Problem, as_problem
 from lrfind.training.random_state import seed_everything
 
@@ -61,7 +61,7 @@ class FileBuild:
     @property
     def fingerprint(self) -> str:
         """What it is, for `lrfind.repeat`."""
-        return fingerprint_of(f"{self.path.name}:{self.function}", self.source)
+        return fingerprint_of(f"{self.path.name}:{self.function}", without_comments(self.source))
 
 
 def file_build(path: Path, function: str) -> FileBuild:

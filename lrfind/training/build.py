@@ -89,7 +89,12 @@ def _source(function: Any) -> str:
         code = function.__code__
         constants = [each for each in code.co_consts if not inspect.iscode(each)]
         return repr((code.co_code, code.co_names, constants))
+    return without_comments(text)
+
+
+def without_comments(source: str) -> str:
+    """A Python source as if nobody had commented or formatted it."""
     try:
-        return ast.dump(ast.parse(text))
+        return ast.unparse(ast.parse(source))
     except SyntaxError:  # a lambda, in the middle of its line
-        return text
+        return source
