@@ -77,13 +77,14 @@ def _draw_group(
         for curves in _curves(runs):
             values = until_it_leaves(curves.curve(curve), top)
             ax.plot(curves.lr, values, color=color, linewidth=0.6, alpha=0.45)
-    low = until_it_leaves(band.low, top)
+    median = until_it_leaves(band.median, top)
+    # Where more than a tenth of the runs have blown up, the upper edge is above the picture.
+    height = top - float(np.nanmin(band.low))
     ax.fill_between(
-        band.lr, low, np.minimum(band.high, 2 * top - low.min(where=low < top, initial=top)),
-        where=np.isfinite(low), color=color, alpha=0.2 if alone else 0.15, linewidth=0,
+        band.lr, band.low, np.minimum(band.high, top + height), where=np.isfinite(median),
+        color=color, alpha=0.2 if alone else 0.15, linewidth=0,
         label="10 to 90 % of the runs" if alone else None,
     )  # fmt: skip
-    median = until_it_leaves(band.median, top)
     ax.plot(band.lr, median, color=color, linewidth=2, label=_label(runs, curve, alone))
 
 

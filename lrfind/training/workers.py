@@ -129,8 +129,13 @@ def outcomes(
             yield from _side_by_side(build, {place: key}, n_jobs)
         except Exception as error:
             _raise_unless_broken(error)
-            reason = f"its worker process died each time ({type(error).__name__}: {error})"
-            yield place, Failure(reason)
+            kind = type(error).__name__
+            yield (
+                place,
+                Failure(
+                    f"its worker process died each time ({kind}), as one without enough memory does"
+                ),
+            )
 
 
 def _side_by_side(

@@ -155,12 +155,10 @@ def test_a_worker_that_dies_costs_nothing(tmp_path):
 
 
 def test_a_run_that_kills_every_worker_is_named_and_the_others_are_kept():
-    with pytest.raises(RunsFailedError, match=r"1 of 4 .* died each time") as caught:
-        repeat(builds.deadly, seeds=4, grid={"parent": [os.getpid()]}, n_jobs=2, **SHORT)
-    assert [run.seed for run in caught.value.finished.runs] == [0, 2, 3]
-    assert [run.result for run in caught.value.finished.runs] == [
-        by_hand(seed) for seed in (0, 2, 3)
-    ]
+    with pytest.raises(RunsFailedError, match=r"1 of 3 .* died each time") as caught:
+        repeat(builds.deadly, seeds=3, grid={"parent": [os.getpid()]}, n_jobs=2, **SHORT)
+    assert [run.seed for run in caught.value.finished.runs] == [0, 2]
+    assert [run.result for run in caught.value.finished.runs] == [by_hand(seed) for seed in (0, 2)]
 
 
 def test_what_cannot_be_sent_to_a_worker_is_said_at_once():
