@@ -1,9 +1,10 @@
 from ._errors import CannotTellError, LrfindError, ResultFileError, RunsFailedError
+from .analysis.agreement import RepeatSuggestion
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
-from .repeats import RepeatSet, RepeatSuggestion
+from .repeats import RepeatSet
 from .result import RangeTestResult
 from .run_files import load_repeats
 from .settings import StopReason

@@ -49,8 +49,8 @@ def print_runs(runs: RepeatSet, out: Path, *, drawn: bool) -> None:
     """Print where the files are, the table, and what to train with."""
     from rich.console import Console
 
+    from lrfind.analysis.agreement import RepeatSuggestion
     from lrfind.display.repeat_table import WIDTH, print_repeats
-    from lrfind.repeats import RepeatSuggestion
 
     files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
     click.echo(f"Wrote {len(runs)} runs{files} to {out}/", err=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrfind._errors import CannotTellError, require_choice
 from lrfind._types import ArrayLike
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.agreement import RepeatSuggestion, agree
 from lrfind.analysis.spread import Band, RunCurve, Spread, between_run_sd, median_band
 from lrfind.analysis.suggestion import CannotTell, Suggestion
 from lrfind.result import RangeTestResult
@@ -19,6 +18,8 @@ from lrfind.settings import StopReason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from lrfind.repeat_rows import SettingRow
 
 Plain = str | int | float | bool | None
 """What a setting may be: it goes into a file, and is looked for there."""
@@ -39,68 +40,6 @@ class Run:
     seed: int
     settings: Mapping[str, Plain]
     result: RangeTestResult
-
-
-@dataclass(frozen=True)
-class RepeatSuggestion:
-    """A learning rate that several runs agree on, and how well.
-
-    Attributes:
-        lr: The median of the runs' own suggestions, in log10.
-        interval: Two rates; see `Spread.interval`.
-        confidence: Of the interval.
-        sd: Standard deviation of the runs' suggestions, in decades.
-        runs: How many runs have a suggestion.
-        missing: How many have none.
-        rule: Name of the rule.
-        flags: What at least half of the runs have against their suggestion.
-        group_lr: The rate for each parameter group.
-    """
-
-    lr: float
-    interval: tuple[float, float]
-    confidence: float
-    sd: float
-    runs: int
-    missing: int
-    rule: str
-    flags: tuple[Flag, ...]
-    group_lr: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """The answer as plain numbers and strings, ready for JSON."""
-        return asdict(self) | {
-            "interval": list(self.interval),
-            "flags": [flag.name.lower() for flag in self.flags],
-            "group_lr": list(self.group_lr),
-        }
-
-
-@dataclass(frozen=True)
-class SettingRow:
-    """One line of the table: a setting and what its runs say.
-
-    Attributes:
-        settings: The setting.
-        runs: How many runs have a minimum.
-        missing: How many have none.
-        minimum_lr: Rate at the median of their centred minima; NaN if there is none.
-        sd: Standard deviation of the minima over the runs, in decades; NaN for fewer than two.
-        lr: The suggested rate; NaN if there is none.
-        low: Lower end of its interval; NaN for fewer than three runs.
-        high: Upper end, likewise.
-        note: Why there is no suggestion or no interval, or what stands against it.
-    """
-
-    settings: Mapping[str, Plain]
-    runs: int
-    missing: int
-    minimum_lr: float
-    sd: float
-    lr: float
-    low: float
-    high: float
-    note: str
 
 
 @dataclass(frozen=True)
@@ -280,27 +219,8 @@ class RepeatSet:
             ValueError: The runs have several settings, or an argument is out of range.
         """
         answers = self._answers(rule, **question)
-        told = [answer for answer in answers if isinstance(answer, Suggestion)]
-        if 2 * len(told) < len(answers):
-            first = next(answer for answer in answers if isinstance(answer, CannotTell))
-            reason = f"{len(answers) - len(told)} of {len(answers)} runs have none: {first.reason}"
-            return CannotTell(reason, rule, first.flags)
-        spread = self.suggestions(rule, **question)
-        try:
-            interval = spread.interval(confidence, least=self._step())
-        except CannotTellError as error:
-            return CannotTell(str(error), rule)
-        return RepeatSuggestion(
-            lr=spread.median_lr,
-            interval=interval,
-            confidence=float(confidence),
-            sd=spread.sd,
-            runs=len(told),
-            missing=spread.missing,
-            rule=rule,
-            flags=_common_flags(told),
-            group_lr=tuple(spread.median_lr * scale for scale in self.runs[0].result.group_scale),
-        )
+        scale = self.runs[0].result.group_scale
+        return agree(answers, rule, confidence, least=self._step(), group_scale=scale)
 
     def _step(self) -> float:
         """The widest mean step of the sweeps, in decades."""
@@ -349,15 +269,13 @@ class RepeatSet:
         Args:
             confidence: Of the intervals, between 0 and 1.
         """
-        return tuple(_row(runs, confidence) for runs in self.by_setting())
+        from lrfind.repeat_rows import setting_row
+
+        return tuple(setting_row(runs, confidence) for runs in self.by_setting())
 
     def to_dict(self, *, confidence: float = 0.9) -> dict[str, object]:
         """The table as plain values, ready for JSON; what is not there is None."""
-        rows = [asdict(row) for row in self.table(confidence=confidence)]
-        for row in rows:
-            row["settings"] = dict(row["settings"])
-            for name in ("minimum_lr", "sd", "lr", "low", "high"):
-                row[name] = None if math.isnan(row[name]) else row[name]
+        rows = [row.to_dict() for row in self.table(confidence=confidence)]
         return {"runs": len(self.runs), "confidence": confidence, "rows": rows}
 
     def to_csv(self, path: str | Path, *, confidence: float = 0.9) -> None:
@@ -370,9 +288,9 @@ class RepeatSet:
         Raises:
             OSError: The file cannot be written.
         """
-        from lrfind.run_files import table_to_csv
+        from lrfind.repeat_rows import to_csv
 
-        table_to_csv(self, path, confidence)
+        to_csv(self.table(confidence=confidence), self.names, path)
 
     def plot(self, ax: Axes | None = None, *, curve: str = "centred") -> Axes:
         """Draw the median curve with its band, the single runs, their minima and the suggestion.
@@ -392,31 +310,3 @@ class RepeatSet:
         from lrfind.display.repeat_figure import plot_repeats
 
         return plot_repeats(self, ax, curve=curve)
-
-
-def _common_flags(answers: list[Suggestion]) -> tuple[Flag, ...]:
-    counts = Counter(flag for answer in answers for flag in answer.flags)
-    return tuple(flag for flag, count in counts.items() if 2 * count >= len(answers))
-
-
-def _row(runs: RepeatSet, confidence: float) -> SettingRow:
-    minima, answer = runs.minima(), runs.suggest(confidence=confidence)
-    if isinstance(answer, RepeatSuggestion):
-        lr, (low, high) = answer.lr, answer.interval
-        note = "; ".join(flag.value for flag in answer.flags)
-    else:
-        # One run or two still have a rate; where most have none, the others' is left out.
-        enough = 2 * len(minima.decades) >= len(runs)
-        lr = runs.suggestions().median_lr if enough else math.nan
-        low, high, note = math.nan, math.nan, answer.reason
-    return SettingRow(
-        settings=runs.settings,
-        runs=len(minima.decades),
-        missing=minima.missing,
-        minimum_lr=minima.median_lr,
-        sd=minima.sd,
-        lr=lr,
-        low=low,
-        high=high,
-        note=note,
-    )

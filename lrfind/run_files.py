@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import warnings
@@ -16,7 +14,7 @@ from typing import Any
 from lrfind._errors import ResultFileError
 from lrfind.repeats import Plain, RepeatSet, Run
 from lrfind.result import RangeTestResult
-from lrfind.storage import load, save, write_whole
+from lrfind.storage import load, save
 
 LONGEST_NAME = 150
 """Of a file without its fingerprint and suffix, in characters; file systems take 255."""
@@ -126,19 +124,6 @@ def load_repeats(folder: str | Path) -> RepeatSet:
         of_sweep = {name: key["sweep"].get(name) for name in varied}
         runs.append(Run(key["seed"], key["grid"] | of_sweep, load(path)))
     return RepeatSet(tuple(sorted(runs, key=_order)))
-
-
-def table_to_csv(runs: RepeatSet, path: str | Path, confidence: float) -> None:
-    """Write the table of a set as CSV; see `RepeatSet.to_csv`."""
-    rows = [asdict(row) for row in runs.table(confidence=confidence)]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    columns = [name for name in rows[0] if name != "settings"]
-    writer.writerow([*runs.names, *columns])
-    for row in rows:
-        varied = [row["settings"].get(name) for name in runs.names]
-        writer.writerow([*varied, *(row[name] for name in columns)])
-    write_whole(path, text.getvalue().encode())
 
 
 def _key_in(path: Path) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ FLOORS = {
     "_errors": 0, "_types": 0, "_version": 0,
     "analysis": 1,
     "settings": 2, "result": 2, "storage": 2,
-    "repeats": 2, "run_files": 2,
+    "repeats": 2, "repeat_rows": 2, "run_files": 2,
     "training": 3, "display": 3,
     "integrations": 4,
     "demo": 5, "problem_file": 5, "cli_repeat": 5, "__init__": 5, "cli": 6, "__main__": 7,
@@ -21,6 +21,7 @@ FORBIDDEN = {
     "result": {"torch", "rich"},
     "storage": {"torch", "matplotlib", "rich"},
     "repeats": {"torch", "rich"},
+    "repeat_rows": {"torch", "matplotlib", "rich"},
     "run_files": {"torch", "matplotlib", "rich"},
     "display": {"torch"},
 }

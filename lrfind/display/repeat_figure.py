@@ -8,9 +8,10 @@ import numpy as np
 
 from lrfind._errors import CannotTellError
 from lrfind._types import Array
+from lrfind.analysis.agreement import RepeatSuggestion
 from lrfind.analysis.curves import SweepCurves
 from lrfind.display.figures import SUGGESTED, TEXT, y_limits
-from lrfind.repeats import RepeatSet, RepeatSuggestion
+from lrfind.repeats import RepeatSet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

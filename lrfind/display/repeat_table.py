@@ -10,7 +10,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lrfind.repeats import RepeatSet, SettingRow
+from lrfind.repeat_rows import SettingRow
+from lrfind.repeats import RepeatSet
 
 WIDTH = 100
 """Of the notes under the table, in characters."""
