@@ -59,7 +59,7 @@ class RepeatSet:
         >>> runs = RepeatSet(tuple(run(seed, -1 + 0.1 * seed) for seed in range(5)))
         >>> answer = runs.suggest()
         >>> f"{answer.lr:.3f} from {answer.interval[0]:.3f} to {answer.interval[1]:.3f}"
-        '0.014 from 0.010 to 0.021'
+        '0.014 from 0.009 to 0.022'
     """
 
     runs: tuple[Run, ...]
