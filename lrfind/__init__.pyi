@@ -1,4 +1,5 @@
-from ._errors import CannotTellError, LrfindError, ResultFileError
+from ._errors import CannotTellError, LrfindError, ResultFileError, RunsFailedError
+from .analysis.agreement import RepeatSuggestion
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.rescaling import rescale, rescale_beta
@@ -8,7 +9,9 @@ from .analysis.tasks import TaskDisagreement
 from .analysis.verdict import Verdict
 from .analysis.verification import Verification
 from .controlled import Controls
+from .repeats import RepeatSet
 from .result import RangeTestResult
+from .run_files import load_repeats
 from .settings import StopReason
 from .storage import load
 from .training.controls import controls
@@ -17,6 +20,7 @@ from .training.normalizer import EMANormalizer
 from .training.preserve import preserve_state
 from .training.problem import Problem
 from .training.range_test import range_test
+from .training.repeat import repeat
 from .training.sweep import Sweep
 from .training.verify import find_lr, verify
 
@@ -34,7 +38,10 @@ __all__ = [
     "MultiTaskLoss",
     "Problem",
     "RangeTestResult",
+    "RepeatSet",
+    "RepeatSuggestion",
     "ResultFileError",
+    "RunsFailedError",
     "Spread",
     "StopReason",
     "Suggestion",
@@ -48,8 +55,10 @@ __all__ = [
     "ema",
     "find_lr",
     "load",
+    "load_repeats",
     "preserve_state",
     "range_test",
+    "repeat",
     "rescale",
     "rescale_beta",
     "verify",

@@ -7,7 +7,8 @@ to tell apart has a class of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class LrfindError(Exception):
@@ -20,6 +21,23 @@ class ResultFileError(LrfindError, ValueError):
 
 class CannotTellError(LrfindError, ValueError):
     """A number was asked of a sweep that does not hold it; the message says why."""
+
+
+class RunsFailedError(LrfindError, RuntimeError):
+    """Some runs of a set failed; the message names them and says why.
+
+    Attributes:
+        finished: The `RepeatSet` of the others, None if there are none.
+        failures: What went wrong, by the run's seed and settings as text.
+    """
+
+    def __init__(self, message: str, finished: Any, failures: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.finished = finished
+        self.failures = dict(failures)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.finished, self.failures)
 
 
 def require_positive(name: str, value: object) -> float:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrfind._version import __version__
+from lrfind.cli_repeat import parse_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,9 +147,7 @@ def run(
     Under torchrun the process group stands when FUNCTION is called, and the first rank writes and
     prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION
     """
-    file, separator, function = target.rpartition(":")
-    if not separator or not function.isidentifier():
-        raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
+    file, function = _split(target)
     with nullcontext() if traceback else _messages(file):
         from lrfind.problem_file import load_problem
         from lrfind.training.ranks import process_group
@@ -158,6 +157,57 @@ def run(
             result = _run(problem, out, betas, settings)
             if controls:
                 _run_controls(problem, result, out)
+
+
+@main.command()
+@click.argument("target", metavar="FILE.py:FUNCTION")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="lrfind-repeats",
+    show_default=True,
+    help="Folder for the runs, the table and the picture.",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--jobs", type=int, default=-1, help="Runs at a time. Default: one on each core.")
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="NAME=V,V,...",
+    callback=parse_grid,
+    help="Values of an argument of FUNCTION, each to be tried; may be given several times.",
+)
+@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error.")
+@range_options
+def repeat(
+    target: str,
+    out: Path,
+    seeds: int,
+    jobs: int,
+    grid: dict[str, list[Any]],
+    traceback: bool,
+    **settings: Any,
+) -> None:
+    """Test the problem that a function of yours returns, with several seeds.
+
+    FUNCTION returns what it does for `lrfind run`; it takes the names in --grid as arguments, and
+    the seed if it has a parameter of that name. Each run is written to --out at once, and runs
+    that are there are not done again. Writes repeats.csv and repeats.png beside them.
+    """
+    file, function = _split(target)
+    with nullcontext() if traceback else _messages():
+        from lrfind.cli_repeat import print_runs
+        from lrfind.display.repeat_figure import COLORS
+        from lrfind.problem_file import file_build
+        from lrfind.training.repeat import repeat as repeat_runs
+
+        build = file_build(Path(file), function)
+        runs = repeat_runs(build, seeds=seeds, grid=grid, n_jobs=jobs, out=out, **_given(settings))
+        runs.to_csv(out / "repeats.csv")
+        drawn = len(runs.by_setting()) <= len(COLORS)
+        if drawn:
+            _save_figure(runs.plot, out / "repeats.png")
+        print_runs(runs, out, drawn=drawn)
 
 
 @main.command()
@@ -195,14 +245,27 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
         _save_figure(draw, output)
 
 
+def _split(target: str) -> tuple[str, str]:
+    file, separator, function = target.rpartition(":")
+    if not separator or not function.isidentifier():
+        raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
+    return file, function
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The range options that were given, as arguments of `range_test`."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if given.get("diverge_th") == 0:
+        given["diverge_th"] = None
+    return given
+
+
 def _run(
     problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]
 ) -> RangeTestResult:
     from lrfind.training.ranks import is_first_rank
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    if given.get("diverge_th") == 0:
-        given["diverge_th"] = None
+    given = _given(settings)
     if is_first_rank():
         out.mkdir(parents=True, exist_ok=True)
     result = problem.range_test(**given)

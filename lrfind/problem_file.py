@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import random
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
-import numpy as np
-import torch
-
-from lrfind.training.problem import Problem
+from lrfind.training.build import call_build, fingerprint_of, without_comments
+from lrfind.training.problem import Problem, as_problem
+from lrfind.training.random_state import seed_everything
 
 _LOADED: set[str] = set()
 """Names of the modules that were loaded here; others may not be replaced."""
@@ -33,21 +34,53 @@ def load_problem(path: Path, function: str, seed: int) -> Problem:
         FileNotFoundError: No such file.
         ValueError: It has no such function, or the function returned something else.
     """
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    torch.manual_seed(seed)
-    build = getattr(_run_file(path), function, None)
-    if not callable(build):
+    seed_everything(seed)
+    return as_problem(_function_in(path, function)(), f"`{function}` in {path}")
+
+
+@dataclass(frozen=True)
+class FileBuild:
+    """The function of a file as a `build` for `lrfind.repeat`: it runs the file anew each time.
+
+    Attributes:
+        path: The file.
+        function: Name of the function.
+        source: Text of the file, by which runs on disk are told from those of another version.
+    """
+
+    path: Path
+    function: str
+    source: str = field(repr=False)
+
+    def __call__(self, seed: int, **settings: Any) -> Problem:
+        """The problem that the function makes, given the seed too if it takes one."""
+        build = _function_in(self.path, self.function)
+        problem = call_build(build, seed, settings)
+        return as_problem(problem, f"`{self.function}` in {self.path}")
+
+    @property
+    def fingerprint(self) -> str:
+        """What it is, for `lrfind.repeat`."""
+        return fingerprint_of(f"{self.path.name}:{self.function}", without_comments(self.source))
+
+
+def file_build(path: Path, function: str) -> FileBuild:
+    """A `FileBuild` of a file that is read now.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: It is no text.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist.")
+    return FileBuild(path.resolve(), function, path.read_text(encoding="utf-8"))
+
+
+def _function_in(path: Path, function: str) -> Callable[..., Any]:
+    found = getattr(_run_file(path), function, None)
+    if not callable(found):
         raise ValueError(f"{path} has no function `{function}`.")
-    problem = build()
-    if isinstance(problem, Problem):
-        return problem
-    if isinstance(problem, tuple) and len(problem) == 4:
-        return Problem(*problem)
-    raise ValueError(
-        f"`{function}` in {path} must return (model, optimizer, loss_fn, train_loader) or an "
-        f"lrfind.Problem, got {type(problem).__name__}."
-    )
+    return cast("Callable[..., Any]", found)
 
 
 def _run_file(path: Path) -> ModuleType:

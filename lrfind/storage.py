@@ -8,7 +8,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,9 +31,20 @@ CONTROLS_FORMAT = "lrfind controls"
 SCHEMA = 1
 
 
-def save(result: RangeTestResult, path: str | Path) -> None:
-    """Write a result as JSON; see `RangeTestResult.save`."""
-    _write_document(_to_document(result), path)
+def save(
+    result: RangeTestResult, path: str | Path, *, run: Mapping[str, Any] | None = None
+) -> None:
+    """Write a result as JSON; see `RangeTestResult.save`.
+
+    Args:
+        result: The result.
+        path: The file to write.
+        run: Whose it is, if it is one of a set; `load` passes over it.
+    """
+    document = _to_document(result)
+    if run is not None:
+        document["run"] = dict(run)
+    _write_document(document, path)
 
 
 def save_controls(controls: Controls, path: str | Path) -> None:

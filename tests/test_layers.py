@@ -10,9 +10,10 @@ FLOORS = {
     "_errors": 0, "_types": 0, "_version": 0,
     "analysis": 1,
     "settings": 2, "result": 2, "storage": 2, "controlled": 2,
+    "repeats": 2, "repeat_rows": 2, "run_files": 2,
     "training": 3, "display": 3,
     "integrations": 4,
-    "demo": 5, "problem_file": 5, "__init__": 5, "cli": 6, "__main__": 7,
+    "demo": 5, "problem_file": 5, "cli_repeat": 5, "__init__": 5, "cli": 6, "__main__": 7,
 }  # fmt: skip
 FORBIDDEN = {
     "_errors": {"torch", "matplotlib", "scipy", "rich"},
@@ -20,11 +21,15 @@ FORBIDDEN = {
     "result": {"torch", "rich"},
     "storage": {"torch", "matplotlib", "rich"},
     "controlled": {"torch", "rich"},
+    "repeats": {"torch", "rich"},
+    "repeat_rows": {"torch", "matplotlib", "rich"},
+    "run_files": {"torch", "matplotlib", "rich"},
     "display": {"torch"},
 }
 # The thin methods that users of pandas expect: they import the room they need when called.
 UPWARD = {
     ("result", "display"), ("analysis", "display"), ("controlled", "display"),
+    ("repeats", "display"),
 }  # fmt: skip
 
 

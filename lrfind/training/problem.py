@@ -65,3 +65,23 @@ class Problem:
             result,
             **{"frozen": how.get("step") is None, **how, **settings},
         )
+
+
+def as_problem(made: object, maker: str) -> Problem:
+    """What a user's function returned, as a `Problem`.
+
+    Args:
+        made: A `Problem`, or `(model, optimizer, loss_fn, train_loader)`.
+        maker: The function, as an error message should call it.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if isinstance(made, Problem):
+        return made
+    if isinstance(made, tuple) and len(made) == 4:
+        return Problem(*made)
+    raise ValueError(
+        f"{maker} must return (model, optimizer, loss_fn, train_loader) or an lrfind.Problem, got "
+        f"{type(made).__name__}."
+    )

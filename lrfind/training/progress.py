@@ -24,15 +24,20 @@ def progress_bar(sweep: Recorder, show: bool | None) -> Iterator[Callable[[], No
     """
     from tqdm.auto import tqdm
 
-    # tqdm reads None as "unless the stream is no terminal"; a notebook's stream is none.
-    in_notebook = "ipykernel" in sys.modules
-    disable = None if show is None and not in_notebook else show is not None and not show
-    if not is_first_rank():
-        disable = True
-    with tqdm(total=sweep.settings.num_iter, desc="range test", disable=disable) as bar:
+    with tqdm(total=sweep.settings.num_iter, desc="range test", disable=hidden(show)) as bar:
 
         def update() -> None:
             bar.set_postfix_str(f"lr={sweep.lr:.1e}", refresh=False)
             bar.update(sweep.steps - bar.n)
 
         yield None if bar.disable else update
+
+
+def hidden(show: bool | None) -> bool | None:
+    """The argument `disable` of tqdm, which reads None as "unless the stream is no terminal"."""
+    if not is_first_rank():
+        return True
+    # The stream of a notebook is no terminal.
+    if show is None:
+        return False if "ipykernel" in sys.modules else None
+    return not show

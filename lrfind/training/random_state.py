@@ -46,6 +46,27 @@ def device_state(device: torch.device) -> torch.Tensor:
     return state
 
 
+def accelerator_restores() -> list[tuple[Restore]]:
+    """What puts the generators of all devices of the accelerator back; none is woken for it."""
+    device = torch.accelerator.current_accelerator()
+    if device is None:
+        return []
+    module = torch.get_device_module(device.type)
+    if not getattr(module, "is_initialized", lambda: True)():
+        # It has not drawn yet; all it knows is the seed that it would begin with.
+        reseed = getattr(module, "manual_seed_all", module.manual_seed)
+        return [(partial(reseed, torch.initial_seed()),)]
+    count = torch.accelerator.device_count()
+    return [(device_restore(torch.device(device.type, index)),) for index in range(count)]
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and torch, on every device."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
 def device_restore(device: torch.device) -> Restore:
     """What puts the generator of an accelerator back."""
     setter = torch.get_device_module(device.type).set_rng_state

@@ -1,0 +1,202 @@
+"""The set of runs: what it says of sweeps whose minima are known."""
+
+import csv
+import dataclasses
+import json
+import math
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lrfind import CannotTell, RangeTestResult, RepeatSet, RepeatSuggestion, StopReason
+from lrfind.repeats import Run
+from lrfind.settings import SweepSettings
+
+
+def sweep(best, *, stop=None, steps=81, slope=1.0):
+    """A parabola in log10 of the rate, with its minimum at `best`, every tenth of a decade."""
+    lr = np.geomspace(1e-6, 1e2, steps)
+    # The loss after a step, so that the rate that made it is that of the step before.
+    decades = np.log10(np.append(lr[0], lr[:-1]))
+    loss = slope * np.minimum((decades - best) ** 2, 4)
+    settings = SweepSettings(1e-6, 1e2, steps, "exp", 4.0)
+    stop = stop or steps
+    ended = StopReason.COMPLETED if stop == steps else StopReason.DIVERGED
+    return RangeTestResult(lr[:stop], loss[:stop], ended, settings, group_scale=(1.0, 0.1))
+
+
+def make_set(*bests, **settings):
+    return RepeatSet(tuple(Run(i, settings, sweep(best)) for i, best in enumerate(bests)))
+
+
+def flat(seed=9, **settings):
+    return Run(seed, settings, sweep(0.0, slope=0.0))
+
+
+FIVE = (-1.4, -1.2, -1.0, -0.7, -0.5)
+
+
+def test_the_minima_are_those_of_the_single_runs():
+    spread = make_set(*FIVE).minima()
+    assert spread.decades == pytest.approx(FIVE)
+    assert spread.median_lr == pytest.approx(0.1)
+    assert spread.sd == pytest.approx(np.std(FIVE, ddof=1))
+
+
+def test_the_suggestion_is_a_decade_below_their_median_with_an_interval():
+    runs = make_set(*FIVE)
+    answer = runs.suggest()
+    assert isinstance(answer, RepeatSuggestion)
+    assert answer.lr == pytest.approx(0.01)
+    assert answer.group_lr == pytest.approx((0.01, 0.001))
+    # t of 4 degrees of freedom at 95 %: 2.132.
+    half = 2.1318 * math.sqrt(math.pi / 2) * np.std(FIVE, ddof=1) / math.sqrt(5)
+    assert np.log10(answer.interval) == pytest.approx([-2 - half, -2 + half], abs=1e-4)
+    assert (answer.runs, answer.missing, answer.flags) == (5, 0, ())
+    assert runs.suggest(factor=1).lr == pytest.approx(0.1)
+    assert runs.suggest(confidence=0.99).interval[0] < answer.interval[0]
+    assert json.loads(json.dumps(answer.to_dict()))["interval"] == list(answer.interval)
+
+
+def test_runs_that_agree_leave_an_interval_of_one_step_either_way():
+    low, high = make_set(-1.0, -1.0, -1.0).suggest().interval
+    assert np.log10([low, high]) == pytest.approx([-2.1, -1.9])
+
+
+def test_a_run_without_a_minimum_is_counted_as_missing():
+    runs = RepeatSet((*make_set(*FIVE).runs, flat()))
+    assert (runs.minima().missing, runs.suggest().missing, runs.suggest().runs) == (1, 1, 5)
+
+
+def test_too_few_runs_or_too_few_minima_cannot_tell():
+    two = make_set(-1.0, -0.5).suggest()
+    assert isinstance(two, CannotTell)
+    assert "at least 3 runs" in two.reason
+    most = RepeatSet(
+        (*make_set(-1.0, -0.8, -0.6).runs, *(flat(seed) for seed in range(4)))
+    ).suggest()
+    assert isinstance(most, CannotTell)
+    assert "4 of 7 runs have none: the loss never fell" in most.reason
+
+
+def test_a_flag_of_half_of_the_runs_is_told():
+    assert make_set(3.0, -1.0, -1.0).suggest().flags == ()
+    (flag,) = make_set(3.0, 3.0, -1.0).suggest().flags
+    assert flag.name == "AT_END"
+
+
+def test_the_between_run_part_is_what_the_sweeps_noise_does_not_explain():
+    runs = RepeatSet((*make_set(*FIVE).runs, flat()))
+    total = np.std(FIVE, ddof=1)
+    assert runs.between_run() == pytest.approx(total)
+    assert runs.between_run(0.1) == pytest.approx(math.sqrt(total**2 - 0.01))
+    asked = []
+    assert runs.between_run(lambda result: asked.append(result) or 0.1) == runs.between_run(0.1)
+    assert asked == [run.result for run in runs.runs[:5]]  # not the one without a minimum
+
+
+def test_the_band_is_over_the_curves_that_were_asked():
+    runs = make_set(*FIVE)
+    raw = np.array([run.result.loss for run in runs.runs])
+    np.testing.assert_allclose(runs.band("raw").median, np.median(raw, axis=0))
+    smooth = [run.result.curves().curve("ema", 0.5) for run in runs.runs]
+    np.testing.assert_allclose(runs.band("ema", beta=0.5).median, np.median(smooth, axis=0))
+
+
+def test_a_run_that_diverged_early_is_above_all_others_beyond_its_end():
+    runs = RepeatSet((Run(0, {}, sweep(-1.0, stop=60)), *make_set(-1.0, -1.0).runs))
+    band = runs.band("raw", coverage=0.5)
+    assert np.isfinite(band.median).all()
+    assert np.isfinite(band.high[:60]).all()
+    assert np.isinf(band.high[60:]).all()
+
+
+def grid():
+    return RepeatSet(
+        tuple(
+            Run(seed, {"size": size, "kind": kind}, sweep(shift + best))
+            for size, shift in ((64, 0.0), (16, -1.0))
+            for kind in ("a", "b")
+            for seed, best in enumerate((-1.2, -1.0, -0.8))
+        )
+    )
+
+
+def test_settings_are_told_apart_and_selected():
+    runs = grid()
+    assert runs.names == ("size", "kind")
+    assert [tuple(group.settings.values()) for group in runs.by_setting()] == [
+        (64, "a"), (64, "b"), (16, "a"), (16, "b"),
+    ]  # fmt: skip
+    assert runs.select(size=16, kind="b").suggest().lr == pytest.approx(1e-3)
+    assert len(runs.select(size=16)) == 6
+    with pytest.raises(ValueError, match="no run has"):
+        runs.select(size=17)
+    with pytest.raises(ValueError, match="`settings` must be one of 'size', 'kind'"):
+        runs.select(sizes=16)
+
+
+@pytest.mark.parametrize("ask", ["suggest", "minima", "suggestions", "band", "between_run"])
+def test_one_answer_is_not_given_for_several_settings(ask):
+    with pytest.raises(ValueError, match="the runs have 4 settings"):
+        getattr(grid(), ask)()
+
+
+def test_values_that_are_equal_but_of_other_types_are_other_settings():
+    runs = [Run(0, {"flag": value}, sweep(-1.0)) for value in (1, True, 1.0, None)]
+    assert len(RepeatSet(tuple(runs)).by_setting()) == 4
+
+
+def test_the_table_in_all_its_forms_says_the_same(tmp_path):
+    runs = grid()
+    rows = runs.table()
+    assert [row.lr for row in rows] == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3])
+    assert [row.minimum_lr for row in rows] == pytest.approx([1e-1, 1e-1, 1e-2, 1e-2])
+    assert [row.sd for row in rows] == pytest.approx([0.2] * 4)
+    told = json.loads(json.dumps(runs.to_dict()))["rows"]
+    assert [row["settings"] for row in told] == [group.settings for group in runs.by_setting()]
+    assert [row["high"] for row in told] == [row.high for row in rows]
+    runs.to_csv(tmp_path / "table.csv")
+    with open(tmp_path / "table.csv", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert [(row["size"], row["kind"], float(row["lr"])) for row in read] == [
+        (str(row.settings["size"]), row.settings["kind"], row.lr) for row in rows
+    ]
+    lines = str(runs).splitlines()
+    assert [line.split()[:3] for line in lines[2:]] == [
+        ["64", "a", "3"], ["64", "b", "3"], ["16", "a", "3"], ["16", "b", "3"],
+    ]  # fmt: skip
+    assert "1.00e-02" in lines[2]
+
+
+def test_a_row_that_cannot_tell_says_why_and_leaves_its_numbers_out():
+    runs = RepeatSet((Run(0, {"a": 1}, sweep(-1.0)), flat(a=2)))
+    few, none = runs.to_dict()["rows"]
+    assert few["lr"] == pytest.approx(0.01)
+    assert (few["low"], none["lr"], none["minimum_lr"]) == (None, None, None)
+    assert "at least 3 runs" in few["note"]
+    assert "! a=2: 1 of 1 runs have none: the loss never fell" in str(runs)
+    assert "0 of 1*" in str(runs)
+
+
+def test_the_set_is_frozen_and_comparable_and_can_be_pickled():
+    runs = grid()
+    assert runs == grid() != make_set(*FIVE)
+    assert pickle.loads(pickle.dumps(runs)) == runs
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        runs.runs = ()
+    with pytest.raises(ValueError, match="at least one run"):
+        RepeatSet(())
+    assert repr(runs) == "<RepeatSet: 12 runs of 4 setting(s)>"
+
+
+def test_reading_and_drawing_runs_never_imports_torch(tmp_path):
+    code = (
+        "import sys, lrfind\n"
+        "lrfind.load_repeats; lrfind.RepeatSet; import lrfind.display.repeat_figure\n"
+        "assert 'torch' not in sys.modules and 'joblib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
