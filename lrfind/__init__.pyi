@@ -1,8 +1,10 @@
 from ._errors import CannotTellError, LrfindError, ResultFileError
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
-from .analysis.smoothing import debiased_ema, ema
+from .analysis.layers import BlowUp, Layers
+from .analysis.smoothing import debias_steps, debiased_ema, ema
 from .analysis.suggestion import CannotTell, Suggestion
+from .display.averages import plot_debiasing, plot_ema
 from .result import RangeTestResult
 from .settings import StopReason
 from .storage import load
@@ -14,10 +16,12 @@ from .training.sweep import Sweep
 __version__: str
 
 __all__ = [
+    "BlowUp",
     "CannotTell",
     "CannotTellError",
     "Comparison",
     "Flag",
+    "Layers",
     "LrfindError",
     "Minimum",
     "Problem",
@@ -27,9 +31,12 @@ __all__ = [
     "Suggestion",
     "Sweep",
     "__version__",
+    "debias_steps",
     "debiased_ema",
     "ema",
     "load",
+    "plot_debiasing",
+    "plot_ema",
     "preserve_state",
     "range_test",
 ]

@@ -71,6 +71,10 @@ def out_option(default: str) -> Callable[[Callable[..., None]], Callable[..., No
     )
 
 
+layers_option = click.option(
+    "--layers", is_flag=True, help="Record every layer, and write layers.png too."
+)
+
 betas_option = click.option(
     "--betas",
     callback=_parse_betas,
@@ -92,6 +96,7 @@ def main() -> None:
 @click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@layers_option
 @betas_option
 @range_options
 def demo(
@@ -113,6 +118,7 @@ def demo(
 @out_option("lrfind-out")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
+@layers_option
 @betas_option
 @range_options
 def run(
@@ -158,8 +164,11 @@ def show(result: Path, betas: tuple[float, ...], as_json: bool) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
 @click.option("--beta", type=click.FloatRange(0, 1, max_open=True), default=0.98, show_default=True)
 @click.option("--against-beta", is_flag=True, help="Draw the minimum against beta instead.")
-def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
+@click.option("--layers", is_flag=True, help="Draw the update/weight ratio of every layer instead.")
+def plot(result: Path, output: Path, beta: float, against_beta: bool, layers: bool) -> None:
     """Draw a saved result into FILE, a png, svg or pdf."""
+    if against_beta and layers:
+        raise click.UsageError("only one of --against-beta and --layers may be given.")
     if output.suffix.lower() not in FIGURE_SUFFIXES:
         raise click.BadParameter(
             f"{output.name!r} must end in {', '.join(FIGURE_SUFFIXES)}", param_hint="--output"
@@ -169,13 +178,15 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
 
         loaded = load(result)
         draw = loaded.plot_betas if against_beta else lambda ax: loaded.plot(ax, beta=beta)
-        _save_figure(draw, output)
+        _save_figure(loaded.plot_layers if layers else draw, output)
 
 
 def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]) -> None:
     from lrfind.training.ranks import is_first_rank
 
     given = {name: value for name, value in settings.items() if value is not None}
+    if given.get("layers") is False:
+        del given["layers"]  # not asked for: a problem's own options decide
     if given.get("diverge_th") == 0:
         given["diverge_th"] = None
     if is_first_rank():
@@ -189,6 +200,11 @@ def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[s
     _save_figure(result.plot_betas, out / "beta.png")
     click.echo(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/", err=True)
     _print_report(result, betas)
+    if result.layers is not None:
+        from lrfind.display.layers import blow_up_sentence
+
+        _save_figure(result.plot_layers, out / "layers.png")
+        click.echo(blow_up_sentence(result.layers.blow_ups()))
 
 
 def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from lrfind._errors import ResultFileError, require_count, require_number
 from lrfind._types import Array
+from lrfind.analysis.layers import NORMS, Layers
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.analysis.smoothing import debiased_ema, ema
 from lrfind.result import RangeTestResult
@@ -43,6 +44,8 @@ def save(result: RangeTestResult, path: str | Path) -> None:
         "probe": _to_json(result.probe),
         "metric": _to_json(result.metric),
     }
+    if result.layers is not None:
+        document["layers"] = _layers_to_json(result.layers)
     write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
 
@@ -137,13 +140,14 @@ def _mode_of(target: Path) -> int:
 
 def _from_document(document: dict[str, Any]) -> RangeTestResult:
     settings, seed = dict(document["settings"]), document["seed"]
+    layers, lr = document.get("layers"), _from_json(document["lr"])
     # The checks of a new sweep hold for a stored one; they raise what names the culprit.
     lr_sequence(
         settings["start_lr"], settings["end_lr"], settings["num_iter"], settings["step_mode"]
     )
     require_count("probe_every", settings["probe_every"], least=1)
     return RangeTestResult(
-        lr=_from_json(document["lr"]),
+        lr=lr,
         loss=_from_json(document["loss"]),
         probe=_from_json(document["probe"]),
         metric=_from_json(document["metric"]),
@@ -155,6 +159,40 @@ def _from_document(document: dict[str, Any]) -> RangeTestResult:
         seed=None if seed is None else require_count("seed", seed, least=0),
         state_bytes=require_count("state_bytes", document["state_bytes"], least=0),
         versions=dict(document["versions"]),
+        layers=None if layers is None else _layers_from_json(layers, lr),
+    )
+
+
+def _layers_to_json(layers: Layers) -> dict[str, Any]:
+    """One list of values for each quantity, layer after layer; the rates are those of the result.
+
+    What can be computed from the norms is not stored.
+    """
+    document: dict[str, Any] = {
+        "names": list(layers.names),
+        "rate_scale": list(layers.rate_scale),
+        "weight_decay": list(layers.weight_decay),
+    }
+    for name in (*NORMS, "applied"):
+        document[name] = _to_json(getattr(layers, name).ravel(order="F"))
+    return document
+
+
+def _layers_from_json(document: dict[str, Any], lr: Array) -> Layers:
+    names = tuple(map(str, document["names"]))
+
+    def table(name: str) -> Array:
+        return _from_json(document[name]).reshape((lr.size, len(names)), order="F")
+
+    return Layers(
+        names,
+        lr,
+        weight=table("weight"),
+        gradient=table("gradient"),
+        update=table("update"),
+        rate_scale=document["rate_scale"],
+        weight_decay=document["weight_decay"],
+        applied=table("applied") if document["applied"] else np.empty(0),
     )
 
 

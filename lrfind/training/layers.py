@@ -1,0 +1,267 @@
+"""Norms of every parameter tensor around each optimizer step, left on the device to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim import Optimizer
+
+from lrfind._types import Array
+from lrfind.analysis.layers import Layers
+
+WEIGHT, GRADIENT, UPDATE, APPLIED = range(4)
+"""Rows of the buffer of a step."""
+
+
+class LayerRecorder:
+    """Measures what optimizers do to their trainable tensors, by hooks around their `step`.
+
+    The hooks see exactly the gradient that the optimizer is given: of all micro-batches, unscaled
+    and clipped, and before an optimizer such as LARS overwrites it. A step that is not made is
+    not seen. Nothing is read back before `layers`, and nothing of the training is changed.
+
+    Args:
+        model: Its `named_parameters` name the tensors.
+        optimizers: The optimizers; what they hold that is not of the model is named by its place.
+
+    Raises:
+        TypeError: `model` is no module, or an optimizer takes no hooks.
+        ValueError: The optimizers hold no trainable tensor, or one that is sharded over ranks.
+    """
+
+    def __init__(self, model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
+        if not isinstance(model, torch.nn.Module):
+            raise TypeError(f"`layers` must be a torch.nn.Module, got {type(model).__name__}.")
+        for optimizer in optimizers:
+            if not hasattr(optimizer, "register_step_pre_hook"):
+                raise TypeError(f"`layers` needs hooks, {type(optimizer).__name__} takes none.")
+        self._model, self._optimizers = model, optimizers
+        tensors = [tensor for _, tensor, *_ in _trainable(model, optimizers)]
+        if not tensors:
+            raise ValueError("`layers` found no trainable parameter in `optimizer`.")
+        if any(hasattr(tensor, "to_local") for tensor in tensors):
+            raise ValueError("`layers` cannot measure parameters that are sharded over ranks.")
+
+    def attach(self, num_iter: int, step: Callable[[], int]) -> None:
+        """Measure every step from now on.
+
+        Args:
+            num_iter: The largest number of steps.
+            step: Returns the number of the step to come.
+        """
+        found = list(_trainable(self._model, self._optimizers))
+        self._names = [name for name, *_ in found]
+        self._groups = [group for *_, group in found]
+        self._decay = [decay for _, _, _, decay, _ in found]
+        self._parts: list[tuple[list[int], _Tensors]] = []
+        self._hooks: list[Any] = []
+        for optimizer, members in _by_optimizer(found):
+            parts = []
+            for columns, tensors in _alike(members):
+                parts.append(_Tensors(tensors, num_iter))
+                self._parts.append((columns, parts[-1]))
+            hooks = _Hooks(parts, num_iter, step)
+            self._hooks.append(optimizer.register_step_pre_hook(hooks.before))
+            self._hooks.append(optimizer.register_step_post_hook(hooks.after))
+
+    def detach(self) -> None:
+        """Take the hooks away."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def layers(self, lr: Array, group_scale: Sequence[float]) -> Layers:
+        """Read the norms of the first steps back.
+
+        Args:
+            lr: Shape `(n,)`, the rates of the recorded steps.
+            group_scale: Rate of each parameter group as a multiple of `lr`.
+
+        Returns:
+            The frozen record.
+        """
+        values = np.full((lr.size, 4, len(self._names)), np.nan)
+        for columns, part in self._parts:
+            values[:, :, columns] = part.norms[: lr.size].cpu().numpy()
+        applied = values[:, APPLIED]
+        return Layers(
+            names=tuple(self._names),
+            lr=lr,
+            weight=values[:, WEIGHT],
+            gradient=values[:, GRADIENT],
+            update=values[:, UPDATE],
+            rate_scale=tuple(group_scale[group] for group in self._groups),
+            weight_decay=tuple(self._decay),
+            applied=np.empty(0) if np.isnan(applied).all() else applied,
+        )
+
+
+class _Tensors:
+    """Tensors of one device and type, measured together.
+
+    Args:
+        parameters: The tensors.
+        num_iter: The largest number of steps.
+    """
+
+    def __init__(self, parameters: list[torch.Tensor], num_iter: int) -> None:
+        self._parameters = parameters
+        first = parameters[0]
+        wide = first.dtype in (torch.float64, torch.complex128)
+        self._type = torch.float64 if wide else torch.float32
+        # A norm in half precision overflows at 65504 and loses small squares.
+        self._norm_type = self._type if first.dtype in (torch.float16, torch.bfloat16) else None
+        shape = (num_iter, 4, len(parameters))
+        self.norms = torch.full(shape, torch.nan, dtype=self._type, device=first.device)
+        self._before = [torch.empty_like(each) for each in parameters]
+
+    def weights(self, step: int) -> None:
+        """Before the step: keep the weights, and note their norms."""
+        torch._foreach_copy_(self._before, self._parameters)
+        self._note(step, WEIGHT, self._before)
+
+    def gradients(self, step: int, scale: torch.Tensor | None) -> None:
+        """Note the norms of the gradients, which may be multiples by a scale."""
+        gradients = [_dense(each.grad) for each in self._parameters]
+        there = [gradient for gradient in gradients if gradient is not None]
+        if len(there) == len(gradients):
+            self._note(step, GRADIENT, there)
+        else:
+            self.norms[step, GRADIENT] = torch.nan
+            columns = [k for k, gradient in enumerate(gradients) if gradient is not None]
+            for column, gradient in zip(columns, there, strict=True):
+                self._note(step, GRADIENT, [gradient], slice(column, column + 1))
+        if scale is not None:
+            self.norms[step, GRADIENT] /= scale.to(self.norms.device, self._type)
+
+    def updates(self, step: int) -> None:
+        """After the step: note the norms of what changed."""
+        torch._foreach_sub_(self._before, self._parameters)
+        self._note(step, UPDATE, self._before)
+
+    def applied(self, step: int, state: Any) -> None:
+        """Note the trust ratios that the optimizer keeps in its state, if it does."""
+        ratios = [state.get(each, {}).get("trust_ratio") for each in self._parameters]
+        for column, ratio in enumerate(ratios):
+            if ratio is not None:
+                # Of a number, `fill_`; of a tensor, `copy_`: neither waits for the device.
+                self.norms[step, APPLIED, column] = ratio
+
+    def _note(
+        self, step: int, row: int, tensors: list[torch.Tensor], columns: slice = slice(None)
+    ) -> None:
+        norms = torch._foreach_norm(tensors, 2, dtype=self._norm_type)
+        torch.stack(norms, out=self.norms[step, row, columns])
+
+
+class _Hooks:
+    """Called before and after each `step` of one optimizer.
+
+    Args:
+        parts: Its trainable tensors.
+        num_iter: The largest number of steps.
+        step: Returns the number of the step to come.
+    """
+
+    def __init__(self, parts: list[_Tensors], num_iter: int, step: Callable[[], int]) -> None:
+        self._parts, self._num_iter, self._step = parts, num_iter, step
+
+    def before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        """Note weights and gradients; the gradient of a closure once that has made it."""
+        if (step := self._step()) >= self._num_iter:
+            return None
+        with torch.no_grad():
+            for part in self._parts:
+                part.weights(step)
+        if callable(kwargs.get("closure")):
+            return args, kwargs | {"closure": self._measured(kwargs["closure"], step)}
+        if len(args) > 1 and callable(args[1]):
+            return (args[0], self._measured(args[1], step), *args[2:]), kwargs
+        # A fused optimizer divides by the scale of a GradScaler inside its step.
+        self._gradients(step, getattr(optimizer, "grad_scale", None))
+        return None
+
+    def after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Note the updates."""
+        if (step := self._step()) >= self._num_iter:
+            return
+        with torch.no_grad():
+            for part in self._parts:
+                part.updates(step)
+                part.applied(step, optimizer.state)
+
+    def _gradients(self, step: int, scale: torch.Tensor | None = None) -> None:
+        with torch.no_grad():
+            for part in self._parts:
+                part.gradients(step, scale)
+
+    def _measured(self, closure: Callable[[], Any], step: int) -> Callable[[], Any]:
+        """The closure; its first call, which has the loss before the step, is measured."""
+        first = True
+
+        def measured() -> Any:
+            nonlocal first
+            loss = closure()
+            if first:
+                self._gradients(step)
+                first = False
+            return loss
+
+        return measured
+
+
+_Found = tuple[str, torch.Tensor, Optimizer, float, int]
+"""Name, tensor, its optimizer, its weight decay and the number of its parameter group."""
+
+
+def _trainable(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> Iterator[_Found]:
+    """What the optimizers train, in the order of the model; what is not of the model goes last."""
+    groups = [(each, group) for each in optimizers for group in each.param_groups]
+    held: dict[int, _Found] = {
+        id(tensor): (
+            f"group {number}, tensor {place}",
+            tensor,
+            optimizer,
+            float(group.get("weight_decay") or 0.0),
+            number,
+        )
+        for number, (optimizer, group) in enumerate(groups)
+        for place, tensor in enumerate(group["params"])
+        if tensor.requires_grad
+    }
+    for name, tensor in model.named_parameters():
+        if id(tensor) in held:
+            yield (name, *held.pop(id(tensor))[1:])
+    yield from held.values()
+
+
+def _by_optimizer(
+    found: list[_Found],
+) -> Iterable[tuple[Optimizer, list[tuple[int, torch.Tensor]]]]:
+    members: dict[int, tuple[Optimizer, list[tuple[int, torch.Tensor]]]] = {}
+    for column, (_, tensor, optimizer, _, _) in enumerate(found):
+        members.setdefault(id(optimizer), (optimizer, []))[1].append((column, tensor))
+    return members.values()
+
+
+def _alike(
+    members: list[tuple[int, torch.Tensor]],
+) -> Iterator[tuple[list[int], list[torch.Tensor]]]:
+    """Columns and tensors, by device and type."""
+
+    def kind(member: tuple[int, torch.Tensor]) -> tuple[str, str]:
+        return str(member[1].device), str(member[1].dtype)
+
+    for _, group in groupby(sorted(members, key=kind), key=kind):
+        columns, tensors = zip(*group, strict=True)
+        yield list(columns), list(tensors)
+
+
+def _dense(gradient: torch.Tensor | None) -> torch.Tensor | None:
+    """The gradient; of a sparse one, its values, which have the same norm."""
+    if gradient is not None and gradient.is_sparse:
+        return gradient.coalesce().values()
+    return gradient
