@@ -100,7 +100,7 @@ def plot_debiasing(
 
 
 def _looks(count: int) -> list[dict[str, Any]]:
-    """From dark and thin to light and thick: the smoother a line, the better it stands on others."""
+    """From dark and thin to light and thick: the smoother a line, the more it stands out."""
     from matplotlib import colormaps
 
     return [
