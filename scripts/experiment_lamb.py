@@ -100,7 +100,9 @@ def train(
     model = problem.model if network == "batch norm" else plain_cnn()
     settings = {"lr": lr, "weight_decay": weight_decay}
     if optimizer == "LAMB":
-        stepper: torch.optim.Optimizer = Lamb(model.parameters(), weight_decouple=False, **settings)
+        stepper: torch.optim.Optimizer = Lamb(
+            model.parameters(), weight_decouple=False, adam_debias=True, **settings
+        )
     else:
         stepper = torch.optim.AdamW(model.parameters(), **settings)
     recorder = LayerRecorder(model, [stepper])

@@ -117,44 +117,55 @@ class _Tensors:
         shape = (num_iter, 4, len(parameters))
         self.norms = torch.full(shape, torch.nan, dtype=self._type, device=first.device)
         self._before = [torch.empty_like(each) for each in parameters]
+        # Views made once: on small models Python's part of a step is most of what this costs.
+        self._weights, self._gradients, self._updates, _ = zip(
+            *(row.unbind() for row in self.norms.unbind()), strict=True
+        )
+        self._both = self.norms[:, : GRADIENT + 1].flatten(1).unbind()
 
     def weights(self, step: int) -> None:
         """Before the step: keep the weights, and note their norms."""
         torch._foreach_copy_(self._before, self._parameters)
-        self._note(step, WEIGHT, self._before)
+        self._note(self._before, self._weights[step])
 
     def gradients(self, step: int, scale: torch.Tensor | None) -> None:
         """Note the norms of the gradients, which may be multiples by a scale."""
-        gradients = [_dense(each.grad) for each in self._parameters]
-        there = [gradient for gradient in gradients if gradient is not None]
-        if len(there) == len(gradients):
-            self._note(step, GRADIENT, there)
-        else:
-            self.norms[step, GRADIENT] = torch.nan
-            columns = [k for k, gradient in enumerate(gradients) if gradient is not None]
-            for column, gradient in zip(columns, there, strict=True):
-                self._note(step, GRADIENT, [gradient], slice(column, column + 1))
+        there = [(k, g) for k, g in enumerate(self._dense_gradients()) if g is not None]
+        self._gradients[step].fill_(torch.nan)
+        for column, gradient in there:
+            self._note([gradient], self._gradients[step][column : column + 1])
         if scale is not None:
-            self.norms[step, GRADIENT] /= scale.to(self.norms.device, self._type)
+            self._gradients[step].div_(scale.to(self.norms.device, self._type))
+
+    def weights_and_gradients(self, step: int, scale: torch.Tensor | None) -> None:
+        """Both, in one go where every tensor has a gradient of its own kind."""
+        gradients = self._dense_gradients()
+        if scale is not None or any(gradient is None for gradient in gradients):
+            self.weights(step)
+            self.gradients(step, scale)
+            return
+        torch._foreach_copy_(self._before, self._parameters)
+        self._note(self._before + gradients, self._both[step])  # type: ignore[operator]
 
     def updates(self, step: int) -> None:
         """After the step: note the norms of what changed."""
         torch._foreach_sub_(self._before, self._parameters)
-        self._note(step, UPDATE, self._before)
+        self._note(self._before, self._updates[step])
 
     def applied(self, step: int, state: Any) -> None:
         """Note the trust ratios that the optimizer keeps in its state, if it does."""
-        ratios = [state.get(each, {}).get("trust_ratio") for each in self._parameters]
-        for column, ratio in enumerate(ratios):
-            if ratio is not None:
+        for column, each in enumerate(self._parameters):
+            if "trust_ratio" in (kept := state.get(each, ())):
                 # Of a number, `fill_`; of a tensor, `copy_`: neither waits for the device.
-                self.norms[step, APPLIED, column] = ratio
+                self.norms[step, APPLIED, column] = kept["trust_ratio"]
 
-    def _note(
-        self, step: int, row: int, tensors: list[torch.Tensor], columns: slice = slice(None)
-    ) -> None:
-        norms = torch._foreach_norm(tensors, 2, dtype=self._norm_type)
-        torch.stack(norms, out=self.norms[step, row, columns])
+    def _dense_gradients(self) -> list[torch.Tensor | None]:
+        """The gradients; of sparse ones their values, which have the same norm."""
+        gradients = [each.grad for each in self._parameters]
+        return [g.coalesce().values() if g is not None and g.is_sparse else g for g in gradients]
+
+    def _note(self, tensors: list[torch.Tensor], norms: torch.Tensor) -> None:
+        torch.stack(torch._foreach_norm(tensors, 2, dtype=self._norm_type), out=norms)
 
 
 class _Hooks:
@@ -173,16 +184,21 @@ class _Hooks:
         """Note weights and gradients; the gradient of a closure once that has made it."""
         if (step := self._step()) >= self._num_iter:
             return None
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        # A fused optimizer divides by the scale of a GradScaler inside its step.
+        scale = getattr(optimizer, "grad_scale", None)
         with torch.no_grad():
             for part in self._parts:
-                part.weights(step)
-        if callable(kwargs.get("closure")):
-            return args, kwargs | {"closure": self._measured(kwargs["closure"], step)}
-        if len(args) > 1 and callable(args[1]):
-            return (args[0], self._measured(args[1], step), *args[2:]), kwargs
-        # A fused optimizer divides by the scale of a GradScaler inside its step.
-        self._gradients(step, getattr(optimizer, "grad_scale", None))
-        return None
+                if closure is None:
+                    part.weights_and_gradients(step, scale)
+                else:
+                    part.weights(step)
+        if closure is None:
+            return None
+        measured = self._measured(closure, step)
+        if len(args) > 1:
+            return (args[0], measured, *args[2:]), kwargs
+        return args, kwargs | {"closure": measured}
 
     def after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Note the updates."""
@@ -193,11 +209,6 @@ class _Hooks:
                 part.updates(step)
                 part.applied(step, optimizer.state)
 
-    def _gradients(self, step: int, scale: torch.Tensor | None = None) -> None:
-        with torch.no_grad():
-            for part in self._parts:
-                part.gradients(step, scale)
-
     def _measured(self, closure: Callable[[], Any], step: int) -> Callable[[], Any]:
         """The closure; its first call, which has the loss before the step, is measured."""
         first = True
@@ -206,7 +217,9 @@ class _Hooks:
             nonlocal first
             loss = closure()
             if first:
-                self._gradients(step)
+                with torch.no_grad():
+                    for part in self._parts:
+                        part.gradients(step, None)
                 first = False
             return loss
 
@@ -258,10 +271,3 @@ def _alike(
     for _, group in groupby(sorted(members, key=kind), key=kind):
         columns, tensors = zip(*group, strict=True)
         yield list(columns), list(tensors)
-
-
-def _dense(gradient: torch.Tensor | None) -> torch.Tensor | None:
-    """The gradient; of a sparse one, its values, which have the same norm."""
-    if gradient is not None and gradient.is_sparse:
-        return gradient.coalesce().values()
-    return gradient
