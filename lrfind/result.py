@@ -299,9 +299,9 @@ class RangeTestResult:
             CannotTellError: No layers were recorded.
             ValueError: An unknown quantity or layer, or `stretches` below 1.
         """
-        from lrfind.display.layers import plot_histograms
+        from lrfind.display.layers import layers_of, plot_histograms
 
-        return plot_histograms(self, quantity, stretches=stretches, names=names)
+        return plot_histograms(layers_of(self), quantity, stretches=stretches, names=names)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a JSON file that `lrfind.load` reads back equal to this result.

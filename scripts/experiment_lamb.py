@@ -9,7 +9,7 @@ the article's: weight decay inside the trust ratio (`weight_decouple=False`) and
 the rate for the start from zero (`adam_debias=True`; by default that library divides the rate by
 1 - beta1**t outside of the trust ratio, which makes the first step ten times as long).
 
-    python scripts/experiment_lamb.py [--steps 600] [--seeds 3] [--batch-size 128]
+    python scripts/experiment_lamb.py [--steps 600] [--seeds 3] [--pictures FOLDER]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import cycle, islice, product
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -28,6 +29,7 @@ from torch import nn
 
 from lrfind.analysis.layers import Layers
 from lrfind.demo import digits_problem
+from lrfind.display.layers import plot_histograms
 from lrfind.training.layers import LayerRecorder
 
 LEARNED = 0.5 * math.log(10)
@@ -158,6 +160,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--pictures", type=Path, help="folder for the ratios of LAMB as ridges")
     arguments = parser.parse_args()
     size = {"steps": arguments.steps, "batch_size": arguments.batch_size}
     torch.set_num_threads(1)
@@ -169,6 +172,11 @@ def main() -> None:
             for seed in range(arguments.seeds)
         ]
         lines.append(row(runs))
+        if arguments.pictures is not None and optimizer == "LAMB":
+            name = f"{optimizer}-{network}-lr-{lr:g}-decay-{decay:g}.png".replace(" ", "-")
+            plot_histograms(runs[0].layers, "applied", stretches=12).savefig(
+                arguments.pictures / name
+            )
     print("\n".join(f"| {' | '.join(line)} |" for line in lines))
     print(
         f"\n{arguments.steps} steps, {arguments.seeds} seeds, batches of {arguments.batch_size}; "

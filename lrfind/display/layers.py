@@ -35,7 +35,7 @@ def plot_layers(
     """Draw a quantity over layers and rates; see `RangeTestResult.plot_layers`."""
     from matplotlib import colors
 
-    layers = _layers_of(result)
+    layers = layers_of(result)
     values = layers.quantity(quantity)
     ax = _new_axes(len(layers.names)) if ax is None else ax
     drawn = np.ma.masked_invalid(np.where(values > 0, values, np.nan).T)
@@ -59,16 +59,19 @@ def plot_layers(
 
 
 def plot_histograms(
-    result: RangeTestResult,
+    layers: Layers,
     quantity: str = "lamb_ratio",
     *,
     stretches: int = 8,
     names: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw ridges of histograms; see `RangeTestResult.plot_layer_histograms`."""
+    """Draw ridges of histograms; see `RangeTestResult.plot_layer_histograms`.
+
+    A recording at one rate, which is of no sweep, can be drawn too: its stretches are named by
+    their steps.
+    """
     import matplotlib.pyplot as plt
 
-    layers = _layers_of(result)
     found = histograms(layers.quantity(quantity), stretches)
     names = layers.names if names is None else names
     picked = [layers.names.index(require_choice("names", name, layers.names)) for name in names]
@@ -85,10 +88,10 @@ def plot_histograms(
         ax.set_title(_short(layers.names[layer]), fontsize="small")
         if quantity in RATIOS:
             ax.axvline(1, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
-    middles = stretch_rates(layers.lr, found)
+    words, labels = stretch_labels(layers.lr, found)
     for ax in grid[:, 0]:
-        ax.set_yticks(range(len(middles)), [f"{rate:.1e}" for rate in middles])
-    figure.supylabel("learning rate, middle of the stretch", fontsize="medium")
+        ax.set_yticks(range(len(labels)), labels)
+    figure.supylabel(words, fontsize="medium")
     figure.supxlabel(QUANTITIES[quantity], fontsize="medium")
     return figure
 
@@ -111,14 +114,28 @@ def rate_edges(lr: Array) -> Array:
     return np.asarray(10.0 ** np.concatenate([ends[:1], middles, ends[1:]]))
 
 
-def stretch_rates(lr: Array, found: Stretches) -> list[float]:
-    """The rate in the middle of each stretch, in log10."""
-    starts = np.array(found.starts[:-1])
-    ends = np.array(found.starts[1:]) - 1
-    return [float(rate) for rate in np.sqrt(lr[starts] * lr[ends])] if lr.size else []
+def stretch_labels(lr: Array, found: Stretches) -> tuple[str, list[str]]:
+    """What tells the stretches apart: their middle rates in log10, or their steps if there is one.
+
+    Args:
+        lr: Shape `(n,)`, the rate of each step.
+        found: The stretches of those steps.
+
+    Returns:
+        What the labels are, and the labels.
+    """
+    if not lr.size:
+        return "", []
+    starts, ends = np.array(found.starts[:-1]), np.array(found.starts[1:]) - 1
+    if lr[0] == lr[-1]:
+        pairs = zip(starts, ends, strict=True)
+        return "steps of the stretch", [f"{start} to {end}" for start, end in pairs]
+    rates = np.sqrt(lr[starts] * lr[ends])
+    return "learning rate, middle of the stretch", [f"{rate:.1e}" for rate in rates]
 
 
-def _layers_of(result: RangeTestResult) -> Layers:
+def layers_of(result: RangeTestResult) -> Layers:
+    """The layers of a result, or one clear error if it has none."""
     if result.layers is None:
         raise CannotTellError("no layers were recorded: pass `layers=True` to `range_test`")
     return result.layers

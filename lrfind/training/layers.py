@@ -58,15 +58,22 @@ class LayerRecorder:
         self._groups = [group for *_, group in found]
         self._decay = [decay for _, _, _, decay, _ in found]
         self._parts: list[tuple[list[int], _Tensors]] = []
-        self._hooks: list[Any] = []
+        # All memory is taken before the first hook: where there is too little, none is left.
+        hooks: list[tuple[Optimizer, _Hooks]] = []
         for optimizer, members in _by_optimizer(found):
             parts = []
             for columns, tensors in _alike(members):
                 parts.append(_Tensors(tensors, num_iter))
                 self._parts.append((columns, parts[-1]))
-            hooks = _Hooks(parts, num_iter, step)
-            self._hooks.append(optimizer.register_step_pre_hook(hooks.before))
-            self._hooks.append(optimizer.register_step_post_hook(hooks.after))
+            hooks.append((optimizer, _Hooks(parts, num_iter, step)))
+        self._hooks = [
+            hook
+            for optimizer, each in hooks
+            for hook in (
+                optimizer.register_step_pre_hook(each.before),
+                optimizer.register_step_post_hook(each.after),
+            )
+        ]
 
     def detach(self) -> None:
         """Take the hooks away."""

@@ -106,10 +106,14 @@ class Sweep(Recorder):
         self._layers = None if layers is None else LayerRecorder(layers, self._optimizers)
 
     def __enter__(self) -> Self:
-        super().__enter__()
-        if self._layers is not None:
-            self._layers.attach(self.settings.num_iter, lambda: self.steps)
-        return self
+        if self._layers is None:
+            return super().__enter__()
+        self._layers.attach(self.settings.num_iter, lambda: self.steps)
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._layers.detach()
+            raise
 
     def __exit__(
         self,

@@ -9,7 +9,13 @@ from test_result import make_result
 
 from lrfind import BlowUp, CannotTellError, Layers
 from lrfind.analysis.histograms import histograms
-from lrfind.display.layers import OVERLAP, blow_up_sentence, rate_edges, stretch_rates
+from lrfind.display.layers import (
+    OVERLAP,
+    blow_up_sentence,
+    plot_histograms,
+    rate_edges,
+    stretch_labels,
+)
 
 NAMES = ("first.weight", "first.bias", "second.weight")
 
@@ -120,7 +126,16 @@ def test_a_ridge_has_a_histogram_for_each_stretch_of_each_layer():
             np.testing.assert_allclose(edges, 10**found.edges)
             assert baseline == row
     labels = [text.get_text() for text in shown[0].get_yticklabels()]
-    assert labels == [f"{rate:.1e}" for rate in stretch_rates(result.lr, found)]
+    assert labels == stretch_labels(result.lr, found)[1]
+    middle = np.sqrt(result.lr[25] * result.lr[49])
+    assert labels[1] == f"{middle:.1e}"
+
+
+def test_a_recording_at_one_rate_is_labelled_by_its_steps():
+    layers = dataclasses.replace(layered().layers, lr=np.full(100, 0.1))
+    ax = plot_histograms(layers, "weight", stretches=4).axes[0]
+    shown = [text.get_text() for text in ax.get_yticklabels()]
+    assert shown == ["0 to 24", "25 to 49", "50 to 74", "75 to 99"]
 
 
 def test_single_layers_can_be_picked_and_others_are_refused():

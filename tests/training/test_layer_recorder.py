@@ -1,5 +1,7 @@
 """The recording of every layer: closed forms, an independent measurement, and no trace of it."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -381,3 +383,55 @@ def test_what_cannot_be_measured_is_refused_at_the_door():
     model["w"].requires_grad_(False)
     with pytest.raises(ValueError, match="`layers` found no trainable parameter"):
         LayerRecorder(model, [optimizer])
+
+
+def test_parameters_sharded_over_ranks_are_refused():
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, distribute_tensor
+
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    try:
+        shard = distribute_tensor(torch.ones(3), init_device_mesh("cpu", (1,)), [Replicate()])
+        model = nn.ParameterDict({"w": nn.Parameter(shard)})
+        with pytest.raises(ValueError, match="`layers` cannot measure parameters that are sharded"):
+            LayerRecorder(model, [torch.optim.SGD(model.parameters(), lr=0.1)])
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_when_a_sweep_cannot_begin_no_hook_is_left():
+    model, optimizer, _ = one_weight()
+    sweep = lrfind.Sweep(optimizer, layers=model)
+    optimizer.param_groups[0]["lr"] = -1.0
+    with pytest.raises(ValueError, match="lr=-1"), sweep:
+        pass
+    assert hooks_of(optimizer) == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_the_norms_agree_and_nothing_waits_for_it():
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1)).cuda()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    recorder, x, steps = LayerRecorder(model, [optimizer]), torch.randn(32, 8).cuda(), []
+    recorder.attach(6, lambda: len(steps))
+    mode = torch.cuda.get_sync_debug_mode()
+    before = []
+    try:
+        for number in range(6):
+            before.append([p.detach().clone() for p in model.parameters()])
+            optimizer.zero_grad()
+            model(x).pow(2).mean().backward()
+            torch.cuda.set_sync_debug_mode("error" if number else mode)
+            optimizer.step()
+            torch.cuda.set_sync_debug_mode(mode)
+            steps.append(number)
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+        recorder.detach()
+    layers = recorder.layers(np.full(6, 0.1), [1.0])
+    expected = [[norm(p) for p in weights] for weights in before]
+    np.testing.assert_allclose(layers.weight, expected, rtol=1e-5)
+    changes = [[norm(b - a) for a, b in zip(*pair, strict=True)] for pair in pairwise(before)]
+    np.testing.assert_allclose(layers.update[:-1], changes, rtol=1e-4)
