@@ -148,6 +148,36 @@ def row(runs: list[Run]) -> list[str]:
     ]  # fmt: skip
 
 
+def verdicts(found: dict[tuple[str, float, float], list[Run]]) -> list[str]:
+    """What the article saw, claim by claim, and in how many runs of one network it held."""
+
+    def endings(optimizer: str, lr: float, decay: float) -> list[str]:
+        return [run.ending for run in found[optimizer, lr, decay]]
+
+    both = endings("Adam", 0.01, 0.0) + endings("LAMB", 0.01, 0.0)
+    lamb = [run for (name, *_), runs in found.items() for run in runs if name == "LAMB"]
+    calm = [run for run in lamb if run.lr == 0.01]
+    claims = {
+        "Adam and LAMB both learn at 0.01": [each == "learned" for each in both],
+        "Adam does not learn at 0.1": [
+            each == "never learned" for each in endings("Adam", 0.1, 0.0)
+        ],
+        "LAMB at 0.1 learns, and then diverges": [
+            each == "diverged after learning" for each in endings("LAMB", 0.1, 0.0)
+        ],
+        "weight decay 0.01 stops that": [each == "learned" for each in endings("LAMB", 0.1, 0.01)],
+        "LAMB's trust ratio starts below 1 on every layer": [
+            bool(np.nanmax(np.nanmedian(run.ratio[:10], axis=0)) < 1) for run in lamb
+        ],
+        "at 0.01, where LAMB trains, most ratios are below 1": [
+            bool(np.mean(run.ratio[np.isfinite(run.ratio)] < 1) > 0.5) for run in calm
+        ],
+    }
+    lines = [f"- {claim}: in {sum(held)} of {len(held)} runs" for claim, held in claims.items()]
+    highest = max(float(np.nanmax(run.ratio)) for run in calm)
+    return [*lines, f"- highest ratio at 0.01, where LAMB trains: {highest:.3g} (article: 4.5)"]
+
+
 HEAD = [
     "network", "optimizer", "lr", "decay", f"loss, first {WINDOW}", "lowest", "last", "seeds",
     "largest layer's ratio, first 10 steps", "ratios below 1", "highest", "most grown layer",
@@ -164,20 +194,26 @@ def main() -> None:
     arguments = parser.parse_args()
     size = {"steps": arguments.steps, "batch_size": arguments.batch_size}
     torch.set_num_threads(1)
-    settings = product(("no batch norm", "batch norm"), ("Adam", "LAMB"), (0.01, 0.1), (0.0, 0.01))
+    networks = ("no batch norm", "batch norm")
+    found: dict[str, dict[tuple[str, float, float], list[Run]]] = {each: {} for each in networks}
     lines = [HEAD, ["---"] * len(HEAD)]
-    for network, optimizer, lr, decay in settings:
+    for network, optimizer, lr, decay in product(
+        networks, ("Adam", "LAMB"), (0.01, 0.1), (0.0, 0.01)
+    ):
         runs = [
             train(network, optimizer, lr, decay, seed=seed, **size)
             for seed in range(arguments.seeds)
         ]
         lines.append(row(runs))
+        found[network][optimizer, lr, decay] = runs
         if arguments.pictures is not None and optimizer == "LAMB":
             name = f"{optimizer}-{network}-lr-{lr:g}-decay-{decay:g}.png".replace(" ", "-")
             plot_histograms(runs[0].layers, "applied", stretches=12).savefig(
                 arguments.pictures / name
             )
     print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    for network, runs_of in found.items():
+        print(f"\nWhat of the article held, {network}:\n" + "\n".join(verdicts(runs_of)))
     print(
         f"\n{arguments.steps} steps, {arguments.seeds} seeds, batches of {arguments.batch_size}; "
         f"losses are means over {WINDOW} steps, median over seeds; torch {torch.__version__}, "

@@ -26,14 +26,15 @@ class Stretches:
     starts: tuple[int, ...]
 
 
-def histograms(values: Array, stretches: int, bins: int = 60, *, span: float = 5.0) -> Stretches:
+def histograms(values: Array, stretches: int, bins: int = 80, *, span: float = 8.0) -> Stretches:
     """Cut a recording into stretches and count the values of each.
 
     Args:
         values: Shape `(n, layers)`, such as `Layers.lamb_ratio`.
         stretches: Number of stretches, at least 1; at most one per step is made.
         bins: Number of bins, at least 1.
-        span: The most decades that the bins cover, down from the largest value.
+        span: The most decades that the bins cover, down from the 98 % quantile of all values;
+            where there is less between that and the 2 % quantile, they cover that.
 
     Returns:
         The counts and the edges.
@@ -52,8 +53,11 @@ def histograms(values: Array, stretches: int, bins: int = 60, *, span: float = 5
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log10(values)
     finite = logs[np.isfinite(logs)]
-    shown = finite[finite >= finite.max() - span] if finite.size else np.zeros(1)
-    edges = np.histogram_bin_edges(shown, bins)
+    low, high = 0.0, 0.0
+    if finite.size:
+        # A few values far off, as of a tensor that starts at 0, would leave no room for the rest.
+        low, high = np.quantile(finite, (0.02, 0.98), method="nearest")
+    edges = np.histogram_bin_edges([max(low, high - span), high], bins)
     logs = np.where(np.isfinite(logs), np.clip(logs, edges[0], edges[-1]), np.nan)
     parts = np.array_split(logs, max(1, min(stretches, len(logs))))
     counts = [

@@ -25,6 +25,8 @@ RATIOS = ("update_ratio", "lars_ratio", "lamb_ratio", "applied")
 """Quantities for which 1 is a value to look at."""
 DECADES = 6
 """The most decades that the colours of a map span: below, all is small."""
+LINE = 0.17
+"""Height that a name takes, in inches."""
 OVERLAP = 1.7
 """Height of a histogram of a ridge, in distances between two of them."""
 
@@ -46,7 +48,7 @@ def plot_layers(
             rate_edges(layers.lr), np.arange(len(layers.names) + 1) - 0.5, drawn,
             cmap=COLOURS, norm=colors.LogNorm(low, max(high, 1.001 * low)), rasterized=True,
         )  # fmt: skip
-        bar = ax.get_figure().colorbar(mesh, ax=ax, extend="both")  # type: ignore[union-attr]
+        bar = ax.figure.colorbar(mesh, ax=ax, extend="both")
         bar.set_label(QUANTITIES[quantity])
     ax.set_facecolor("0.85")
     ax.set_xscale("log")
@@ -83,8 +85,9 @@ def plot_histograms(
     )  # fmt: skip
     for ax in grid.flat[len(picked) :]:
         ax.set_axis_off()
-    for ax, layer in zip(grid.flat, picked, strict=False):
+    for place, (ax, layer) in enumerate(zip(grid.flat, picked, strict=False)):
         _draw_ridge(ax, found, layer)
+        ax.tick_params(labelbottom=place + columns >= len(picked))
         ax.set_title(_short(layers.names[layer]), fontsize="small")
         if quantity in RATIOS:
             ax.axvline(1, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
@@ -151,8 +154,7 @@ def _new_axes(layers: int) -> Axes:
 
 def _name_layers(ax: Axes, names: Sequence[str]) -> None:
     """Name every row, or every so-and-so-many-th where the picture is too low for all."""
-    figure = ax.get_figure(root=True)
-    room = len(names) if figure is None else max(1, int(4.5 * figure.get_figheight()))
+    room = max(1, int(ax.bbox.height / ax.figure.dpi / LINE))
     every = math.ceil(len(names) / room) or 1
     shown = range(0, len(names), every)
     ax.set_yticks(list(shown), [_short(names[row]) for row in shown], fontsize="small")

@@ -25,14 +25,23 @@ def test_every_finite_value_above_0_is_counted_once_in_its_stretch(table, stretc
 def test_counts_are_those_of_numpy_on_the_logarithms():
     table = 10.0 ** np.random.default_rng(0).uniform(-2, 2, size=(30, 2))
     found = histograms(table, stretches=3, bins=7)
-    expected = np.histogram(np.log10(table[10:20, 1]), found.edges)[0]
+    inside = np.clip(np.log10(table[10:20, 1]), found.edges[0], found.edges[-1])
+    expected = np.histogram(inside, found.edges)[0]
     np.testing.assert_array_equal(found.counts[1, 1], expected)
 
 
 def test_values_far_below_the_largest_are_counted_in_the_first_bin():
     found = histograms(np.array([[1e-30], [1e-2], [1.0]]), stretches=1, bins=4, span=3.0)
-    np.testing.assert_allclose(found.edges, [-2, -1.5, -1, -0.5, 0])
-    assert found.counts[0, 0].tolist() == [2, 0, 0, 1]
+    np.testing.assert_allclose(found.edges, [-3, -2.25, -1.5, -0.75, 0])
+    assert found.counts[0, 0].tolist() == [1, 1, 0, 1]
+
+
+def test_one_value_far_above_the_others_is_counted_in_the_last_bin():
+    table = np.geomspace(1, 10, 200)[:, None]
+    table[-1] = 1e30
+    found = histograms(table, stretches=1, bins=10)
+    assert found.edges[-1] < 1
+    assert found.counts.sum() == 200
 
 
 def test_without_any_value_nothing_is_counted():
