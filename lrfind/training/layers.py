@@ -12,9 +12,7 @@ from torch.optim import Optimizer
 
 from lrfind._types import Array
 from lrfind.analysis.layers import Layers
-
-WEIGHT, GRADIENT, UPDATE, APPLIED = range(4)
-"""Rows of the buffer of a step."""
+from lrfind.training.norms import APPLIED, GRADIENT, UPDATE, WEIGHT, Norms
 
 
 class LayerRecorder:
@@ -37,8 +35,11 @@ class LayerRecorder:
         if not isinstance(model, torch.nn.Module):
             raise TypeError(f"`layers` must be a torch.nn.Module, got {type(model).__name__}.")
         for optimizer in optimizers:
-            if not hasattr(optimizer, "register_step_pre_hook"):
-                raise TypeError(f"`layers` needs hooks, {type(optimizer).__name__} takes none.")
+            try:
+                optimizer.register_step_pre_hook(lambda *_: None).remove()
+            except AttributeError as error:  # also of a wrapper that never made its own hooks
+                name = type(optimizer).__name__
+                raise TypeError(f"`layers` needs hooks, {name} takes none.") from error
         self._model, self._optimizers = model, optimizers
         tensors = [tensor for _, tensor, *_ in _trainable(model, optimizers)]
         if not tensors:
@@ -57,13 +58,13 @@ class LayerRecorder:
         self._names = [name for name, *_ in found]
         self._groups = [group for *_, group in found]
         self._decay = [decay for _, _, _, decay, _ in found]
-        self._parts: list[tuple[list[int], _Tensors]] = []
+        self._parts: list[tuple[list[int], Norms]] = []
         # All memory is taken before the first hook: where there is too little, none is left.
         hooks: list[tuple[Optimizer, _Hooks]] = []
         for optimizer, members in _by_optimizer(found):
             parts = []
             for columns, tensors in _alike(members):
-                parts.append(_Tensors(tensors, num_iter))
+                parts.append(Norms(tensors, num_iter))
                 self._parts.append((columns, parts[-1]))
             hooks.append((optimizer, _Hooks(parts, num_iter, step)))
         self._hooks = [
@@ -92,7 +93,7 @@ class LayerRecorder:
         """
         values = np.full((lr.size, 4, len(self._names)), np.nan)
         for columns, part in self._parts:
-            values[:, :, columns] = part.norms[: lr.size].cpu().numpy()
+            values[:, :, columns] = part.values[: lr.size].cpu().numpy()
         applied = values[:, APPLIED]
         return Layers(
             names=tuple(self._names),
@@ -106,75 +107,6 @@ class LayerRecorder:
         )
 
 
-class _Tensors:
-    """Tensors of one device and type, measured together.
-
-    Args:
-        parameters: The tensors.
-        num_iter: The largest number of steps.
-    """
-
-    def __init__(self, parameters: list[torch.Tensor], num_iter: int) -> None:
-        self._parameters = parameters
-        first = parameters[0]
-        wide = first.dtype in (torch.float64, torch.complex128)
-        self._type = torch.float64 if wide else torch.float32
-        # A norm in half precision overflows at 65504 and loses small squares.
-        self._norm_type = self._type if first.dtype in (torch.float16, torch.bfloat16) else None
-        shape = (num_iter, 4, len(parameters))
-        self.norms = torch.full(shape, torch.nan, dtype=self._type, device=first.device)
-        self._before = [torch.empty_like(each) for each in parameters]
-        # Views made once: on small models Python's part of a step is most of what this costs.
-        self._weights, self._gradients, self._updates, _ = zip(
-            *(row.unbind() for row in self.norms.unbind()), strict=True
-        )
-        self._both = self.norms[:, : GRADIENT + 1].flatten(1).unbind()
-
-    def weights(self, step: int) -> None:
-        """Before the step: keep the weights, and note their norms."""
-        torch._foreach_copy_(self._before, self._parameters)
-        self._note(self._before, self._weights[step])
-
-    def gradients(self, step: int, scale: torch.Tensor | None) -> None:
-        """Note the norms of the gradients, which may be multiples by a scale."""
-        there = [(k, g) for k, g in enumerate(self._dense_gradients()) if g is not None]
-        self._gradients[step].fill_(torch.nan)
-        for column, gradient in there:
-            self._note([gradient], self._gradients[step][column : column + 1])
-        if scale is not None:
-            self._gradients[step].div_(scale.to(self.norms.device, self._type))
-
-    def weights_and_gradients(self, step: int, scale: torch.Tensor | None) -> None:
-        """Both, in one go where every tensor has a gradient of its own kind."""
-        gradients = self._dense_gradients()
-        if scale is not None or any(gradient is None for gradient in gradients):
-            self.weights(step)
-            self.gradients(step, scale)
-            return
-        torch._foreach_copy_(self._before, self._parameters)
-        self._note(self._before + gradients, self._both[step])  # type: ignore[operator]
-
-    def updates(self, step: int) -> None:
-        """After the step: note the norms of what changed."""
-        torch._foreach_sub_(self._before, self._parameters)
-        self._note(self._before, self._updates[step])
-
-    def applied(self, step: int, state: Any) -> None:
-        """Note the trust ratios that the optimizer keeps in its state, if it does."""
-        for column, each in enumerate(self._parameters):
-            if "trust_ratio" in (kept := state.get(each, ())):
-                # Of a number, `fill_`; of a tensor, `copy_`: neither waits for the device.
-                self.norms[step, APPLIED, column] = kept["trust_ratio"]
-
-    def _dense_gradients(self) -> list[torch.Tensor | None]:
-        """The gradients; of sparse ones their values, which have the same norm."""
-        gradients = [each.grad for each in self._parameters]
-        return [g.coalesce().values() if g is not None and g.is_sparse else g for g in gradients]
-
-    def _note(self, tensors: list[torch.Tensor], norms: torch.Tensor) -> None:
-        torch.stack(torch._foreach_norm(tensors, 2, dtype=self._norm_type), out=norms)
-
-
 class _Hooks:
     """Called before and after each `step` of one optimizer.
 
@@ -184,7 +116,7 @@ class _Hooks:
         step: Returns the number of the step to come.
     """
 
-    def __init__(self, parts: list[_Tensors], num_iter: int, step: Callable[[], int]) -> None:
+    def __init__(self, parts: list[Norms], num_iter: int, step: Callable[[], int]) -> None:
         self._parts, self._num_iter, self._step = parts, num_iter, step
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:

@@ -49,8 +49,9 @@ class Sweep(Recorder):
         all_ranks: Under `torch.distributed`, whether this is one sweep over all ranks, with the
             mean of their losses; False for a sweep of this process alone.
         layers: The model, to record the norms of its trainable tensors around every step of the
-            optimizers as the result's `layers`; several as one `torch.nn.ModuleDict`. Costs a
-            second copy of the trainable weights on their device.
+            optimizers as the result's `layers`; several as one `torch.nn.ModuleDict`. Where an
+            optimizer steps more than once before `record`, its last step counts. Costs a second
+            copy of the trainable weights on their device.
 
     Attributes:
         settings: The arguments, as a record.
