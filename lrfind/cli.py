@@ -204,6 +204,7 @@ def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[s
         from lrfind.display.layers import blow_up_sentence
 
         _save_figure(result.plot_layers, out / "layers.png")
+        click.echo(f"Wrote layers.png to {out}/", err=True)
         click.echo(blow_up_sentence(result.layers.blow_ups()))
 
 

@@ -55,7 +55,7 @@ class Layers:
         lr: Shape `(n,)`, float64, read-only: the rate of each step, as in the result.
         weight: Shape `(n, layers)`: `|w|` before the step.
         gradient: Shape `(n, layers)`: `|g|`, the gradient that the optimizer was given: of all
-            micro-batches, unscaled, clipped. NaN where it had none.
+            micro-batches, unscaled, clipped; of a closure its first. NaN where it had none.
         update: Shape `(n, layers)`: `|dw|`, weights after the step minus weights before, so with
             weight decay, momentum and all. It is what reached the weights: below the resolution
             of their type it is rounding, or 0.
