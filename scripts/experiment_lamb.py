@@ -4,7 +4,8 @@ What an article on large batches saw on MNIST: alike at 0.01; at 0.1 Adam does n
 LAMB converges almost at once, and then a few layers' weights explode and it diverges; weight decay
 0.01 stops that; the trust ratio starts well below 1 on every layer and mostly stays there. Here on
 two small networks: that of the demo, whose batch norm makes the scale of its convolutions
-immaterial, and one without batch norm, as was the article's. LAMB is `pytorch_optimizer.Lamb` as
+immaterial and leaves their biases no gradient but rounding, so that those two start with large
+ratios; and one without batch norm, as was the article's. LAMB is `pytorch_optimizer.Lamb` as
 the article's: weight decay inside the trust ratio (`weight_decouple=False`) and no correction of
 the rate for the start from zero (`adam_debias=True`; by default that library divides the rate by
 1 - beta1**t outside of the trust ratio, which makes the first step ten times as long).
