@@ -2,13 +2,15 @@ from ._errors import CannotTellError, LrfindError, ResultFileError, RunsFailedEr
 from .analysis.agreement import RepeatSuggestion
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
+from .analysis.layers import BlowUp, Layers
 from .analysis.rescaling import rescale, rescale_beta
-from .analysis.smoothing import debiased_ema, ema
+from .analysis.smoothing import debias_steps, debiased_ema, ema
 from .analysis.suggestion import CannotTell, Spread, Suggestion
 from .analysis.tasks import TaskDisagreement
 from .analysis.verdict import Verdict
 from .analysis.verification import Verification
 from .controlled import Controls
+from .display.averages import plot_debiasing, plot_ema
 from .repeats import RepeatSet
 from .result import RangeTestResult
 from .run_files import load_repeats
@@ -27,12 +29,14 @@ from .training.verify import find_lr, verify
 __version__: str
 
 __all__ = [
+    "BlowUp",
     "CannotTell",
     "CannotTellError",
     "Comparison",
     "Controls",
     "EMANormalizer",
     "Flag",
+    "Layers",
     "LrfindError",
     "Minimum",
     "MultiTaskLoss",
@@ -51,11 +55,14 @@ __all__ = [
     "Verification",
     "__version__",
     "controls",
+    "debias_steps",
     "debiased_ema",
     "ema",
     "find_lr",
     "load",
     "load_repeats",
+    "plot_debiasing",
+    "plot_ema",
     "preserve_state",
     "range_test",
     "repeat",

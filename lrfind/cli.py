@@ -69,6 +69,10 @@ def out_option(default: str) -> Callable[[Callable[..., None]], Callable[..., No
     )
 
 
+layers_option = click.option(
+    "--layers", is_flag=True, help="Record every layer, and write layers.png too."
+)
+
 betas_option = click.option(
     "--betas",
     callback=_parse_betas,
@@ -98,6 +102,7 @@ def main() -> None:
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @controls_option
+@layers_option
 @betas_option
 @range_options
 def demo(
@@ -128,6 +133,7 @@ def demo(
 @click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
 @controls_option
+@layers_option
 @betas_option
 @range_options
 def run(
@@ -231,8 +237,11 @@ def show(result: Path, betas: tuple[float, ...], as_json: bool) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
 @click.option("--beta", type=click.FloatRange(0, 1, max_open=True), default=0.98, show_default=True)
 @click.option("--against-beta", is_flag=True, help="Draw the minimum against beta instead.")
-def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
+@click.option("--layers", is_flag=True, help="Draw the update/weight ratio of every layer instead.")
+def plot(result: Path, output: Path, beta: float, against_beta: bool, layers: bool) -> None:
     """Draw a saved result into FILE, a png, svg or pdf."""
+    if against_beta and layers:
+        raise click.UsageError("only one of --against-beta and --layers may be given.")
     if output.suffix.lower() not in FIGURE_SUFFIXES:
         raise click.BadParameter(
             f"{output.name!r} must end in {', '.join(FIGURE_SUFFIXES)}", param_hint="--output"
@@ -242,7 +251,7 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
 
         loaded = load(result)
         draw = loaded.plot_betas if against_beta else lambda ax: loaded.plot(ax, beta=beta)
-        _save_figure(draw, output)
+        _save_figure(loaded.plot_layers if layers else draw, output)
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -255,6 +264,8 @@ def _split(target: str) -> tuple[str, str]:
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
     """The range options that were given, as arguments of `range_test`."""
     given = {name: value for name, value in settings.items() if value is not None}
+    if given.get("layers") is False:
+        del given["layers"]  # not asked for: a problem's own options decide
     if given.get("diverge_th") == 0:
         given["diverge_th"] = None
     return given
@@ -277,6 +288,12 @@ def _run(
     _save_figure(result.plot_betas, out / "beta.png")
     click.echo(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/", err=True)
     _print_report(result, betas)
+    if result.layers is not None:
+        from lrfind.display.layers import blow_up_sentence
+
+        _save_figure(result.plot_layers, out / "layers.png")
+        click.echo(f"Wrote layers.png to {out}/", err=True)
+        click.echo(blow_up_sentence(result.layers.blow_ups()))
     return result
 
 

@@ -16,6 +16,7 @@ from lrfind.analysis.bounds import Bounds, find_bounds
 from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
 from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.layers import Layers
 from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
 from lrfind.analysis.tasks import TaskDisagreement, checked_tasks, steps_with_task
@@ -24,6 +25,7 @@ from lrfind.settings import StopReason, SweepSettings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 ARRAYS = ("lr", "loss", "probe", "metric")
@@ -51,6 +53,7 @@ class RangeTestResult:
         skipped: How many steps a gradient scaler left out before each step, and one more number
             for those after the last step if there were any; empty without a scaler. Left-out
             steps are in no other record.
+        layers: Norms of every trainable tensor at every step; None if they were not recorded.
         optimizer: Class name of the optimizer; several are joined by "+".
         seed: The seed that torch's default generator last got, None if unknown.
         state_bytes: Size of the copy of the training state held during the sweep; 0 if none was.
@@ -78,6 +81,7 @@ class RangeTestResult:
     seed: int | None = None
     state_bytes: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
+    layers: Layers | None = None
 
     def __post_init__(self) -> None:
         for name in ARRAYS:
@@ -92,6 +96,8 @@ class RangeTestResult:
         for name in ("probe", "metric"):
             if getattr(self, name).shape not in ((0,), self.lr.shape):
                 raise ValueError(f"`{name}` must be empty or as long as `lr`.")
+        if self.layers is not None and self.layers.lr.shape != self.lr.shape:
+            raise ValueError("`layers` must have as many steps as `lr`.")
         object.__setattr__(self, "tasks", checked_tasks(self.tasks, self.lr.shape, SOURCES))
         rising = np.all(np.isfinite(self.lr) & (self.lr > 0)) and np.all(np.diff(self.lr) > 0)
         if not rising:
@@ -387,6 +393,52 @@ class RangeTestResult:
         from lrfind.display.task_figures import plot_task_scales
 
         return plot_task_scales(self, axes, beta=beta)
+
+    def plot_layers(self, ax: Axes | None = None, *, quantity: str = "update_ratio") -> Axes:
+        """Draw a map of a quantity over layers and rates; see `Layers` for what can be drawn.
+
+        The minimum of the centred curve and the suggested rate are marked, and where each layer
+        blew up (see `Layers.blow_ups`).
+
+        Args:
+            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
+            quantity: Such as "update_ratio", "lamb_ratio" or "gradient".
+
+        Returns:
+            The Axes.
+
+        Raises:
+            CannotTellError: No layers were recorded.
+            ValueError: An unknown quantity.
+        """
+        from lrfind.display.layers import plot_layers
+
+        return plot_layers(self, ax, quantity=quantity)
+
+    def plot_layer_histograms(
+        self,
+        quantity: str = "lamb_ratio",
+        *,
+        stretches: int = 8,
+        names: Sequence[str] | None = None,
+    ) -> Figure:
+        """Draw, layer by layer, how a quantity is distributed over stretches of the sweep.
+
+        Args:
+            quantity: Such as "lamb_ratio", "weight" or "step"; see `Layers`.
+            stretches: Into how many parts the sweep is cut, at least 1.
+            names: The layers to draw; None for all.
+
+        Returns:
+            A new figure with one Axes per layer. Nothing is shown or saved.
+
+        Raises:
+            CannotTellError: No layers were recorded.
+            ValueError: An unknown quantity or layer, or `stretches` below 1.
+        """
+        from lrfind.display.layers import layers_of, plot_histograms
+
+        return plot_histograms(layers_of(self), quantity, stretches=stretches, names=names)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a JSON file that `lrfind.load` reads back equal to this result.

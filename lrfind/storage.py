@@ -18,6 +18,7 @@ import numpy as np
 from lrfind._errors import ResultFileError, require_count, require_number, require_positive
 from lrfind._types import Array
 from lrfind.analysis.constant_run import ConstantRun
+from lrfind.analysis.layers import NORMS, Layers
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.analysis.smoothing import debiased_ema, ema
 from lrfind.controlled import Controls
@@ -49,7 +50,7 @@ def save(
 
 def save_controls(controls: Controls, path: str | Path) -> None:
     """Write controls as JSON; see `Controls.save`."""
-    document = {
+    document: dict[str, Any] = {
         "format": CONTROLS_FORMAT,
         "schema": SCHEMA,
         "same_numbers": controls.same_numbers,
@@ -62,7 +63,7 @@ def save_controls(controls: Controls, path: str | Path) -> None:
 
 
 def _to_document(result: RangeTestResult) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "schema": SCHEMA,
         "stop_reason": result.stop_reason.name.lower(),
@@ -79,6 +80,9 @@ def _to_document(result: RangeTestResult) -> dict[str, Any]:
         "metric": _to_json(result.metric),
         "tasks": {name: _to_json(losses) for name, losses in result.tasks.items()},
     }
+    if result.layers is not None:
+        document["layers"] = _layers_to_json(result.layers)
+    return document
 
 
 def _write_document(document: dict[str, Any], path: str | Path) -> None:
@@ -186,13 +190,14 @@ def _mode_of(target: Path) -> int:
 
 def _from_document(document: dict[str, Any]) -> RangeTestResult:
     settings, seed = dict(document["settings"]), document["seed"]
+    layers, lr = document.get("layers"), _from_json(document["lr"])
     # The checks of a new sweep hold for a stored one; they raise what names the culprit.
     lr_sequence(
         settings["start_lr"], settings["end_lr"], settings["num_iter"], settings["step_mode"]
     )
     require_count("probe_every", settings["probe_every"], least=1)
     return RangeTestResult(
-        lr=_from_json(document["lr"]),
+        lr=lr,
         loss=_from_json(document["loss"]),
         probe=_from_json(document["probe"]),
         metric=_from_json(document["metric"]),
@@ -206,6 +211,7 @@ def _from_document(document: dict[str, Any]) -> RangeTestResult:
         seed=None if seed is None else require_count("seed", seed, least=0),
         state_bytes=require_count("state_bytes", document["state_bytes"], least=0),
         versions=dict(document["versions"]),
+        layers=None if layers is None else _layers_from_json(layers, lr),
     )
 
 
@@ -227,6 +233,39 @@ def _run_to_json(run: ConstantRun) -> dict[str, Any]:
 def _run_from_json(run: dict[str, Any]) -> ConstantRun:
     rate = require_positive("lr", run["lr"])
     return ConstantRun(rate, _from_json(run["loss"]), _from_json(run["probe"]))
+
+
+def _layers_to_json(layers: Layers) -> dict[str, Any]:
+    """One list of values for each quantity, layer after layer; the rates are those of the result.
+
+    What can be computed from the norms is not stored.
+    """
+    document: dict[str, Any] = {
+        "names": list(layers.names),
+        "rate_scale": list(layers.rate_scale),
+        "weight_decay": list(layers.weight_decay),
+    }
+    for name in (*NORMS, "applied"):
+        document[name] = _to_json(getattr(layers, name).ravel(order="F"))
+    return document
+
+
+def _layers_from_json(document: dict[str, Any], lr: Array) -> Layers:
+    names = tuple(map(str, document["names"]))
+
+    def table(name: str) -> Array:
+        return _from_json(document[name]).reshape((lr.size, len(names)), order="F")
+
+    return Layers(
+        names,
+        lr,
+        weight=table("weight"),
+        gradient=table("gradient"),
+        update=table("update"),
+        rate_scale=document["rate_scale"],
+        weight_decay=document["weight_decay"],
+        applied=table("applied") if document["applied"] else np.empty(0),
+    )
 
 
 def _to_json(values: Array) -> list[float | str]:

@@ -11,6 +11,7 @@ from test_result import make_result
 
 import lrfind
 from lrfind.cli import main
+from lrfind.display.layers import blow_up_sentence
 
 FILES = ["beta.png", "range_test.png", "result.csv", "result.json"]
 
@@ -306,3 +307,24 @@ def test_show_and_plot_never_import_torch(saved, tmp_path, arguments):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_with_layers_there_is_a_fifth_file_and_a_sentence_more(invoke, tmp_path):
+    done = invoke("demo", "--num-iter", 60, "--layers", "--out", "out")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted([*FILES, "layers.png"])
+    result = lrfind.load(tmp_path / "out" / "result.json")
+    assert result.layers.names[0] == "hidden1.weight"
+    assert done.stdout.splitlines()[-1] == blow_up_sentence(result.layers.blow_ups())
+    again = invoke("plot", "out/result.json", "--layers", "-o", "again.png")
+    assert again.exit_code == 0, again.stderr
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out/layers.png").read_bytes()
+
+
+def test_layers_that_were_not_recorded_cannot_be_drawn(invoke, saved, tmp_path):
+    done = invoke("plot", saved, "--layers", "-o", "layers.png")
+    assert done.exit_code == 1
+    assert "no layers were recorded" in done.stderr
+    assert not (tmp_path / "layers.png").exists()
+    both = invoke("plot", saved, "--layers", "--against-beta", "-o", "layers.png")
+    assert both.exit_code == 2

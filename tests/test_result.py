@@ -101,3 +101,10 @@ def test_reading_comparing_and_suggesting_import_neither_torch_nor_matplotlib(tm
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_layers_of_another_length_are_refused():
+    norms = np.ones((3, 1))
+    layers = lrfind.Layers(("w",), [0.1, 0.2, 0.3], norms, norms, norms)
+    with pytest.raises(ValueError, match="`layers` must have as many steps as `lr`"):
+        make_result([1.0, 2.0], layers=layers)

@@ -1,6 +1,7 @@
 """Files: bit-exact round trips, whole or not at all, one clear error for a bad one."""
 
 import csv
+import dataclasses
 import json
 import os
 import stat
@@ -187,3 +188,48 @@ def test_csv_has_one_row_per_step_in_full_precision(tmp_path):
         lrfind.debiased_ema(result.loss, 0.9),
     ]
     np.testing.assert_array_equal(columns, expected)
+
+
+def with_layers(n=20, **changes):
+    result = make_result(np.linspace(3.0, 1.0, n))
+    rng = np.random.default_rng(0)
+    norms = {name: np.exp(rng.normal(size=(n, 3))) for name in ("weight", "gradient", "update")}
+    norms["gradient"][2:4, 1] = np.nan
+    norms["weight"][-1:, 2] = np.inf
+    layers = lrfind.Layers(("a", "b", "c"), result.lr, **(norms | changes))
+    return dataclasses.replace(result, layers=layers)
+
+
+@pytest.mark.parametrize("n", [0, 1, 20])
+@pytest.mark.parametrize("applied", [False, True])
+def test_layers_come_back_bit_for_bit(tmp_path, n, applied):
+    changes = {"rate_scale": (1.0, 1 / 3, 0.1), "weight_decay": (0.01, 0.0, 0.0)}
+    if applied and n:
+        changes["applied"] = np.random.default_rng(1).uniform(size=(n, 3))
+    result = with_layers(n, **changes)
+    result.save(tmp_path / "run.json")
+    again = lrfind.load(tmp_path / "run.json")
+    assert again == result
+    assert again.layers.update.tobytes() == result.layers.update.tobytes()
+    assert again != dataclasses.replace(result, layers=None)
+
+
+def test_a_file_without_layers_has_none_and_what_can_be_computed_is_not_stored(tmp_path):
+    make_result().save(tmp_path / "run.json")
+    assert "layers" not in json.loads((tmp_path / "run.json").read_text())
+    assert lrfind.load(tmp_path / "run.json").layers is None
+    with_layers().save(tmp_path / "run.json")
+    stored = json.loads((tmp_path / "run.json").read_text())["layers"]
+    tables = {"weight", "gradient", "update", "applied"}
+    assert set(stored) == tables | {"names", "rate_scale", "weight_decay"}
+
+
+@pytest.mark.parametrize("key", ["names", "update", "applied", "rate_scale"])
+def test_damaged_layers_give_one_clear_error(tmp_path, key):
+    path = tmp_path / "run.json"
+    with_layers(applied=np.ones((20, 3))).save(path)
+    document = json.loads(path.read_text())
+    document["layers"][key].pop()
+    path.write_text(json.dumps(document))
+    with pytest.raises(ResultFileError, match="is damaged"):
+        lrfind.load(path)

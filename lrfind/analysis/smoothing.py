@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from lrfind._errors import require_beta, require_number
 from lrfind._types import Array, ArrayLike
 
 
@@ -90,6 +93,36 @@ def debias_factor(steps: ArrayLike, beta: ArrayLike) -> Array:
     with np.errstate(divide="ignore"):
         # expm1 keeps all digits where beta is close to 1; log(0) = -inf gives the factor 1.
         return np.asarray(-np.expm1(np.asarray(steps, dtype=np.float64) * np.log(old)))
+
+
+def debias_steps(beta: float, *, tolerance: float = 0.01) -> int:
+    """After how many values the start from zero is gone from an EMA.
+
+    The smallest t with `beta**t <= tolerance`, that is with `debias_factor(t, beta)` within
+    `tolerance` of 1: from then on a zero-started EMA of a constant has all but that part of it.
+
+    Args:
+        beta: Weight of the old value, in [0, 1).
+        tolerance: The part that may be missing, in (0, 1).
+
+    Returns:
+        Number of averaged values, at least 1.
+
+    Raises:
+        TypeError: An argument is no number.
+        ValueError: An argument is out of range.
+
+    Example:
+        >>> [debias_steps(beta) for beta in (0.9, 0.98, 0.99)]
+        [44, 228, 459]
+    """
+    beta, tolerance = require_beta(beta), require_number("tolerance", tolerance)
+    if not 0 < tolerance < 1:
+        raise ValueError(f"`tolerance` must be in (0, 1), got {tolerance!r}.")
+    if beta == 0:
+        return 1
+    # Where beta**t is the tolerance exactly, rounding must not ask for one step more.
+    return max(1, math.ceil(math.log(tolerance) / math.log(beta) * (1 - 1e-12)))
 
 
 def _check_beta(beta: ArrayLike) -> Array:

@@ -43,6 +43,7 @@ def range_test(
     all_ranks: bool = True,
     store: str = "cpu",
     progress: bool | None = None,
+    layers: bool = False,
 ) -> RangeTestResult:
     """Run an LR range test, and put every bit of the training state back.
 
@@ -91,6 +92,8 @@ def range_test(
             this process alone.
         store: Where the copy of the state is held meanwhile: "cpu" or "device".
         progress: Whether to show a progress bar; None shows it in a terminal or notebook.
+        layers: Whether to record the norms of every trainable tensor, its gradient and its update
+            at each step, as the result's `layers`.
 
     Returns:
         The frozen record, with the analysis as methods.
@@ -120,6 +123,7 @@ def range_test(
         probe_every=probe_every,
         scaler=scaler,
         all_ranks=all_ranks,
+        layers=model if layers else None,
     )
     loop = Loop(
         model,

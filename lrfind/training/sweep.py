@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,7 +16,11 @@ from lrfind._version import __version__
 from lrfind.analysis.sequences import lr_sequence
 from lrfind.result import RangeTestResult
 from lrfind.settings import StopReason, SweepSettings
+from lrfind.training.layers import LayerRecorder
 from lrfind.training.recorder import Recorder
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Sweep(Recorder):
@@ -42,6 +48,10 @@ class Sweep(Recorder):
             advance the rate, and is counted in the result's `skipped`.
         all_ranks: Under `torch.distributed`, whether this is one sweep over all ranks, with the
             mean of their losses; False for a sweep of this process alone.
+        layers: The model, to record the norms of its trainable tensors around every step of the
+            optimizers as the result's `layers`; several as one `torch.nn.ModuleDict`. Where an
+            optimizer steps more than once before `record`, its last step counts. Costs a second
+            copy of the trainable weights on their device.
 
     Attributes:
         settings: The arguments, as a record.
@@ -78,6 +88,7 @@ class Sweep(Recorder):
         probe_every: int = 1,
         scaler: torch.amp.GradScaler | None = None,
         all_ranks: bool = True,
+        layers: torch.nn.Module | None = None,
     ) -> None:
         lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
         if diverge_th is not None:
@@ -93,6 +104,27 @@ class Sweep(Recorder):
         if settings.probe_every > lr.size:
             raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
         super().__init__(optimizer, lr, settings, scaler=scaler, all_ranks=all_ranks)
+        self._layers = None if layers is None else LayerRecorder(layers, self._optimizers)
+
+    def __enter__(self) -> Self:
+        if self._layers is None:
+            return super().__enter__()
+        self._layers.attach(self.settings.num_iter, lambda: self.steps)
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._layers.detach()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._layers is not None:
+            self._layers.detach()
+        super().__exit__(kind, error, trace)
 
     def result(self) -> RangeTestResult:
         """The record so far.
@@ -106,8 +138,9 @@ class Sweep(Recorder):
         if not hasattr(self, "_group_scale"):
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
         self._wait()
+        lr = self._lr[: len(self._losses)]
         return RangeTestResult(
-            lr=self._lr[: len(self._losses)],
+            lr=lr,
             loss=np.array(self._losses, dtype=np.float64),
             stop_reason=self._stop_reason or StopReason.UNFINISHED,
             settings=self.settings,
@@ -116,6 +149,7 @@ class Sweep(Recorder):
             metric=self._metric.by_step(len(self._losses)),
             tasks=self._tasks.by_step(len(self._losses)),
             skipped=self._skips() if self._scaler else (),
+            layers=None if self._layers is None else self._layers.layers(lr, self._group_scale),
             optimizer="+".join(type(optimizer).__name__ for optimizer in self._optimizers),
             seed=self._seed,
             versions={

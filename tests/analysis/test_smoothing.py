@@ -102,3 +102,32 @@ def test_debias_factor_keeps_its_digits_close_to_1():
 
 def test_beta_09_multiplies_the_first_value_by_ten():
     assert 1 / debias_factor(1, 0.9) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("beta", "steps"), [(0, 1), (0.1, 2), (0.5, 7), (0.9, 44), (0.98, 228), (0.99, 459)]
+)
+def test_the_start_is_gone_to_one_percent_after_that_many_steps(beta, steps):
+    assert lrfind.debias_steps(beta) == steps
+
+
+@given(st.floats(0.001, 0.999), st.floats(1e-6, 0.5))
+def test_debias_steps_is_the_first_step_within_the_tolerance(beta, tolerance):
+    steps = lrfind.debias_steps(beta, tolerance=tolerance)
+    missing = beta ** np.arange(steps + 1)
+    assert missing[steps] <= tolerance * (1 + 1e-9)
+    assert steps == 1 or missing[steps - 1] > tolerance * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("power", [1, 2, 3, 10, 30])
+def test_a_tolerance_that_is_met_exactly_needs_no_step_more(power):
+    assert lrfind.debias_steps(0.5, tolerance=0.5**power) == power
+
+
+@pytest.mark.parametrize(
+    ("beta", "tolerance", "name"),
+    [(1.0, 0.01, "beta"), (-0.1, 0.01, "beta"), (0.9, 0.0, "tolerance"), (0.9, 1.0, "tolerance")],
+)
+def test_debias_steps_refuses_by_name(beta, tolerance, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be in"):
+        lrfind.debias_steps(beta, tolerance=tolerance)
