@@ -65,7 +65,7 @@ class RangeTestResult:
         >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
         >>> result = RangeTestResult(lr, loss, StopReason.COMPLETED, settings)
         >>> f"{result.suggest().lr:.2g}"
-        '0.036'
+        '0.03'
     """
 
     lr: Array

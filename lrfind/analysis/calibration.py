@@ -38,7 +38,7 @@ class Transfer(NamedTuple):
 
 
 SCHEDULES: dict[str | None, Transfer] = {
-    None: Transfer(2.5, 0.55),
+    None: Transfer(3.0, 0.55),
     "constant": Transfer(4.0, 0.52),
     "one_cycle": Transfer(1.6, 0.55),
 }

@@ -10,7 +10,7 @@ import numpy as np
 from lrfind.analysis.posterior import MinimumPosterior
 from lrfind.analysis.whittaker import CentredFit
 
-DEPTH, OPEN = 3.0, 0.15
+DEPTH, OPEN = 3.0, 0.1
 """A descent of fewer standard deviations of the batch noise is a noisy one, where that noise leaves
 the minimum open by more than so many decades (its standard deviation)."""
 
@@ -75,7 +75,7 @@ def judge(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
 
 
 def width(posterior: MinimumPosterior) -> float:
-    """Decades between the 5 % and the 95 % quantile of the minimum, by the losses alone."""
-    total = np.cumsum(posterior.unaided)
+    """Decades between the 5 % and the 95 % quantile of the minimum."""
+    total = np.cumsum(posterior.chance)
     low, high = np.searchsorted(total, [0.05, 0.95])
     return math.log10(posterior.lr[min(high, posterior.lr.size - 1)] / posterior.lr[low])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MULTIPLES = (0.1, 0.3, 1.0, 3.0)
 """Of the suggested rate: those that `verify` tries."""
 
-FIND_MULTIPLES = (0.25, 0.63, 1.6, 4.0)
+FIND_MULTIPLES = (0.3, 0.75, 1.9, 4.8)
 """Of the rate that the sweep suggests: those that `find_lr` tries."""
 
 SCORE_BATCHES = 8

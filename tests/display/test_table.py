@@ -76,7 +76,7 @@ def test_advice_names_the_rate_and_what_it_was_read_from():
     said = advice(result)
     low, high = answer.interval
     assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
-    assert "2.5 times below the expected minimum" in said
+    assert "3 times below the expected minimum" in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
 
