@@ -57,6 +57,9 @@ class Flag(enum.Enum):
     )
 
 
+PLATEAU = 30.0
+"""The opening third of a sweep is a plateau if its rates lie this many times below the last."""
+
 UNUSABLE = frozenset({Flag.BURN_IN, Flag.NO_DESCENT, Flag.TOO_SHORT})
 """A minimum with one of these supports no suggestion."""
 
@@ -128,7 +131,8 @@ class SweepCurves:
     @cached_property
     def fit(self) -> CentredFit:
         """The centred fit, computed once."""
-        return fit_centred(self.loss)
+        third = self.lr[self.lr.size // 3]
+        return fit_centred(self.loss, plateau=bool(third * PLATEAU < self.lr[-1]))
 
     @cached_property
     def posterior(self) -> MinimumPosterior:

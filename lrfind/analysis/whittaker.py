@@ -110,7 +110,7 @@ def centred(loss: ArrayLike) -> Array:
     return fit_centred(np.asarray(loss, dtype=np.float64)).curve
 
 
-def fit_centred(loss: Array) -> CentredFit:
+def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     """Fit the centred curve.
 
     The blow-up at the end of a sweep is orders of magnitude larger than the descent and would
@@ -119,12 +119,14 @@ def fit_centred(loss: Array) -> CentredFit:
 
     Args:
         loss: Shape `(n,)`, finite, n >= 1.
+        plateau: Whether the opening third is one, so that the correlation of the noise can be told.
 
     Returns:
         The curve, the initial level and the noise.
     """
     opening = max(loss.size // 10, min(FEWEST_OPENING, (loss.size + 1) // 2))
-    level, correlation = float(np.median(loss[:opening])), plateau_correlation(loss)
+    level = float(np.median(loss[:opening]))
+    correlation = plateau_correlation(loss) if plateau else 0.0
     # Differences of correlated noise are smaller than the noise itself.
     noise = noise_scale(loss) / np.sqrt(1 - correlation)
     cap = level + CAP_SIGMAS * noise

@@ -274,7 +274,7 @@ def test_minima_and_suggestion_can_be_read_off_the_probe():
     answer = result.suggest(source="probe")
     raw = result.compare(source="probe").row("raw").minimum
     assert raw.lr == result.lr[np.argmin(result.probe)]
-    assert answer.lr == pytest.approx(result.compare(source="probe").row("centred").minimum.lr / 10)
+    assert answer.lr == pytest.approx(result.curves("probe").posterior.mean / answer.factor)
     assert answer.lr != result.suggest().lr
     assert "probe batch" in [str(item.get_label()) for item in result.plot().get_lines()]
     assert result.plot(source="probe").get_lines()
@@ -370,8 +370,9 @@ def test_a_model_without_a_loss_in_eval_mode_is_told_so():
 
 
 def test_one_optimizer_of_several_takes_its_own_groups():
+    minimum, rates = lrfind.Minimum(1, 10.0, 0.0), (1.0, 0.5, 0.1)
     answer = lrfind.Suggestion(
-        1.0, "minimum", 10.0, "centred", None, lrfind.Minimum(1, 10.0, 0.0), (), (1.0, 0.5, 0.1)
+        1.0, "minimum", 10.0, "centred", None, minimum, (), rates, lrfind.Verdict.CLEAR
     )
     assert answer.one_cycle(slice(1, 3)) == {"max_lr": [0.5, 0.1]}
     with pytest.raises(lrfind.CannotTellError, match="because"):

@@ -20,7 +20,7 @@ def parts():
     return model, torch.optim.SGD(trainable(model), lr=0.1), make_loader()
 
 
-def reference(model, optimizer, loader, num_iter, start_lr=1e-7, end_lr=10.0):
+def reference(model, optimizer, loader, num_iter, start_lr=1e-6, end_lr=10.0):
     """A range test written out by hand, on a model that may be used up."""
     lr = np.geomspace(start_lr, end_lr, num_iter)
     losses = []

@@ -77,14 +77,14 @@ def test_leaving_the_loop_early_gives_what_there_is():
 def test_the_rates_are_put_back_also_after_an_error():
     optimizer, _ = quadratic()
     with pytest.raises(ZeroDivisionError), Sweep(optimizer):
-        assert optimizer.param_groups[0]["lr"] == 1e-7
+        assert optimizer.param_groups[0]["lr"] == 1e-6
         raise ZeroDivisionError
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
 def test_a_second_sweep_starts_anew():
     optimizer, step = quadratic()
-    sweep = Sweep(optimizer, num_iter=20, end_lr=1e-6)
+    sweep = Sweep(optimizer, num_iter=20, end_lr=1e-5)
     for _ in range(2):
         with sweep:
             while sweep.record(step()):
