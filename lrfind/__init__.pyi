@@ -1,6 +1,7 @@
 from ._errors import CannotTellError, LrfindError, ResultFileError
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
+from .analysis.sensitivity import Sensitivity
 from .analysis.smoothing import debiased_ema, ema
 from .analysis.suggestion import CannotTell, Spread, Suggestion
 from .analysis.verdict import Verdict
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "RangeTestResult",
     "ResultFileError",
+    "Sensitivity",
     "Spread",
     "StopReason",
     "Suggestion",
