@@ -62,15 +62,16 @@ class MinimumPosterior:
         return _deviation(self.lr, self.unaided)
 
     def interval(self, between: float = BETWEEN_RUNS) -> tuple[float, float]:
-        """Where the minimum of a repeat would lie: the same sweep with another seed and data order.
+        """Where the minimum lies on average over seeds and data orders, as this sweep tells.
 
         Normal in log10 around the expected minimum, by the uncertainty of this sweep and the spread
-        from run to run. It is not the interval of a suggestion, which also holds the way from the
-        minimum to the best rate of a training.
+        from run to run. A single repeat scatters around that average by `between` once more. It is
+        not the interval of a suggestion, which also holds the way from the minimum to the best
+        rate of a training.
 
         Args:
             between: Standard deviation of the minimum from run to run, in decades; 0 for the
-                minimum of this very sweep without its noise.
+                minimum of this very run without its noise.
 
         Returns:
             Lower and upper rate of the central 90 %.

@@ -241,7 +241,7 @@ def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
 
 
 def _draw_uncertainty(ax: Axes, curves: SweepCurves) -> None:
-    """A bar at the height of the centred minimum, over where that of a repeat would lie.
+    """A bar at the height of the centred minimum, over where it lies on average over seeds.
 
     The tick in the middle is the expected minimum, that the suggestion is made of.
     """
@@ -250,7 +250,7 @@ def _draw_uncertainty(ax: Axes, curves: SweepCurves) -> None:
         [low, curves.posterior.mean, high], [height] * 3,
         color=STYLES["centred"]["color"], linewidth=1.2, zorder=3.5,
         marker="|", markersize=9, markeredgewidth=1.2,
-        label=f"minimum of a repeat, {CONFIDENCE:.0%}",
+        label=f"minimum over seeds, {CONFIDENCE:.0%}",
     )  # fmt: skip
 
 

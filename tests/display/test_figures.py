@@ -77,9 +77,9 @@ def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
     assert label == "suggested, 90% interval (clear)"
 
 
-def test_the_minimum_of_a_repeat_is_a_bar_at_the_centred_minimum():
+def test_the_uncertainty_of_the_minimum_is_a_bar_at_the_centred_minimum():
     result = noisy()
-    rates, heights = line(result.plot(), "minimum of a repeat, 90%")
+    rates, heights = line(result.plot(), "minimum over seeds, 90%")
     low, high = result.curves().posterior.interval()
     assert list(rates) == [low, result.curves().posterior.mean, high]
     assert set(heights) == {result.curves().minimum("centred").loss}
