@@ -185,7 +185,7 @@ def sensitivity(curves: SweepCurves, betas: Sequence[float] = DEFAULT_BETAS) -> 
         >>> lr = np.geomspace(1e-5, 1e1, 120)
         >>> table = sensitivity(SweepCurves(lr, np.abs(np.log10(lr) + 1) + 1))
         >>> round(table.over_sub_sweeps.largest, 1), len(table.rows[0].sub_sweeps)
-        (0.0, 5)
+        (0.1, 5)
     """
     if np.ndim(betas) != 1:
         raise ValueError(f"`betas` must be a flat sequence of numbers, got {betas!r}.")

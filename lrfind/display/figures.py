@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from lrfind._types import Array
 from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.comparison import CurveRow, compare
 from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.suggestion import CannotTell, Suggestion
-from lrfind.analysis.verdict import Verdict
-from lrfind.display.sentences import SAID, decades
+from lrfind.analysis.suggestion import Suggestion
+from lrfind.display.sentences import decades
+from lrfind.display.titles import inches, title, title_verdict
 from lrfind.result import RangeTestResult
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ TEXT: dict[str, Any] = {
 }
 """Of labels beside lines: on white, as raw losses may lie below them."""
 BAND: dict[str, Any] = {"color": SUGGESTED, "alpha": 0.12, "linewidth": 0, "zorder": 0.2}
-CHARACTERS_PER_INCH = 15
-"""Of a small title."""
 SMALL = 4.5
 """Inches of width, below which the legend shrinks."""
 BETAS = 1 - np.geomspace(1, 0.01, 41)
@@ -83,7 +80,7 @@ def plot_curves(
     if isinstance(answer, Suggestion):
         _draw_suggestion(ax, answer)
         _draw_uncertainty(ax, curves)
-    _say_verdict(ax, answer)
+    title_verdict(ax, answer)
     _draw_legend(ax)
     return ax
 
@@ -102,7 +99,7 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str =
     if curves is None:
         return ax
     if curves.sweep_flags:
-        _say(ax, curves.sweep_flags[0].value)
+        title(ax, curves.sweep_flags[0].value)
         return ax
     raw, centred = curves.minimum("raw").lr, curves.minimum("centred").lr
     answer = result.suggest(source=source)
@@ -123,7 +120,7 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str =
         ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested rate {answer.lr:.2e}")
         if answer.interval:
             ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
-    _say_verdict(ax, answer)
+    title_verdict(ax, answer)
     ax.axhline(raw, color="0.5", linewidth=1.2, linestyle="-.", label=f"raw minimum {raw:.2e}")
     _draw_legend(ax)
     return ax
@@ -164,26 +161,15 @@ def _curves_or_title(result: RangeTestResult, ax: Axes, source: str) -> SweepCur
     try:
         return result.curves(source)
     except CannotTellError as error:
-        _say(ax, str(error))
+        title(ax, str(error))
         return None
-
-
-def _say(ax: Axes, text: str) -> None:
-    """Put a sentence above the picture, in lines as wide as the axes."""
-    width = max(30, int(CHARACTERS_PER_INCH * _inches(ax)))
-    ax.set_title(textwrap.fill(text, width=width), fontsize="small")
 
 
 def _draw_legend(ax: Axes) -> None:
     """The legend, small enough to leave a small picture to its curves."""
     small: dict[str, Any] = {"fontsize": 5, "labelspacing": 0.25, "handlelength": 1.8}
-    size = {"fontsize": "small"} if _inches(ax) > SMALL else small
+    size = {"fontsize": "small"} if inches(ax) > SMALL else small
     ax.legend(loc="best", framealpha=0.9, **size)
-
-
-def _inches(ax: Axes) -> float:
-    """Width of the axes."""
-    return float(ax.bbox.width / ax.figure.dpi)
 
 
 def _label(row: CurveRow) -> str:
@@ -257,16 +243,3 @@ def _draw_uncertainty(ax: Axes, curves: SweepCurves) -> None:
 def _band_label(answer: Suggestion) -> str:
     verdict = answer.verdict.name.lower().replace("_", " ")
     return f"suggested, {CONFIDENCE:.0%} interval ({verdict})"
-
-
-def _say_verdict(ax: Axes, answer: Suggestion | CannotTell) -> None:
-    """What stands against the answer, above the picture; nothing does against a clear one."""
-    if isinstance(answer, CannotTell):
-        _say(ax, f"No suggestion: {answer.reason}")
-        return
-    said = [flag.value for flag in answer.flags if flag not in SAID]
-    if answer.verdict is not Verdict.CLEAR:
-        name = answer.verdict.name.lower().replace("_", " ")
-        said.insert(0, f"Verdict: {name} - {answer.verdict.value}")
-    if said:
-        _say(ax, "; ".join(said))

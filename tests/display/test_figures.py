@@ -114,6 +114,20 @@ def test_the_words_above_are_clear_of_the_axes_and_not_cut_off(size, draw):
         assert words.y1 <= figure.bbox.height
 
 
+@pytest.mark.parametrize(("size", "shown"), [((8, 5), "cause"), ((4, 3), "name")])
+def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown):
+    figure = pyplot.figure(figsize=size)
+    loss = 2.0 + np.random.default_rng(0).normal(scale=0.05, size=100)
+    loss[80:] += np.arange(20.0)
+    ax = make_result(loss).plot(figure.subplots())
+    figure.canvas.draw()
+    cause = " - the loss never fell below its initial level by more than its noise, so that only"
+    title = " ".join(ax.get_title().split())
+    assert title.startswith("Verdict: no descent" + (cause if shown == "cause" else ""))
+    assert "lower `start_lr`" not in title
+    assert ax.title.get_window_extent().y1 <= figure.bbox.height
+
+
 def test_the_legend_of_a_small_picture_leaves_the_curves_room():
     def share(size):
         figure = pyplot.figure(figsize=size, layout="constrained")
