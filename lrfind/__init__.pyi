@@ -4,6 +4,7 @@ from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.layers import BlowUp, Layers
 from .analysis.rescaling import rescale, rescale_beta
+from .analysis.sensitivity import Sensitivity
 from .analysis.smoothing import debias_steps, debiased_ema, ema
 from .analysis.suggestion import CannotTell, Spread, Suggestion
 from .analysis.tasks import TaskDisagreement
@@ -46,6 +47,7 @@ __all__ = [
     "RepeatSuggestion",
     "ResultFileError",
     "RunsFailedError",
+    "Sensitivity",
     "Spread",
     "StopReason",
     "Suggestion",

@@ -220,16 +220,20 @@ def repeat(
 @click.argument("result", type=click.Path(path_type=Path))
 @betas_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def show(result: Path, betas: tuple[float, ...], as_json: bool) -> None:
+@click.option("--sensitivity", is_flag=True, help="Add the rate under every rule and sub-sweep.")
+def show(result: Path, betas: tuple[float, ...], as_json: bool, sensitivity: bool) -> None:
     """Print the table of a saved result, for any betas."""
     with _messages():
         from lrfind.storage import load
 
         loaded = load(result)
         if as_json:
-            click.echo(json.dumps(_as_dict(loaded, betas), indent=2))
+            more = {"sensitivity": loaded.sensitivity(betas).to_dict()} if sensitivity else {}
+            click.echo(json.dumps(_as_dict(loaded, betas) | more, indent=2))
         else:
             _print_report(loaded, betas)
+            if sensitivity:
+                click.echo(f"\n{loaded.sensitivity(betas)}")
 
 
 @main.command()

@@ -17,6 +17,7 @@ from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.layers import Layers
+from lrfind.analysis.sensitivity import Sensitivity, sensitivity
 from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
 from lrfind.analysis.tasks import TaskDisagreement, checked_tasks, steps_with_task
@@ -287,6 +288,26 @@ class RangeTestResult:
         asked = self.settings
         step = decades_per_step(asked.start_lr, asked.end_lr, asked.num_iter, asked.step_mode)
         return step * (asked.probe_every if source == "probe" else 1)
+
+    def sensitivity(
+        self, betas: Sequence[float] = DEFAULT_BETAS, *, source: str = "train"
+    ) -> Sensitivity:
+        """How far the suggestion depends on the rule, the beta and the losses it is read from.
+
+        Args:
+            betas: The betas of the averages, each in [0, 1).
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+
+        Returns:
+            The rate under every rule, schedule, curve and beta, each from the whole sweep and from
+            every 2nd and every 3rd loss of it, with the spreads in decades: `rows`, `total`,
+            `by_rule`, `over_sub_sweeps`, `str()`, `to_dict()`.
+
+        Raises:
+            CannotTellError: Fewer than two finite losses, or no probe was recorded.
+            ValueError: A beta outside [0, 1), or an unknown source.
+        """
+        return sensitivity(self.curves(source), betas)
 
     def bounds(self) -> Bounds:
         """Smith's two rates for a cyclical schedule, read off the metric.

@@ -262,6 +262,26 @@ def test_show_json_is_json_and_nothing_else(invoke, saved):
     assert (read["stop_reason"], read["steps"]) == ("diverged", 100)
 
 
+def test_show_adds_the_sensitivity_on_demand(invoke, saved):
+    done = invoke("show", saved, "--sensitivity", "--betas", "0.5,0.75")
+    assert done.exit_code == 0
+    table = lrfind.load(saved).sensitivity((0.5, 0.75))
+    assert done.stdout.endswith(f"\n\n{table}\n")
+    assert done.stdout.startswith(invoke("show", saved, "--betas", "0.5,0.75").stdout)
+    read = json.loads(
+        invoke("show", saved, "--sensitivity", "--json", "--betas", "0.5,0.75").stdout
+    )
+    assert read["sensitivity"] == table.to_dict()
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_the_sensitivity_of_a_sweep_that_tells_nothing_is_one_line(invoke, tmp_path, extra):
+    make_result([1.0, float("nan")]).save(tmp_path / "result.json")
+    done = invoke("show", "result.json", "--sensitivity", *extra)
+    assert done.exit_code == 1
+    assert "only 1 finite loss recorded" in done.stderr
+
+
 @pytest.mark.parametrize("extra", [[], ["--against-beta"], ["--beta", "0.5"]])
 @pytest.mark.parametrize(
     ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]

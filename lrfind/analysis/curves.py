@@ -128,6 +128,24 @@ class SweepCurves:
         self.loss = recorded[:finite]
         self._ended_finite = finite == recorded.size
 
+    def every(self, stride: int, phase: int = 0) -> SweepCurves:
+        """The sub-sweep of every `stride`-th loss, beginning with that of index `phase`.
+
+        Args:
+            stride: At least 1.
+            phase: From 0 to `stride` - 1.
+
+        Returns:
+            Its curves; it ends by a non-finite loss if the sweep does.
+
+        Raises:
+            CannotTellError: Fewer than two losses are left.
+        """
+        chosen = self.loss[phase::stride]
+        if not self._ended_finite:
+            chosen = np.append(chosen, np.nan)
+        return SweepCurves(self.lr[phase::stride], chosen)
+
     @cached_property
     def fit(self) -> CentredFit:
         """The centred fit, computed once."""

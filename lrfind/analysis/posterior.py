@@ -9,6 +9,7 @@ losses leave the minimum open.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +18,7 @@ from lrfind._types import Array
 from lrfind.analysis.calibration import (
     BELOW_BLOW_UP,
     BELOW_BLOW_UP_SD,
+    BETWEEN_RUNS,
     CONFIDENCE,
     DRAWS,
     LEAST_PRIOR,
@@ -58,6 +60,23 @@ class MinimumPosterior:
     def unaided_deviation(self) -> float:
         """That of the losses alone, in decades."""
         return _deviation(self.lr, self.unaided)
+
+    def interval(self, between: float = BETWEEN_RUNS) -> tuple[float, float]:
+        """Where the minimum lies on average over seeds and data orders, as this sweep tells.
+
+        Normal in log10 around the expected minimum, by the uncertainty of this sweep and the spread
+        from run to run. A single repeat scatters around that average by `between` once more. It is
+        not the interval of a suggestion, which also holds the way from the minimum to the best
+        rate of a training.
+
+        Args:
+            between: Standard deviation of the minimum from run to run, in decades; 0 for the
+                minimum of this very run without its noise.
+
+        Returns:
+            Lower and upper rate of the central 90 %.
+        """
+        return around(self.mean, hypot(self.deviation, between))
 
 
 def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> MinimumPosterior:

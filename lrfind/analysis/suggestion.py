@@ -9,7 +9,15 @@ from typing import NoReturn
 
 from lrfind._errors import CannotTellError, require_beta, require_choice, require_positive
 from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
-from lrfind.analysis.curves import AVERAGES, CURVES, UNUSABLE, Flag, Minimum, SweepCurves
+from lrfind.analysis.curves import (
+    AVERAGES,
+    CURVES,
+    UNUSABLE,
+    Flag,
+    Minimum,
+    SweepCurves,
+    settled,
+)
 from lrfind.analysis.posterior import around
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.verdict import Verdict
@@ -239,8 +247,11 @@ def suggest(
         spread = Spread(curves.posterior.deviation, between, transfer)
     else:
         try:
-            curve = curves.curve(q.curve, q.beta)
-            lr = RULES[q.rule](curves.lr, curve, lowest.step, q.factor)
+            curve, start = curves.curve(q.curve, q.beta), 0
+            if q.rule == "steepest" and q.curve in AVERAGES:
+                # The first values of an average move most, and by chance.
+                start = settled(q.curve, curves.fit.curve, q.beta)
+            lr = RULES[q.rule](curves.lr[start:], curve[start:], lowest.step - start, q.factor)
         except CannotTellError as error:
             return CannotTell(str(error), q.rule, lowest.flags, verdict)
     return Suggestion(

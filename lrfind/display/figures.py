@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrfind._errors import CannotTellError
 from lrfind._types import Array
+from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.comparison import CurveRow, compare
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.suggestion import Suggestion
 from lrfind.display.sentences import decades
+from lrfind.display.titles import inches, title, title_verdict
 from lrfind.result import RangeTestResult
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ TEXT: dict[str, Any] = {
     "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
 }
 """Of labels beside lines: on white, as raw losses may lie below them."""
+BAND: dict[str, Any] = {"color": SUGGESTED, "alpha": 0.12, "linewidth": 0, "zorder": 0.2}
+SMALL = 4.5
+"""Inches of width, below which the legend shrinks."""
 BETAS = 1 - np.geomspace(1, 0.01, 41)
 """From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
 
@@ -72,8 +76,12 @@ def plot_curves(
     low, high = y_limits(curves)
     ax.set_ylim(low, high)
     _draw_shift(ax, rows["raw"], rows["debiased"], low + 0.09 * (high - low))
-    _draw_suggestion(ax, result, source)
-    ax.legend(loc="best", fontsize="small", framealpha=0.9)
+    answer = result.suggest(source=source)
+    if isinstance(answer, Suggestion):
+        _draw_suggestion(ax, answer)
+        _draw_uncertainty(ax, curves)
+    title_verdict(ax, answer)
+    _draw_legend(ax)
     return ax
 
 
@@ -91,7 +99,7 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str =
     if curves is None:
         return ax
     if curves.sweep_flags:
-        _say(ax, curves.sweep_flags[0].value)
+        title(ax, curves.sweep_flags[0].value)
         return ax
     raw, centred = curves.minimum("raw").lr, curves.minimum("centred").lr
     answer = result.suggest(source=source)
@@ -110,8 +118,11 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str =
     ax.axhline(centred, color="black", linewidth=1.2, label=f"centred minimum {centred:.2e}")
     if isinstance(answer, Suggestion):
         ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested rate {answer.lr:.2e}")
+        if answer.interval:
+            ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
+    title_verdict(ax, answer)
     ax.axhline(raw, color="0.5", linewidth=1.2, linestyle="-.", label=f"raw minimum {raw:.2e}")
-    ax.legend(loc="best", fontsize="small", framealpha=0.9)
+    _draw_legend(ax)
     return ax
 
 
@@ -151,13 +162,15 @@ def _curves_or_title(result: RangeTestResult, ax: Axes, source: str) -> SweepCur
     try:
         return result.curves(source)
     except CannotTellError as error:
-        _say(ax, str(error))
+        title(ax, str(error))
         return None
 
 
-def _say(ax: Axes, text: str) -> None:
-    """Put a sentence above the picture, in lines that a figure of usual size holds."""
-    ax.set_title(textwrap.fill(text, width=95), fontsize="small")
+def _draw_legend(ax: Axes) -> None:
+    """The legend, small enough to leave a small picture to its curves."""
+    small: dict[str, Any] = {"fontsize": 5, "labelspacing": 0.25, "handlelength": 1.8}
+    size = {"fontsize": "small"} if inches(ax) > SMALL else small
+    ax.legend(loc="best", framealpha=0.9, **size)
 
 
 def _label(row: CurveRow) -> str:
@@ -203,16 +216,32 @@ def draw_probe(ax: Axes, result: RangeTestResult) -> None:
     ax.plot(rates, values, label="probe batch", linewidth=1.2, zorder=1.5, **PROBE)
 
 
-def _draw_suggestion(ax: Axes, result: RangeTestResult, source: str) -> None:
-    answer = result.suggest(source=source)
-    if not isinstance(answer, Suggestion):
-        _say(ax, f"No suggestion: {answer.reason}")
-        return
-    if answer.flags:
-        _say(ax, "; ".join(flag.value for flag in answer.flags))
+def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
+    """The suggested rate as a line, in the band of its interval."""
+    if answer.interval:
+        ax.axvspan(*answer.interval, label=_band_label(answer), **BAND)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
-    ax.annotate(
-        f"suggested {answer.lr:.2e}", (answer.lr, 0.03), (-4, 0),
-        xycoords=("data", "axes fraction"), textcoords="offset points",
-        rotation=90, ha="right", va="bottom", color=SUGGESTED, **TEXT,
+    # Above the axes nothing lies below it, and matplotlib keeps a title clear of an axis there.
+    above = ax.secondary_xaxis("top")
+    above.set_xticks([answer.lr], [f"suggested {answer.lr:.2e}"], fontsize="small", color=SUGGESTED)
+    above.tick_params(length=0, pad=1)
+    above.xaxis.minorticks_off()
+
+
+def _draw_uncertainty(ax: Axes, curves: SweepCurves) -> None:
+    """A bar at the height of the centred minimum, over where it lies on average over seeds.
+
+    The tick in the middle is the expected minimum, that the suggestion is made of.
+    """
+    (low, high), height = curves.posterior.interval(), curves.minimum("centred").loss
+    ax.plot(
+        [low, curves.posterior.mean, high], [height] * 3,
+        color=STYLES["centred"]["color"], linewidth=1.2, zorder=3.5,
+        marker="|", markersize=9, markeredgewidth=1.2,
+        label=f"minimum over seeds, {CONFIDENCE:.0%}",
     )  # fmt: skip
+
+
+def _band_label(answer: Suggestion) -> str:
+    verdict = answer.verdict.name.lower().replace("_", " ")
+    return f"suggested, {CONFIDENCE:.0%} interval ({verdict})"

@@ -117,6 +117,13 @@ def test_valley_and_slide_are_the_published_rules(size, seed):
     assert slide.lr == curves.lr[inner][walked_slide(loss)]
 
 
+def test_steepest_passes_over_the_start_of_an_average():
+    # There the debiased EMA is the mean of a few losses, and falls fastest by chance.
+    for seed in range(20):
+        answer = suggest(sweep(typical(seed, 0.3, 300)), rule="steepest", curve="debiased")
+        assert answer.lr > 1e-4
+
+
 def test_steepest_is_the_steepest_per_decade():
     # Slope of 1/(1+exp(-k(u-u0))) is steepest at u0, here at step 60; per rate it would not be.
     loss = 3 - 2 / (1 + np.exp(-(np.arange(100) - 60) / 4))

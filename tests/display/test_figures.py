@@ -56,12 +56,88 @@ def test_the_shift_is_an_arrow_with_its_decades():
     assert f"{shift:+.2f} decades" in [text.get_text() for text in ax.texts]
 
 
-def test_the_suggested_rate_is_a_labelled_line():
+def band(ax):
+    """The green band, as its four limits in the order left, right, bottom, top."""
+    (found,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("suggested")]
+    (left, bottom), (right, top) = found.get_bbox().get_points()
+    return found.get_label(), (left, right, bottom, top)
+
+
+def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
     result = noisy()
     answer = result.suggest()
     ax = result.plot()
-    assert f"suggested {answer.lr:.2e}" in [text.get_text() for text in ax.texts]
+    ax.figure.draw_without_rendering()
+    (above,) = ax.child_axes
+    assert [label.get_text() for label in above.get_xticklabels()] == [f"suggested {answer.lr:.2e}"]
+    assert list(above.get_xticks()) == [answer.lr]
     assert any(list(item.get_xdata()) == [answer.lr] * 2 for item in ax.get_lines())
+    label, limits = band(ax)
+    assert limits == (*answer.interval, 0, 1)
+    assert label == "suggested, 90% interval (clear)"
+
+
+def test_the_uncertainty_of_the_minimum_is_a_bar_at_the_centred_minimum():
+    result = noisy()
+    rates, heights = line(result.plot(), "minimum over seeds, 90%")
+    low, high = result.curves().posterior.interval()
+    assert list(rates) == [low, result.curves().posterior.mean, high]
+    assert set(heights) == {result.curves().minimum("centred").loss}
+
+
+@pytest.mark.parametrize("draw", ["plot", "plot_betas"])
+def test_a_verdict_that_is_not_clear_is_seen(draw):
+    result = make_result(np.linspace(3, 1, 100))
+    answer = result.suggest()
+    ax = getattr(result, draw)()
+    assert " ".join(ax.get_title().split()) == f"Verdict: at end - {answer.verdict.value}"
+    label, limits = band(ax)
+    assert "(at end)" in label
+    assert limits == ((*answer.interval, 0, 1) if draw == "plot" else (0, 1, *answer.interval))
+
+
+@pytest.mark.parametrize("size", [(8, 5), (4, 3)])
+@pytest.mark.parametrize("draw", ["plot", "plot_betas"])
+def test_the_words_above_are_clear_of_the_axes_and_not_cut_off(size, draw):
+    figure = pyplot.figure(figsize=size, layout="constrained")
+    ax = figure.subplots()
+    getattr(make_result(np.linspace(3, 1, 100)), draw)(ax)
+    figure.canvas.draw()
+    title, top = ax.title.get_window_extent(), ax.get_window_extent().y1
+    labels = [
+        label.get_window_extent() for each in ax.child_axes for label in each.get_xticklabels()
+    ]
+    assert title.y0 > max([top, *(label.y1 for label in labels)])
+    for words in (title, *labels):
+        assert words.x0 >= 0
+        assert words.x1 <= figure.bbox.width
+        assert words.y1 <= figure.bbox.height
+
+
+@pytest.mark.parametrize(("size", "shown"), [((8, 5), "cause"), ((4, 3), "name")])
+def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown):
+    figure = pyplot.figure(figsize=size)
+    loss = 2.0 + np.random.default_rng(0).normal(scale=0.05, size=100)
+    loss[80:] += np.arange(20.0)
+    ax = make_result(loss).plot(figure.subplots())
+    figure.canvas.draw()
+    cause = " - the loss never fell below its initial level by more than its noise, so that only"
+    title = " ".join(ax.get_title().split())
+    assert title.startswith("Verdict: no descent" + (cause if shown == "cause" else ""))
+    assert "lower `start_lr`" not in title
+    assert ax.title.get_window_extent().y1 <= figure.bbox.height
+
+
+def test_the_legend_of_a_small_picture_leaves_the_curves_room():
+    def share(size):
+        figure = pyplot.figure(figsize=size, layout="constrained")
+        ax = noisy().plot(figure.subplots())
+        figure.canvas.draw()
+        legend, axes = ax.get_legend().get_window_extent(), ax.get_window_extent()
+        return legend.width * legend.height / (axes.width * axes.height)
+
+    assert share((8, 5)) < 0.25
+    assert share((4, 3)) < 0.3
 
 
 def test_without_a_suggestion_the_title_says_why():

@@ -1,0 +1,169 @@
+"""One sweep for each verdict, made so that it must be given, and which comes first."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrfind import Verdict
+from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.posterior import MinimumPosterior
+from lrfind.analysis.verdict import CLIFF, DEPTH, END, FLAT, OPEN, judge, width
+from lrfind.analysis.whittaker import CentredFit
+
+RATES = np.linspace(-7, 1, 300)
+
+
+def noise(scale, seed=0, size=300):
+    return scale * np.random.default_rng(seed).normal(size=size)
+
+
+def fall(at, steepness, depth=2.0):
+    return 2.3 - depth / (1 + np.exp(-(RATES - at) * steepness))
+
+
+def wall(at, steepness):
+    return np.exp(np.minimum((RATES - at) * steepness, 4))
+
+
+def verdict(loss):
+    return SweepCurves(10 ** RATES[: len(loss)], loss).verdict
+
+
+def typical():
+    return fall(-2.2, 3) + wall(-0.2, 5)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("scale", [0.0, 0.02, 0.1])
+def test_a_typical_sweep_is_clear(scale, seed):
+    assert verdict(typical() + noise(scale, seed)) is Verdict.CLEAR
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bottom_of_three_decades_is_flat(seed):
+    assert verdict(fall(-4, 8) + wall(0.3, 8) + noise(0.1, seed)) is Verdict.FLAT
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.05])
+def test_a_loss_that_falls_until_the_sweep_ends_is_at_the_end(scale):
+    assert verdict(fall(0.5, 2) + noise(scale)) is Verdict.AT_END
+
+
+def test_a_loss_that_a_nan_ended_while_it_fell_is_not_at_the_end_but_at_a_cliff():
+    loss = fall(0.5, 2)
+    assert verdict(loss) is Verdict.AT_END
+    assert verdict(np.append(loss[:-1], np.nan)) is Verdict.CLIFF
+
+
+@pytest.mark.parametrize("after", [0.0, 3.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_without_a_fall_is_no_descent_with_and_without_a_blow_up(seed, after):
+    loss = 2.3 + noise(0.05, seed) + after * np.maximum(RATES, 0)
+    assert verdict(loss) is Verdict.NO_DESCENT
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_shallow_fall_in_much_noise_is_noisy(seed):
+    # Two standard deviations deep, with a bottom of two decades.
+    loss = fall(-2.5, 2, depth=1.0) + wall(0.8, 8) + noise(0.5, seed)
+    assert verdict(loss) is Verdict.NOISY
+
+
+def test_a_blow_up_right_beside_the_minimum_is_a_cliff():
+    loss = fall(-1.2, 2) + np.maximum(RATES + 0.5, 0) * 60 + noise(0.02)
+    assert verdict(loss) is Verdict.CLIFF
+
+
+@pytest.mark.parametrize("size", [2, 9])
+def test_fewer_than_ten_losses_are_too_short_whatever_they_show(size):
+    assert verdict(np.linspace(3, 1, size)) is Verdict.TOO_SHORT
+    assert verdict(np.linspace(3, 1, 10)) is not Verdict.TOO_SHORT
+
+
+LR = 10 ** np.linspace(-4, 0, 401)
+
+
+def made(low=-2.0, high=-2.0, blow_up=-1.0, depth=10.0, significant=True):
+    """A fit and a posterior of which everything but the arguments is clear.
+
+    Half of the chance lies at `low`, half at `high`; `depth` is in deviations of the noise.
+    """
+    at = [int(np.argmin(np.abs(np.log10(LR) - place))) for place in (low, high)]
+    chance = np.bincount(at, minlength=LR.size) / 2
+    curve = np.full(LR.size, 1.0)
+    curve[200] -= depth * 0.1
+    # A smoother that leaves the losses as they are: its errors are `deviation` everywhere.
+    identity = np.zeros((3, LR.size))
+    identity[2] = 1
+    deviation = 0.01 if significant else 0.1 * depth
+    fit = CentredFit(curve, curve, 1.0, 0.1, 40, deviation=deviation, factor=identity)
+    return fit, MinimumPosterior(LR, chance, chance, None if blow_up is None else 10**blow_up)
+
+
+def test_what_is_made_clear_is_clear():
+    assert judge(*made()) is Verdict.CLEAR
+
+
+@pytest.mark.parametrize(("distance", "given_"), [(0.9, Verdict.CLIFF), (1.1, Verdict.CLEAR)])
+def test_the_distance_to_the_blow_up_decides_the_cliff(distance, given_):
+    assert judge(*made(blow_up=-2 + distance * CLIFF)) is given_
+
+
+@pytest.mark.parametrize(("distance", "given_"), [(0.9, Verdict.AT_END), (1.1, Verdict.CLEAR)])
+def test_the_distance_to_the_end_decides_where_nothing_blew_up(distance, given_):
+    at = -distance * END
+    assert judge(*made(low=at, high=at, blow_up=None)) is given_
+    assert judge(*made(low=at, high=at, blow_up=1.0)) is Verdict.CLEAR
+
+
+@pytest.mark.parametrize(("times", "given_"), [(0.9, Verdict.CLEAR), (1.1, Verdict.FLAT)])
+def test_the_width_decides_the_flat_one(times, given_):
+    fit, posterior = made(low=-2 - times * FLAT / 2, high=-2 + times * FLAT / 2, blow_up=0)
+    assert width(posterior) == pytest.approx(times * FLAT)
+    assert judge(fit, posterior) is given_
+
+
+@pytest.mark.parametrize(
+    ("depth", "deviation", "given_"),
+    [
+        (0.9 * DEPTH, 1.1 * OPEN, Verdict.NOISY),
+        (1.1 * DEPTH, 1.1 * OPEN, Verdict.CLEAR),
+        (0.9 * DEPTH, 0.9 * OPEN, Verdict.CLEAR),
+    ],
+)
+def test_noisy_needs_a_shallow_fall_and_an_open_minimum(depth, deviation, given_):
+    fit, posterior = made(low=-2 - deviation, high=-2 + deviation, blow_up=0, depth=depth)
+    assert fit.depth == pytest.approx(depth * fit.noise)
+    assert posterior.deviation == pytest.approx(deviation, rel=0.05)
+    assert judge(fit, posterior) is given_
+
+
+def test_what_tells_most_comes_first():
+    wide = {"low": -3.0, "high": 0.0}
+    assert judge(*made(**wide, blow_up=-1.4)) is Verdict.FLAT
+    assert judge(*made(**wide, blow_up=-1.4, depth=2.0)) is Verdict.NOISY
+    end = {"low": 0.0, "high": 0.0, "blow_up": None}
+    assert judge(*made(**end, depth=2.0)) is Verdict.AT_END
+    assert judge(*made(**end, significant=False)) is Verdict.NO_DESCENT
+
+
+def test_every_verdict_says_its_reason_and_all_but_clear_a_remedy():
+    assert len({each.value for each in Verdict}) == len(Verdict) == 7
+    for each in Verdict:
+        assert (": " in each.value) == (each is not Verdict.CLEAR)
+
+
+def test_the_width_is_that_of_the_central_nine_tenths_of_the_losses_alone():
+    chance = np.full(401, 1 / 401)
+    posterior = MinimumPosterior(LR, np.eye(401)[0], chance, None)
+    assert width(posterior) == pytest.approx(0.9 * 4, abs=0.02)
+    assert width(MinimumPosterior(LR, chance, np.eye(401)[7], None)) == 0
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6), st.floats(1e-3, 1e3), st.floats(-3, 3))
+def test_units_of_loss_and_rate_do_not_change_a_verdict(seed, scale, decades):
+    loss = typical() + noise(0.3, seed)
+    scaled = SweepCurves(10 ** (RATES + decades), scale * loss)
+    assert scaled.verdict is verdict(loss)
