@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def save(result: RangeTestResult, path: str | Path) -> None:
         "probe": _to_json(result.probe),
         "metric": _to_json(result.metric),
     }
-    write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
+    write_json(path, document)
 
 
 def load(path: str | Path) -> RangeTestResult:
@@ -98,6 +99,11 @@ def to_csv(result: RangeTestResult, path: str | Path, beta: float) -> None:
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     writer.writerows([step, *row] for step, row in enumerate(rows))
     write_whole(path, text.getvalue().encode())
+
+
+def write_json(path: str | Path, document: Mapping[str, object]) -> None:
+    """Write a document of plain, finite values as JSON; see `write_whole`."""
+    write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
 
 def write_whole(path: str | Path, data: bytes) -> None:

@@ -23,7 +23,7 @@ FORBIDDEN = {
 }
 # The thin methods that users of pandas expect: they import the room they need when called.
 UPWARD = {
-    ("result", "display"), ("analysis", "display"),
+    ("result", "display"), ("analysis", "display"), ("analysis", "storage"),
 }  # fmt: skip
 
 
