@@ -21,6 +21,7 @@ from lrfind._version import __version__
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from lrfind.analysis.verification import Verification
     from lrfind.result import RangeTestResult
     from lrfind.training.problem import Problem
 
@@ -64,8 +65,29 @@ def out_option(default: str) -> Callable[[Callable[..., None]], Callable[..., No
         type=click.Path(path_type=Path),
         default=default,
         show_default=True,
-        help="Folder for the four files.",
+        help="Folder for the files.",
     )
+
+
+def verify_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What follows a sweep, or takes its place."""
+    options = [
+        click.option("--verify", is_flag=True, help="Then try rates around the suggested one."),
+        click.option(
+            "--budget",
+            type=click.IntRange(min=80),
+            help="Find one rate within so many steps instead: half a sweep, half trials.",
+        ),
+        click.option(
+            "--schedule",
+            type=click.Choice(["constant", "one-cycle"]),
+            callback=lambda ctx, param, value: value and value.replace("-", "_"),
+            help="Of the training to come.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 betas_option = click.option(
@@ -91,12 +113,14 @@ def main() -> None:
 @click.option("--seed", type=int, default=0, show_default=True)
 @betas_option
 @range_options
+@verify_options
 def demo(
     out: Path, model: str, optimizer: str, seed: int, betas: tuple[float, ...], **settings: Any
 ) -> None:
     """Test a small network on bundled handwritten digits.
 
-    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing them.
+    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing them; with
+    --verify also verification.json and verification.png, with --budget these alone.
     """
     with _messages():
         from lrfind.demo import digits_problem
@@ -112,13 +136,14 @@ def demo(
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py.")
 @betas_option
 @range_options
+@verify_options
 def run(
     target: str, out: Path, seed: int, traceback: bool, betas: tuple[float, ...], **settings: Any
 ) -> None:
     """Test the problem that a function of yours returns.
 
     FUNCTION takes no arguments and returns (model, optimizer, loss_fn, train_loader) or an
-    lrfind.Problem. Writes the same four files as the demo to --out, replacing them.
+    lrfind.Problem. Writes the same files as the demo to --out, replacing them.
 
     Under torchrun the process group stands when FUNCTION is called, and the first rank writes and
     prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION
@@ -172,23 +197,48 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool) -> None:
 def _run(problem: Problem, out: Path, betas: tuple[float, ...], settings: dict[str, Any]) -> None:
     from lrfind.training.ranks import is_first_rank
 
+    verify, budget, schedule = (settings.pop(each) for each in ("verify", "budget", "schedule"))
     given = {name: value for name, value in settings.items() if value is not None}
     if given.get("diverge_th") == 0:
         given["diverge_th"] = None
+    if budget and (verify or given.keys() & {"num_iter", "step_mode"}):
+        raise click.UsageError("--budget goes without --verify, --num-iter and --step-mode.")
     if is_first_rank():
         out.mkdir(parents=True, exist_ok=True)
-    result = problem.range_test(**given)
-    if not is_first_rank():
-        return
+    if budget:
+        answer = problem.find_lr(budget=budget, schedule=schedule, **given)
+    else:
+        result = problem.range_test(**given)
+        if is_first_rank():
+            _hand_over(result, out, betas, schedule)
+        if not verify:
+            return
+        answer = problem.verify(result, schedule=schedule)
+    if is_first_rank():
+        _hand_over_verification(answer, out)
+
+
+def _hand_over(
+    result: RangeTestResult, out: Path, betas: tuple[float, ...], schedule: str | None
+) -> None:
     result.save(out / "result.json")
     result.to_csv(out / "result.csv", beta=betas[-1])
     _save_figure(lambda ax: result.plot(ax, beta=betas[-1]), out / "range_test.png")
     _save_figure(result.plot_betas, out / "beta.png")
     click.echo(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/", err=True)
-    _print_report(result, betas)
+    _print_report(result, betas, schedule)
 
 
-def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:
+def _hand_over_verification(answer: Verification, out: Path) -> None:
+    answer.save(out / "verification.json")
+    _save_figure(answer.plot, out / "verification.png")
+    click.echo(f"Wrote verification.json and verification.png to {out}/", err=True)
+    click.echo(f"\n{answer}")
+
+
+def _print_report(
+    result: RangeTestResult, betas: tuple[float, ...], schedule: str | None = None
+) -> None:
     from rich.console import Console
 
     from lrfind._errors import CannotTellError
@@ -205,7 +255,7 @@ def _print_report(result: RangeTestResult, betas: tuple[float, ...]) -> None:
     print_comparison(comparison, console)
     console.print()
     console.print(shift_sentence(comparison.row("debiased", betas[-1])))
-    console.print(advice(result))
+    console.print(advice(result, schedule))
 
 
 def _as_dict(result: RangeTestResult, betas: tuple[float, ...]) -> dict[str, Any]:

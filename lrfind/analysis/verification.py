@@ -31,6 +31,9 @@ STANDS = 0.1
 FLAT = 1 + 1e-9
 """Decades over which rates stand before their choice is a flat one."""
 
+AT_END = "the {} of the rates that were tried is among the best: try `rates` beyond it"
+ALIKE = "the rates that were tried lie close together and do about equally well: spread them"
+
 BLOWN_UP = "every rate that was tried blew up: try lower `rates`"
 
 REASONS = {
@@ -38,10 +41,6 @@ REASONS = {
     Verdict.FLAT: (
         "rates over more than a decade do about equally well in a training this short: any of them "
         "will do, or raise `num_iter`"
-    ),
-    Verdict.AT_END: (
-        "the last of the rates that were tried is among the best, and the best may lie beyond: try "
-        "`rates` further out"
     ),
     Verdict.NO_DESCENT: (
         "no trial brought the loss down by more than its noise from batch to batch: raise "
@@ -185,7 +184,7 @@ class Verification:
     @property
     def verdict(self) -> Verdict:
         """How far to trust it; `reason` says why."""
-        if not self.level - self.scores.min() > self.noise:
+        if not self.noise < self.level - self.scores.min() < math.inf:
             return Verdict.NO_DESCENT
         near = self.rates[self.losses <= STANDS]
         if math.log10(near[-1] / near[0]) > FLAT:
@@ -198,7 +197,13 @@ class Verification:
     @property
     def reason(self) -> str:
         """What the verdict means for short trainings."""
-        return BLOWN_UP if not np.isfinite(self.scores).any() else REASONS[self.verdict]
+        if not np.isfinite(self.scores).any():
+            return BLOWN_UP
+        if self.verdict is not Verdict.AT_END:
+            return REASONS[self.verdict]
+        if (self.losses <= STANDS).all():
+            return ALIKE
+        return AT_END.format("lowest" if self.best == self.rates[0] else "highest")
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.

@@ -47,7 +47,8 @@ def plot_verification(verification: Verification, ax: Axes | None = None) -> Axe
         ax.plot(
             rates[blown_up], np.full(blown_up.sum(), high), label=label, **_at_the_top("k", "X")
         )
-    ax.axhline(verification.level, color="0.5", linewidth=1, label="before the first step")
+    if np.isfinite(verification.level):
+        ax.axhline(verification.level, color="0.5", linewidth=1, label="before the first step")
     if not blown_up.all():
         _mark_best(ax, verification)
         _draw_answer(ax, verification)
