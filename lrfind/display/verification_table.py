@@ -34,6 +34,8 @@ def verification_table(verification: Verification) -> Table:
 def verification_sentence(verification: Verification) -> str:
     """The rate to train with, whether the suggestion stands, and what it cost."""
     words = {True: "The suggestion stands. ", False: "The suggestion does not stand. ", None: ""}
+    if verification.suggested is not None:
+        words[None] = "The suggestion lies outside of the rates that were tried. "
     cost = f"after {len(verification.trials)} short trainings and {verification.steps} steps in all"
     name = verification.verdict.name.lower().replace("_", " ")
     verdict = f"Verdict: {name}, as {verification.reason}."

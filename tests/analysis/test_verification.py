@@ -116,11 +116,16 @@ def test_every_group_has_its_rate():
 )
 def test_a_suggestion_stands_if_it_loses_a_tenth_at_most(decades, stands):
     trials = flat_trials(1.5, 1.0, 0.5, 0.6)
-    assert make(trials, suggested=10.0**decades).stands is stands
+    answer = make(trials, suggested=10.0**decades)
+    assert answer.stands is stands
+    words = {True: "suggestion stands.", False: "does not stand.", None: "lies outside of"}
+    assert words[stands] in str(answer)
 
 
 def test_without_a_suggestion_nothing_stands_or_falls():
-    assert make(flat_trials(1.5, 0.5)).stands is None
+    answer = make(flat_trials(1.5, 0.5))
+    assert answer.stands is None
+    assert "uggestion" not in str(answer)
 
 
 BLOWN = math.inf

@@ -241,6 +241,16 @@ def test_find_lr_is_a_sweep_and_a_verification_around_its_suggestion():
     assert (answer.lr, answer.level, answer.noise) == (again.lr, again.level, again.noise)
 
 
+def test_steps_that_a_scaler_skips_are_no_cost_and_its_scale_is_put_back():
+    model, optimizer, loader = network()
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)  # overflows a few times
+    before, calls = scaler.state_dict(), counted(optimizer)
+    answer = verify(model, optimizer, loss_fn, loader, 1e-2, num_iter=6, scaler=scaler)
+    assert answer.steps == len(calls) == 24
+    assert all(trial.finite for trial in answer.trials)
+    assert scaler.state_dict() == before
+
+
 def test_groups_keep_their_ratios():
     model, _, loader = network()
     optimizer = torch.optim.SGD(
