@@ -41,7 +41,8 @@ def plot_verification(verification: Verification, ax: Axes | None = None) -> Axe
     for label, (values, style) in lines.items():
         ax.plot(rates, values, label=label, markersize=6, linewidth=1.8, **style)
         above = np.isfinite(values) & (values > high)
-        ax.plot(rates[above], np.full(above.sum(), high), **_at_the_top(style["color"], "^"))
+        if above.any():  # no empty line: unclipped, it would widen the margins
+            ax.plot(rates[above], np.full(above.sum(), high), **_at_the_top(style["color"], "^"))
     if blown_up.any():
         label = f"blew up: {', '.join(f'{rate:.2e}' for rate in rates[blown_up])}"
         ax.plot(
