@@ -45,7 +45,7 @@ def save(
     document = _to_document(result)
     if run is not None:
         document["run"] = dict(run)
-    _write_document(document, path)
+    write_json(path, document)
 
 
 def save_controls(controls: Controls, path: str | Path) -> None:
@@ -59,7 +59,7 @@ def save_controls(controls: Controls, path: str | Path) -> None:
         "frozen": _to_json(controls.frozen),
         "result": _to_document(controls.result),
     }
-    _write_document(document, path)
+    write_json(path, document)
 
 
 def _to_document(result: RangeTestResult) -> dict[str, Any]:
@@ -83,10 +83,6 @@ def _to_document(result: RangeTestResult) -> dict[str, Any]:
     if result.layers is not None:
         document["layers"] = _layers_to_json(result.layers)
     return document
-
-
-def _write_document(document: dict[str, Any], path: str | Path) -> None:
-    write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
 
 def load(path: str | Path) -> RangeTestResult:
@@ -151,6 +147,11 @@ def to_csv(result: RangeTestResult, path: str | Path, beta: float) -> None:
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     writer.writerows([step, *row] for step, row in enumerate(rows))
     write_whole(path, text.getvalue().encode())
+
+
+def write_json(path: str | Path, document: Mapping[str, object]) -> None:
+    """Write a document of plain, finite values as JSON; see `write_whole`."""
+    write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
 
 
 def write_whole(path: str | Path, data: bytes) -> None:

@@ -61,6 +61,45 @@ def test_two_demos_agree_and_another_seed_does_not(invoke, tmp_path):
     assert first == second != third
 
 
+VERIFIED = ["verification.json", "verification.png"]
+
+
+def test_verify_tries_rates_around_the_suggestion_of_the_sweep(invoke, tmp_path):
+    done = invoke("demo", "--num-iter", 150, "--verify", "--schedule", "one-cycle")
+    assert done.exit_code == 0, done.stderr
+    out = tmp_path / "lrfind-demo"
+    assert sorted(p.name for p in out.iterdir()) == sorted(FILES + VERIFIED)
+    suggested = lrfind.load(out / "result.json").suggest(schedule="one_cycle").lr
+    answer = json.loads((out / "verification.json").read_text())
+    assert answer["suggested"] == suggested
+    assert (answer["schedule"], answer["steps"]) == ("one_cycle", 200)
+    assert [trial["lr"] for trial in answer["trials"]] == pytest.approx(
+        [suggested * each for each in (0.1, 0.3, 1, 3)]
+    )
+    assert f"Train at about {suggested:.2e}" in done.stdout
+    assert f"Train at about {answer['lr']:.2e}" in done.stdout
+    assert "of the best gain lost" in done.stdout
+    assert "Wrote verification.json and verification.png" in done.stderr
+    assert (out / "verification.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_budget_gives_one_rate_within_its_steps(invoke, tmp_path):
+    done = invoke("demo", "--budget", 120, "--start-lr", 1e-4, "--schedule", "constant")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "lrfind-demo").iterdir()) == VERIFIED
+    answer = json.loads((tmp_path / "lrfind-demo" / "verification.json").read_text())
+    assert answer["steps"] <= 120
+    assert answer["schedule"] == "constant"
+    assert done.stdout.count("Train at about") == 1
+    assert f"Train at about {answer['lr']:.2e}" in done.stdout
+
+
+def test_the_schedule_decides_the_advice_of_a_sweep_alone(invoke, tmp_path):
+    done = invoke("demo", "--num-iter", 100, "--schedule", "constant")
+    result = lrfind.load(tmp_path / "lrfind-demo" / "result.json")
+    assert f"Train at about {result.suggest(schedule='constant').lr:.2e}" in done.stdout
+
+
 PROBLEM = """
     import torch
     from torch import nn
@@ -150,6 +189,23 @@ def test_options_reach_the_sweep(invoke, problem, tmp_path):
     assert settings == type(settings)(1e-4, 0.1, 20, "linear", None)
 
 
+@pytest.mark.parametrize("option", [["--verify"], ["--budget", 100]])
+def test_a_problem_with_options_of_its_own_is_verified_too(invoke, problem, tmp_path, option):
+    done = invoke("run", f"{problem}:record", "--out", "mine", "--start-lr", 1e-3, *option)
+    assert done.exit_code == 0, done.stderr
+    assert set(VERIFIED) <= {p.name for p in (tmp_path / "mine").iterdir()}
+
+
+def test_what_cannot_be_verified_is_one_line_after_the_report_of_the_sweep(
+    invoke, problem, tmp_path
+):
+    done = invoke("run", f"{problem}:parts", "--out", "mine", "--num-iter", 5, "--verify")
+    assert done.exit_code == 1
+    assert done.stderr.count("no learning rate can be suggested: fewer than 10") == 1
+    assert "No learning rate can be suggested" in done.stdout
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == FILES
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
@@ -213,6 +269,11 @@ def test_modules_beside_the_file_can_be_imported(invoke, problem, tmp_path):
         ["demo", "--num-iter", "1"],
         ["demo", "--start-lr", "0"],
         ["demo", "--diverge-th", "-1"],
+        ["demo", "--budget", "79"],
+        ["demo", "--budget", "100", "--verify"],
+        ["demo", "--budget", "100", "--num-iter", "50"],
+        ["demo", "--budget", "100", "--step-mode", "linear"],
+        ["demo", "--schedule", "cosine"],
         ["nonsense"],
     ],
 )

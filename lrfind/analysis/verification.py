@@ -10,22 +10,49 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfind._errors import CannotTellError
 from lrfind._types import Array
 from lrfind.analysis.calibration import CARRIED_ON, DOUBT, VERIFIED
 from lrfind.analysis.constant_run import ConstantRun
 from lrfind.analysis.posterior import around
 from lrfind.analysis.verdict import Verdict
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 STANDS = 0.1
 """A suggestion stands if it loses at most this share of the gain of the best rate tried."""
+
+FLAT = 1 + 1e-9
+"""Decades over which rates stand before their choice is a flat one."""
+
+AT_END = "the {} of the rates that were tried is among the best: try `rates` beyond it"
+ALIKE = "the rates that were tried lie close together and do about equally well: spread them"
+
+BLOWN_UP = "every rate that was tried blew up: try lower `rates`"
+
+REASONS = {
+    Verdict.CLEAR: "one of the rates that were tried is best, and those around it are worse",
+    Verdict.FLAT: (
+        "rates over more than a decade do about equally well in a training this short: any of them "
+        "will do, or raise `num_iter`"
+    ),
+    Verdict.NO_DESCENT: (
+        "no trial brought the loss down by more than its noise from batch to batch: raise "
+        "`num_iter`, or try other `rates`"
+    ),
+}
+"""What a verdict means here; a sweep has other remedies."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One short training and its score.
+    """One short training, and the loss it came to.
 
     Attributes:
         run: Its record.
@@ -38,17 +65,23 @@ class Trial:
     end: float
 
     @property
-    def score(self) -> float:
+    def finite(self) -> bool:
+        """Whether the loss stayed finite; a trial whose loss did not has blown up."""
+        return math.isfinite(self.halfway) and math.isfinite(self.end)
+
+    def heading(self, *, straight: bool = False) -> float:
         """Where the loss is heading: `end * (end / halfway) ** 2` if it falls, else `end`.
 
-        A loss that is not above 0 has no such ratio, and is carried on along a straight line.
+        Args:
+            straight: Carry the fall on along a straight line instead, `end + 2 * (end - halfway)`:
+                for losses that reach 0, where ratios mean nothing.
         """
-        if not (math.isfinite(self.end) and math.isfinite(self.halfway)):
+        if not self.finite:
             return math.inf
         fall = min(self.end - self.halfway, 0.0)
-        if self.end <= 0:
+        if straight or not fall:
             return self.end + CARRIED_ON * fall
-        return float(self.end * (1 + fall / self.halfway) ** CARRIED_ON) if fall else self.end
+        return float(self.end * (1 + fall / self.halfway) ** CARRIED_ON)
 
 
 @dataclass(frozen=True)
@@ -58,9 +91,10 @@ class Verification:
     Attributes:
         trials: One for each rate, in rising order.
         suggested: The rate put to the test; None if there was none.
-        level: Loss before the first step, on the mini-batches.
-        noise: Its standard deviation from batch to batch.
-        steps: Optimizer steps spent, those of a sweep before included.
+        level: Loss before the first step, on the batches that the trials are scored on.
+        noise: Standard deviation of the loss from one mini-batch to the next.
+        steps: Optimizer steps spent, with those of a sweep that went before; one that a non-finite
+            loss prevented counts too.
         schedule: Schedule of the training to come: "constant", "one_cycle" or None.
         scale: Rate of each parameter group as a multiple of the largest.
     """
@@ -79,17 +113,31 @@ class Verification:
         return np.array([trial.run.lr for trial in self.trials])
 
     @cached_property
+    def scores(self) -> Array:
+        """Where the loss of each trial is heading, infinite for one that blew up."""
+        straight = any(trial.finite and trial.end <= 0 for trial in self.trials)
+        return np.array([trial.heading(straight=straight) for trial in self.trials])
+
+    @cached_property
     def losses(self) -> Array:
-        """Share of the best trial's gain that each of them loses, 0 for the best, at most 2."""
-        scores = np.array([trial.score for trial in self.trials])
-        best = float(scores.min())
-        if not best < self.level:
-            return np.where(scores == best, 0.0, 2.0)
-        return np.minimum((scores - best) / (self.level - best), 2.0)
+        """Share of the best trial's gain that each of them loses, 0 for the best, at most 2.
+
+        Where none gained anything, the best loses 0 and the others 2.
+        """
+        best = float(self.scores.min())
+        if not (best < self.level and math.isfinite(self.level)):
+            return np.where((self.scores == best) & np.isfinite(best), 0.0, 2.0)
+        return np.minimum((self.scores - best) / (self.level - best), 2.0)
 
     @property
     def best(self) -> float:
-        """The rate of the trial with the best score."""
+        """The rate of the trial with the best score.
+
+        Raises:
+            CannotTellError: Every trial blew up.
+        """
+        if not np.isfinite(self.scores).any():
+            raise CannotTellError(f"no learning rate can be given: {BLOWN_UP}.")
         return float(self.rates[np.argmin(self.losses)])
 
     @property
@@ -97,8 +145,14 @@ class Verification:
         """The rate to train with.
 
         The mean of the rates tried in log10, weighted by `exp(-loss / 0.05)`, over the factor that
-        the benchmark measured between such a mean and the best rate under the schedule.
+        the benchmark measured between such a mean and the best rate under the schedule. It is none
+        of the rates tried, and with that factor it may lie outside of them.
+
+        Raises:
+            CannotTellError: Every trial blew up.
         """
+        if not np.isfinite(self.scores).any():
+            raise CannotTellError(f"no learning rate can be given: {BLOWN_UP}.")
         weight = np.exp(-self.losses / DOUBT)
         mean = weight @ np.log10(self.rates) / weight.sum()
         return float(10**mean / VERIFIED[self.schedule].factor)
@@ -129,16 +183,27 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """How far to trust it."""
-        scores = [trial.score for trial in self.trials]
-        if not self.level - min(scores) > self.noise:
+        """How far to trust it; `reason` says why."""
+        if not self.noise < self.level - self.scores.min() < math.inf:
             return Verdict.NO_DESCENT
         near = self.rates[self.losses <= STANDS]
-        if near[-1] == self.rates[-1] and near[0] != self.rates[0]:
-            return Verdict.AT_END
-        if math.log10(near[-1] / near[0]) > 1:
+        if math.log10(near[-1] / near[0]) > FLAT:
             return Verdict.FLAT
-        return Verdict.CLEAR
+        # A rate above the best that keeps up with it says nothing about those further up; one
+        # below does, as the loss rises steadily from there down.
+        bracketed = self.rates[0] < self.best < self.rates[-1] and self.losses[-1] > DOUBT
+        return Verdict.CLEAR if bracketed else Verdict.AT_END
+
+    @property
+    def reason(self) -> str:
+        """What the verdict means for short trainings."""
+        if not np.isfinite(self.scores).any():
+            return BLOWN_UP
+        if self.verdict is not Verdict.AT_END:
+            return REASONS[self.verdict]
+        if (self.losses <= STANDS).all():
+            return ALIKE
+        return AT_END.format("lowest" if self.best == self.rates[0] else "highest")
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
@@ -149,27 +214,64 @@ class Verification:
         return {"max_lr": list(self.group_lr[groups])}
 
     def to_dict(self) -> dict[str, object]:
-        """The answer as plain numbers and strings, ready for JSON."""
-        return {
-            "lr": self.lr,
-            "interval": list(self.interval),
+        """The answer as plain numbers and strings, ready for JSON.
+
+        Where every trial blew up, `cannot_tell` stands in place of `lr`, `interval`, `best` and
+        `group_lr`.
+        """
+        answer: dict[str, object] = {"cannot_tell": BLOWN_UP}
+        if np.isfinite(self.scores).any():
+            answer = {
+                "lr": self.lr,
+                "interval": list(self.interval),
+                "best": self.best,
+                "group_lr": list(self.group_lr),
+            }
+        return answer | {
             "verdict": self.verdict.name.lower(),
             "schedule": self.schedule,
-            "best": self.best,
             "suggested": self.suggested,
             "stands": self.stands,
             "steps": self.steps,
-            "group_lr": list(self.group_lr),
+            "level": _plain(self.level),
+            "noise": _plain(self.noise),
             "trials": [
                 {
                     "lr": trial.run.lr,
                     "halfway": _plain(trial.halfway),
                     "end": _plain(trial.end),
                     "loses": float(loses),
+                    "loss": [_plain(value) for value in trial.run.loss.tolist()],
                 }
                 for trial, loses in zip(self.trials, self.losses, strict=True)
             ],
         }
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_dict`, with the loss of every step, to a JSON file.
+
+        Args:
+            path: The file to write; replaced whole or not at all.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        from lrfind.storage import write_json
+
+        write_json(path, self.to_dict())
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss of the trials against their rates, and the rate to train with.
+
+        Args:
+            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
+
+        Returns:
+            The Axes.
+        """
+        from lrfind.display.verification_figure import plot_verification
+
+        return plot_verification(self, ax)
 
     def __str__(self) -> str:
         from lrfind.display.verification_table import verification_text
@@ -179,4 +281,4 @@ class Verification:
 
 def _plain(value: float) -> float | str:
     """JSON has no NaN or infinity; they go as strings."""
-    return value if math.isfinite(value) else str(value)
+    return float(value) if math.isfinite(value) else str(value)

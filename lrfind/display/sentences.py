@@ -10,16 +10,17 @@ from lrfind.analysis.verification import Verification
 from lrfind.result import RangeTestResult
 
 
-def advice(result: RangeTestResult) -> str:
+def advice(result: RangeTestResult, schedule: str | None = None) -> str:
     """The rate to train with and why, or why none can be told.
 
     Args:
         result: The sweep.
+        schedule: Schedule of the training to come; None if it is not known.
 
     Returns:
         One sentence, with a second one for what stands against it.
     """
-    answer = result.suggest()
+    answer = result.suggest(schedule=schedule)
     if isinstance(answer, CannotTell):
         return f"No learning rate can be suggested: {answer.reason}."
     groups = ", ".join(f"{rate:.2e}" for rate in answer.group_lr)
@@ -43,7 +44,7 @@ def interval_words(answer: Suggestion | Verification) -> str:
     return f" ({CONFIDENCE:.0%} interval {low:.1e} to {high:.1e})"
 
 
-def verdict_words(answer: Suggestion | CannotTell | Verification) -> str:
+def verdict_words(answer: Suggestion | CannotTell) -> str:
     """The verdict as a sentence."""
     name = answer.verdict.name.lower().replace("_", " ")
     return f"Verdict: {name}, as {answer.verdict.value}."

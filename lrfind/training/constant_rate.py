@@ -30,6 +30,8 @@ class ConstantRate(Recorder):
         ValueError: An argument is out of range; the message names it.
     """
 
+    name = "short training"
+
     def __init__(
         self,
         optimizer: Optimizer | Sequence[Optimizer],

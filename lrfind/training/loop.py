@@ -27,7 +27,7 @@ from lrfind.training.learning_rates import as_optimizers
 from lrfind.training.preserve import preserve_state
 from lrfind.training.probe import Metric, Probe
 from lrfind.training.progress import progress_bar
-from lrfind.training.ranks import rank_count, same_on_every_rank
+from lrfind.training.ranks import mean_over_ranks, rank_count, same_on_every_rank
 from lrfind.training.recorder import Recorder
 from lrfind.training.step import ClipGrad, Forward, TrainStep, device_of
 from lrfind.training.task_losses import TaskForward, Total
@@ -165,6 +165,21 @@ class Loop:
             step = self._look_only if frozen else self._step
             self._run(recorder, batches, step, looks, show)
         return kept.nbytes
+
+    def loss_on(self, probes: Sequence[Any] | None = None) -> float:
+        """The mean loss of the model as it is, in eval mode; everything is put back.
+
+        Args:
+            probes: The batches; None for the probe of the loop.
+
+        Returns:
+            Averaged over the ranks, if this loop runs over all of them; NaN without any batch.
+        """
+        with preserve_state(*self._objects, store=self._store):
+            _to_train_mode(self.optimizers)
+            seen = [float(self._probe_on(each)()[0]) for each in probes or self._probes]
+        mean = np.array([np.mean(seen) if seen else np.nan])
+        return float((mean_over_ranks(mean) if self._all_ranks else mean)[0])
 
     def _run(
         self,

@@ -9,12 +9,22 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from lrfind.analysis.verification import Verification
 from lrfind.controlled import Controls
 from lrfind.result import RangeTestResult
 from lrfind.training.controls import controls
 from lrfind.training.forward import LossFn
 from lrfind.training.loop import LoopOptions
 from lrfind.training.range_test import range_test
+from lrfind.training.verify import Suggested, find_lr, verify
+
+NOT_OF_A_TRIAL = frozenset(
+    {"start_lr", "end_lr", "num_iter", "step_mode", "diverge_th", "probe_every", "layers"}
+)
+"""Options of `range_test` that say nothing about a short training at one rate."""
+
+NOT_OF_A_BUDGET = frozenset({"num_iter", "step_mode", "probe_every", "layers"})
+"""Those that a budget decides."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +68,40 @@ class Problem:
         """
         how = {key: self.options[key] for key in self.options if key in LoopOptions.__annotations__}
         return controls(
-            self.model,
-            self.optimizer,
-            self.loss_fn,
-            self.train_loader,
-            result,
-            **{"frozen": how.get("step") is None, **how, **settings},
+            *self._parts, result, **{"frozen": how.get("step") is None, **how, **settings}
         )
+
+    def verify(self, suggestion: Suggested = None, **settings: Any) -> Verification:
+        """Put a suggestion to the test by short trainings; see `lrfind.verify`.
+
+        Args:
+            suggestion: A result, its suggestion, an earlier answer, or a rate.
+            settings: Arguments of `lrfind.verify`; they go before the problem's own `options`, of
+                which those that are about a sweep take no part.
+
+        Returns:
+            The trials, and the rate to train with.
+        """
+        return verify(*self._parts, suggestion, **{**self._without(NOT_OF_A_TRIAL), **settings})
+
+    def find_lr(self, **settings: Any) -> Verification:
+        """Spend a budget of steps on finding one rate; see `lrfind.find_lr`.
+
+        Args:
+            settings: Arguments of `lrfind.find_lr`; they go before the problem's own `options`, of
+                which those that the budget decides take no part.
+
+        Returns:
+            The rate with an interval and a verdict, and the trials it rests on.
+        """
+        return find_lr(*self._parts, **{**self._without(NOT_OF_A_BUDGET), **settings})
+
+    @property
+    def _parts(self) -> tuple[Any, Any, Any, Any]:
+        return self.model, self.optimizer, self.loss_fn, self.train_loader
+
+    def _without(self, names: frozenset[str]) -> dict[str, Any]:
+        return {name: value for name, value in self.options.items() if name not in names}
 
 
 def as_problem(made: object, maker: str) -> Problem:

@@ -1,4 +1,4 @@
-"""The progress bar of a sweep."""
+"""The progress bar of a run."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from lrfind.training.recorder import Recorder
 
 
 @contextmanager
-def progress_bar(sweep: Recorder, show: bool | None) -> Iterator[Callable[[], None] | None]:
-    """A bar for the steps of a sweep.
+def progress_bar(recorder: Recorder, show: bool | None) -> Iterator[Callable[[], None] | None]:
+    """A bar for the steps of a run, under its name.
 
     Args:
-        sweep: The sweep.
+        recorder: What records the run.
         show: True, False, or None for only in a terminal or notebook. Under `torch.distributed`
             only the first rank shows one.
 
     Yields:
-        What brings the bar up to date with the sweep; None if there is no bar.
+        What brings the bar up to date with the run; None if there is no bar.
     """
     from tqdm.auto import tqdm
 
-    with tqdm(total=sweep.settings.num_iter, desc="range test", disable=hidden(show)) as bar:
+    with tqdm(total=recorder.settings.num_iter, desc=recorder.name, disable=hidden(show)) as bar:
 
         def update() -> None:
-            bar.set_postfix_str(f"lr={sweep.lr:.1e}", refresh=False)
-            bar.update(sweep.steps - bar.n)
+            bar.set_postfix_str(f"lr={recorder.lr:.1e}", refresh=False)
+            bar.update(recorder.steps - bar.n)
 
         yield None if bar.disable else update
 

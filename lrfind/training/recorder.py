@@ -37,6 +37,9 @@ class Recorder:
         all_ranks: Whether the losses are averaged over the ranks of the process group.
     """
 
+    name = "range test"
+    """What a progress bar calls it."""
+
     def __init__(
         self,
         optimizer: Optimizer | Sequence[Optimizer],
@@ -102,6 +105,11 @@ class Recorder:
     def steps(self) -> int:
         """The number of steps recorded so far."""
         return self._recorded
+
+    @property
+    def stop_reason(self) -> StopReason:
+        """How the run ended, as far as its losses have been looked at."""
+        return self._stop_reason or StopReason.UNFINISHED
 
     @property
     def lr(self) -> float:

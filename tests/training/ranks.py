@@ -151,6 +151,33 @@ def nan_first(rank):
     return summary(result) | {"restored": everything(model, optimizer, batches) == before}
 
 
+def learnable(batches):
+    return [(x, x[:, :3].argmax(1)) for x, _ in batches]
+
+
+def verified(rank):
+    """Trials at three rates, scored on the batches after them; and a budget."""
+    model = DistributedDataParallel(network())
+    optimizer = momentum(model)
+    batches = learnable(data(rank))
+    before = everything(model, optimizer, batches)
+    trials = {"rates": (0.01, 0.1, 0.5), "num_iter": 8}
+    answer = lrfind.verify(model, optimizer, loss_fn, batches, **trials)
+    restored = [everything(model, optimizer, batches) == before]
+    found = lrfind.find_lr(model, optimizer, loss_fn, batches, budget=120, start_lr=1e-4)
+    restored.append(everything(model, optimizer, batches) == before)
+    alone = network()
+    expected = lrfind.verify(
+        alone, momentum(alone), loss_fn, learnable(data()), all_ranks=False, **trials
+    )
+    return {
+        "answer": answer.to_dict(),
+        "joined": expected.to_dict(),
+        "found": found.to_dict(),
+        "restored": restored,
+    }
+
+
 def fsdp(rank):
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -243,6 +270,7 @@ SCENARIOS = {
     "fsdp": fsdp,
     "controls": controls,
     "controls_fsdp": lambda rank: controls(rank, sharded),
+    "verified": verified,
     "raises": lambda rank: ends_badly(rank, Stop),
     "interrupted": lambda rank: ends_badly(rank, KeyboardInterrupt),
 }

@@ -35,7 +35,7 @@ def peaceful(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     done = torchrun(
         HERE / "ranks.py", folder, "ddp", "accumulated", "diverging", "nan_first", "fsdp",
-        "controls", "controls_fsdp",
+        "controls", "controls_fsdp", "verified",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
@@ -80,6 +80,20 @@ def test_a_rank_whose_loss_is_nan_first_ends_the_sweep_on_both(peaceful):
         assert seen["restored"]
 
 
+def test_trials_are_the_same_on_both_and_those_of_one_process_on_the_joined_batches(peaceful):
+    first, second = both(peaceful, "verified")
+    assert first["answer"] == second["answer"]
+    for key in ("lr", "level"):
+        assert first["answer"][key] == pytest.approx(first["joined"][key], rel=1e-5)
+    for mine, alone in zip(first["answer"]["trials"], first["joined"]["trials"], strict=True):
+        assert mine["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+        assert (mine["halfway"], mine["end"]) == pytest.approx(
+            (alone["halfway"], alone["end"]), rel=1e-5
+        )
+    assert first["restored"] == second["restored"] == [True, True]
+    assert first["found"] == second["found"]
+
+
 def test_ddp_is_put_back_on_both(peaceful):
     assert all(seen["restored"] for seen in both(peaceful, "ddp"))
 
@@ -103,9 +117,15 @@ def test_when_one_rank_fails_both_end_with_their_state_put_back(tmp_path, scenar
 
 def test_lrfind_run_works_under_torchrun_and_only_the_first_rank_writes_and_prints(tmp_path):
     example = HERE.parents[1] / "scripts" / "example_torchrun.py"
-    done = torchrun("-m", "lrfind", "run", f"{example}:problem", "--out", "here", cwd=tmp_path)
+    done = torchrun(
+        "-m", "lrfind", "run", f"{example}:problem", "--out", "here", "--verify", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Train at about") == 1
+    assert done.stdout.count("Train at about") == 2, "once for the sweep, once for the trials"
     assert done.stderr.count("Wrote result.json") == 1
+    assert done.stderr.count("Wrote verification.json") == 1
     written = sorted(path.name for path in (tmp_path / "here").iterdir())
-    assert written == ["beta.png", "range_test.png", "result.csv", "result.json"]
+    assert written == [
+        "beta.png", "range_test.png", "result.csv", "result.json",
+        "verification.json", "verification.png",
+    ]  # fmt: skip
