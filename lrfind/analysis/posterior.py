@@ -115,7 +115,8 @@ def blow_up_step(loss: Array, fit: CentredFit) -> int:
     Returns:
         A step; `n` if the loss ends below.
     """
-    padded = np.pad(loss, WINDOW // 2, mode="edge")
+    # Mirrored, so that one high loss at the end is no blow-up.
+    padded = np.pad(loss, WINDOW // 2, mode="reflect" if loss.size >= WINDOW else "edge")
     running = np.median(np.lib.stride_tricks.sliding_window_view(padded, WINDOW), axis=1)
     below = np.flatnonzero(running <= fit.level + 2 * fit.noise)
     return int(below[-1]) + 1 if below.size else 0

@@ -15,7 +15,10 @@ DEPTH, OPEN = 3.0, 0.1
 the minimum open by more than so many decades (its standard deviation)."""
 
 FLAT = 1.0
-"""Decades over which the minimum may lie, in the central nine tenths, before it is a flat one."""
+"""Decades over which a curve may be near its minimum, or its minimum may lie, before it is flat."""
+
+NEAR = 0.05
+"""Share of the descent within which a rate is near the minimum."""
 
 CLIFF = 0.2
 """Decades from the minimum to the blow-up, within which they cannot be told apart safely."""
@@ -67,11 +70,21 @@ def judge(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
         return Verdict.AT_END
     if fit.depth < DEPTH * fit.noise and posterior.deviation > OPEN:
         return Verdict.NOISY
-    if width(posterior) > FLAT:
+    if max(near_optimal(fit, posterior), width(posterior)) > FLAT:
         return Verdict.FLAT
     if posterior.blow_up is not None and math.log10(posterior.blow_up / posterior.mean) < CLIFF:
         return Verdict.CLIFF
     return Verdict.CLEAR
+
+
+def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
+    """Decades around the lowest point over which the curve stays within 5 % of its descent."""
+    lowest = int(np.argmin(fit.curve))
+    far = np.flatnonzero(fit.curve > fit.curve[lowest] + NEAR * fit.depth)
+    before, after = far[far < lowest], far[far > lowest]
+    first = int(before[-1]) + 1 if before.size else 0
+    last = int(after[0]) - 1 if after.size else fit.curve.size - 1
+    return math.log10(posterior.lr[last] / posterior.lr[first])
 
 
 def width(posterior: MinimumPosterior) -> float:

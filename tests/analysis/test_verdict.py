@@ -1,5 +1,7 @@
 """One sweep for each verdict, made so that it must be given, and which comes first."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from lrfind import Verdict
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.posterior import MinimumPosterior
-from lrfind.analysis.verdict import CLIFF, DEPTH, END, FLAT, OPEN, judge, width
+from lrfind.analysis.verdict import CLIFF, DEPTH, END, FLAT, OPEN, judge, near_optimal, width
 from lrfind.analysis.whittaker import CentredFit
 
 RATES = np.linspace(-7, 1, 300)
@@ -42,7 +44,7 @@ def test_a_typical_sweep_is_clear(scale, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_bottom_of_three_decades_is_flat(seed):
-    assert verdict(fall(-4, 8) + wall(0.3, 8) + noise(0.1, seed)) is Verdict.FLAT
+    assert verdict(fall(-4, 8) + wall(0.3, 8) + noise(0.02, seed)) is Verdict.FLAT
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.05])
@@ -154,11 +156,22 @@ def test_every_verdict_says_its_reason_and_all_but_clear_a_remedy():
         assert (": " in each.value) == (each is not Verdict.CLEAR)
 
 
-def test_the_width_is_that_of_the_central_nine_tenths_of_the_losses_alone():
+def test_the_width_is_that_of_the_central_nine_tenths():
     chance = np.full(401, 1 / 401)
-    posterior = MinimumPosterior(LR, np.eye(401)[0], chance, None)
+    posterior = MinimumPosterior(LR, chance, np.eye(401)[0], None)
     assert width(posterior) == pytest.approx(0.9 * 4, abs=0.02)
-    assert width(MinimumPosterior(LR, chance, np.eye(401)[7], None)) == 0
+    assert width(MinimumPosterior(LR, np.eye(401)[7], chance, None)) == 0
+
+
+def test_near_the_minimum_is_what_stays_within_5_percent_of_the_descent():
+    fit, posterior = made()
+    curve = np.full(401, 2.0)
+    curve[100:300] = 0.049  # of a descent of 1 from a level of 1
+    curve[200] = 0.0
+    flat = replace(fit, curve=curve, smooth=curve, level=1.0)
+    assert near_optimal(flat, posterior) == pytest.approx(np.log10(LR[299] / LR[100]))
+    curve[150] = 0.051
+    assert near_optimal(flat, posterior) == pytest.approx(np.log10(LR[299] / LR[151]))
 
 
 @settings(max_examples=20)

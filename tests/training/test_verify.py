@@ -13,6 +13,7 @@ from torch import nn
 import lrfind
 from lrfind import CannotTellError, Problem, Verdict, find_lr, verify
 from lrfind.demo import digits_problem
+from lrfind.training.verify import FIND_MULTIPLES
 
 RATES = (0.01, 0.05, 0.2)
 
@@ -232,7 +233,7 @@ def test_find_lr_is_a_sweep_and_a_verification_around_its_suggestion():
     lr = sweep.suggest().lr
     steps = (200 - sweep.lr.size) // 4
     again = verify(
-        *parts, sweep, rates=[lr * each for each in (0.25, 0.63, 1.6, 4)], num_iter=steps,
+        *parts, sweep, rates=[lr * each for each in FIND_MULTIPLES], num_iter=steps,
         schedule="constant",
     )  # fmt: skip
     assert answer.trials == again.trials
