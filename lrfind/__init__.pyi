@@ -6,7 +6,7 @@ from .analysis.layers import BlowUp, Layers
 from .analysis.rescaling import rescale, rescale_beta
 from .analysis.sensitivity import Sensitivity
 from .analysis.smoothing import debias_steps, debiased_ema, ema
-from .analysis.suggestion import CannotTell, Spread, Suggestion
+from .analysis.suggestion import CannotTell, Suggestion, Uncertainty
 from .analysis.tasks import TaskDisagreement
 from .analysis.verdict import Verdict
 from .analysis.verification import Verification
@@ -48,11 +48,11 @@ __all__ = [
     "ResultFileError",
     "RunsFailedError",
     "Sensitivity",
-    "Spread",
     "StopReason",
     "Suggestion",
     "Sweep",
     "TaskDisagreement",
+    "Uncertainty",
     "Verdict",
     "Verification",
     "__version__",

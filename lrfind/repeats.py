@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrfind._errors import CannotTellError, require_choice
-from lrfind._types import ArrayLike
 from lrfind.analysis.agreement import RepeatSuggestion, agree
 from lrfind.analysis.spread import Band, RunCurve, Spread, between_run_sd, median_band
 from lrfind.analysis.suggestion import CannotTell, Suggestion
@@ -59,7 +58,7 @@ class RepeatSet:
         >>> runs = RepeatSet(tuple(run(seed, -1 + 0.1 * seed) for seed in range(5)))
         >>> answer = runs.suggest()
         >>> f"{answer.lr:.3f} from {answer.interval[0]:.3f} to {answer.interval[1]:.3f}"
-        '0.014 from 0.009 to 0.022'
+        '0.047 from 0.030 to 0.073'
     """
 
     runs: tuple[Run, ...]
@@ -157,7 +156,7 @@ class RepeatSet:
                 found[place] = math.log10(minimum.lr)
         return found
 
-    def suggestions(self, rule: str = "minimum", **question: Any) -> Spread:
+    def suggestions(self, rule: str | None = None, **question: Any) -> Spread:
         """The rates that the single runs suggest.
 
         Args:
@@ -174,37 +173,37 @@ class RepeatSet:
         decades = tuple(math.log10(answer.lr) for answer in told)
         return Spread(decades, len(self.runs) - len(told))
 
-    def _answers(self, rule: str, **question: Any) -> list[Suggestion | CannotTell]:
+    def _answers(self, rule: str | None, **question: Any) -> list[Suggestion | CannotTell]:
         _ = self.settings
         return [run.result.suggest(rule, **question) for run in self.runs]
 
-    def between_run(self, within_sd: ArrayLike | Callable[[RangeTestResult], float] = 0.0) -> float:
-        """Standard deviation of the centred minimum from run to run, in decades.
+    def between_run(self) -> float:
+        """Standard deviation of the expected minimum from run to run, in decades.
 
-        The scatter of the minima, less what the noise within each sweep adds to it; see
-        `between_run_sd`.
-
-        Args:
-            within_sd: Standard deviation of a minimum within its own sweep, in decades: a number,
-                one for each run that has a minimum, or a function of a result. With 0 nothing is
-                taken off, and the answer is an upper bound.
+        The scatter of the expected minima, less what the noise within each sweep adds to it (see
+        `between_run_sd`). It takes the place of the default in the interval of a single sweep:
+        `result.suggest(between=runs.between_run())`.
 
         Raises:
-            CannotTellError: Fewer than 3 runs have a minimum.
-            ValueError: The runs have several settings, or `within_sd` is out of range.
+            CannotTellError: Fewer than 3 runs have a suggestion.
+            ValueError: The runs have several settings.
         """
-        found = self._minima("centred", 0.98, "train")
-        if callable(within_sd):
-            within_sd = [within_sd(self.runs[place].result) for place in found]
-        return between_run_sd(list(found.values()), within_sd)
+        answers = self._answers(None)
+        told = [run for run, answer in zip(self.runs, answers, strict=True) if answer]
+        posteriors = [run.result.curves().posterior for run in told]
+        return between_run_sd(
+            [math.log10(each.mean) for each in posteriors], [each.deviation for each in posteriors]
+        )
 
     def suggest(
-        self, rule: str = "minimum", *, confidence: float = 0.9, **question: Any
+        self, rule: str | None = None, *, confidence: float = 0.9, **question: Any
     ) -> RepeatSuggestion | CannotTell:
         """One rate for all runs: the median of theirs in log10, with an interval.
 
         The interval is for the median that very many runs would have (see `Spread.interval`), and
         no narrower than one step of the sweep to either side. A single run scatters more: by `sd`.
+        Repeats say nothing on how far the best rate of a training lies from it: that part of a
+        single sweep's interval (`Uncertainty.transfer`) stays, and is stated in `transfer`.
 
         Args:
             rule: As in `RangeTestResult.suggest`.

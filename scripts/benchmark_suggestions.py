@@ -35,8 +35,6 @@ from tqdm import tqdm
 
 import lrfind
 from lrfind import Problem, RangeTestResult
-from lrfind.analysis.calibration import BETWEEN_RUNS
-from lrfind.analysis.posterior import around
 
 BAD = 0.2
 """A regret above this is a failure."""
@@ -92,7 +90,7 @@ def sweep_finder(
         if not answer:
             return Answer(math.nan, result.lr.size, verdict)
         posterior = result.curves(source).posterior
-        low, high = around(posterior.mean, math.hypot(posterior.deviation, BETWEEN_RUNS))
+        low, high = posterior.interval()
         minimum = (posterior.mean, low, high)
         return Answer(answer.lr, result.lr.size, verdict, answer.interval, minimum)
 

@@ -48,7 +48,7 @@ def test_the_minima_are_those_of_the_single_runs():
 
 def test_the_suggestion_is_a_decade_below_their_median_with_an_interval():
     runs = make_set(*FIVE)
-    answer = runs.suggest()
+    answer = runs.suggest("minimum")
     assert isinstance(answer, RepeatSuggestion)
     assert answer.lr == pytest.approx(0.01)
     assert answer.group_lr == pytest.approx((0.01, 0.001))
@@ -56,13 +56,13 @@ def test_the_suggestion_is_a_decade_below_their_median_with_an_interval():
     half = 2.1318 * math.sqrt(math.pi / 2) * np.std(FIVE, ddof=1) / math.sqrt(5)
     assert np.log10(answer.interval) == pytest.approx([-2 - half, -2 + half], abs=1e-4)
     assert (answer.runs, answer.missing, answer.flags) == (5, 0, ())
-    assert runs.suggest(factor=1).lr == pytest.approx(0.1)
-    assert runs.suggest(confidence=0.99).interval[0] < answer.interval[0]
+    assert runs.suggest("minimum", factor=1).lr == pytest.approx(0.1)
+    assert runs.suggest("minimum", confidence=0.99).interval[0] < answer.interval[0]
     assert json.loads(json.dumps(answer.to_dict()))["interval"] == list(answer.interval)
 
 
 def test_runs_that_agree_leave_an_interval_of_one_step_either_way():
-    low, high = make_set(-1.0, -1.0, -1.0).suggest().interval
+    low, high = make_set(-1.0, -1.0, -1.0).suggest("minimum").interval
     assert np.log10([low, high]) == pytest.approx([-2.1, -1.9])
 
 
@@ -88,14 +88,24 @@ def test_a_flag_of_half_of_the_runs_is_told():
     assert flag.name == "AT_END"
 
 
+def test_the_default_suggestion_is_the_median_of_the_runs_own_with_the_transfer_stated():
+    runs = make_set(*FIVE)
+    own = [run.result.suggest(schedule="constant") for run in runs.runs]
+    answer = runs.suggest(schedule="constant")
+    assert answer.lr == pytest.approx(np.median([each.lr for each in own]))
+    assert answer.transfer == own[0].uncertainty.transfer
+    assert runs.suggest("minimum").transfer is None
+
+
 def test_the_between_run_part_is_what_the_sweeps_noise_does_not_explain():
     runs = RepeatSet((*make_set(*FIVE).runs, flat()))
-    total = np.std(FIVE, ddof=1)
-    assert runs.between_run() == pytest.approx(total)
-    assert runs.between_run(0.1) == pytest.approx(math.sqrt(total**2 - 0.01))
-    asked = []
-    assert runs.between_run(lambda result: asked.append(result) or 0.1) == runs.between_run(0.1)
-    assert asked == [run.result for run in runs.runs[:5]]  # not the one without a minimum
+    posteriors = [run.result.curves().posterior for run in runs.runs[:5]]
+    expected = [np.log10(each.mean) for each in posteriors]
+    noise = np.mean([each.deviation**2 for each in posteriors])
+    assert runs.between_run() == pytest.approx(np.sqrt(np.var(expected, ddof=1) - noise))
+    assert runs.between_run() == pytest.approx(np.std(FIVE, ddof=1), rel=0.01)
+    single = runs.runs[0].result.suggest(between=runs.between_run())
+    assert single.uncertainty.between == runs.between_run()
 
 
 def test_the_band_is_over_the_curves_that_were_asked():
@@ -131,7 +141,7 @@ def test_settings_are_told_apart_and_selected():
     assert [tuple(group.settings.values()) for group in runs.by_setting()] == [
         (64, "a"), (64, "b"), (16, "a"), (16, "b"),
     ]  # fmt: skip
-    assert runs.select(size=16, kind="b").suggest().lr == pytest.approx(1e-3)
+    assert runs.select(size=16, kind="b").suggest("minimum").lr == pytest.approx(1e-3)
     assert len(runs.select(size=16)) == 6
     with pytest.raises(ValueError, match="no run has"):
         runs.select(size=17)
@@ -153,7 +163,9 @@ def test_values_that_are_equal_but_of_other_types_are_other_settings():
 def test_the_table_in_all_its_forms_says_the_same(tmp_path):
     runs = grid()
     rows = runs.table()
-    assert [row.lr for row in rows] == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3])
+    assert [row.lr for row in rows] == pytest.approx(
+        [group.suggest().lr for group in runs.by_setting()]
+    )
     assert [row.minimum_lr for row in rows] == pytest.approx([1e-1, 1e-1, 1e-2, 1e-2])
     assert [row.sd for row in rows] == pytest.approx([0.2] * 4)
     told = json.loads(json.dumps(runs.to_dict()))["rows"]
@@ -169,13 +181,13 @@ def test_the_table_in_all_its_forms_says_the_same(tmp_path):
     assert [line.split()[:3] for line in lines[2:]] == [
         ["64", "a", "3"], ["64", "b", "3"], ["16", "a", "3"], ["16", "b", "3"],
     ]  # fmt: skip
-    assert "1.00e-02" in lines[2]
+    assert f"{rows[0].lr:.2e}" in lines[2]
 
 
 def test_a_row_that_cannot_tell_says_why_and_leaves_its_numbers_out():
     runs = RepeatSet((Run(0, {"a": 1}, sweep(-1.0)), flat(a=2)))
     few, none = runs.to_dict()["rows"]
-    assert few["lr"] == pytest.approx(0.01)
+    assert few["lr"] == pytest.approx(runs.runs[0].result.suggest().lr)
     assert (few["low"], none["lr"], none["minimum_lr"]) == (None, None, None)
     assert "at least 3 runs" in few["note"]
     assert "! a=2: 1 of 1 runs have none: the loss never fell" in str(runs)

@@ -25,6 +25,8 @@ class RepeatSuggestion:
         runs: How many runs have a suggestion.
         missing: How many have none.
         rule: Name of the rule.
+        transfer: Standard deviation of the best rate of a training around the suggested one, from
+            task to task, in decades; no repeat lowers it. None for a rule on one curve.
         flags: What at least half of the runs have against their suggestion.
         group_lr: The rate for each parameter group.
     """
@@ -36,6 +38,7 @@ class RepeatSuggestion:
     runs: int
     missing: int
     rule: str
+    transfer: float | None
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
 
@@ -50,7 +53,7 @@ class RepeatSuggestion:
 
 def agree(
     answers: Sequence[Suggestion | CannotTell],
-    rule: str,
+    rule: str | None,
     confidence: float,
     *,
     least: float,
@@ -60,7 +63,7 @@ def agree(
 
     Args:
         answers: One for each run.
-        rule: Name of the rule that was asked.
+        rule: Name of the rule that was asked; None for the default.
         confidence: Of the interval, between 0 and 1.
         least: The interval's half-width is no less, in decades.
         group_scale: Rate of each parameter group as a multiple of the largest.
@@ -76,12 +79,12 @@ def agree(
     refused = [answer for answer in answers if isinstance(answer, CannotTell)]
     if len(told) < len(refused):
         reason = f"{len(refused)} of {len(answers)} runs have none: {refused[0].reason}"
-        return CannotTell(reason, rule, refused[0].flags)
+        return CannotTell(reason, refused[0].rule, refused[0].flags, refused[0].verdict)
     spread = Spread(tuple(math.log10(answer.lr) for answer in told), len(refused))
     try:
         interval = spread.interval(confidence, least=least)
     except CannotTellError as error:
-        return CannotTell(str(error), rule)
+        return CannotTell(str(error), answers[0].rule)
     return RepeatSuggestion(
         lr=spread.median_lr,
         interval=interval,
@@ -89,7 +92,8 @@ def agree(
         sd=spread.sd,
         runs=len(told),
         missing=spread.missing,
-        rule=rule,
+        rule=told[0].rule,
+        transfer=parts.transfer if (parts := told[0].uncertainty) else None,
         flags=_common_flags(told),
         group_lr=tuple(spread.median_lr * scale for scale in group_scale),
     )

@@ -27,7 +27,7 @@ EXPECTED = "expected"
 
 
 @dataclass(frozen=True)
-class Spread:
+class Uncertainty:
     """What an interval is made of: three standard deviations, in decades.
 
     Attributes:
@@ -65,7 +65,7 @@ class Suggestion:
         interval: Lower and upper rate that hold the best rate for a training in 9 of 10 cases,
             measured on the project's benchmark; None for another rule than "expected", where
             nothing was measured.
-        spread: What the interval is made of; None without one.
+        uncertainty: What the interval is made of; None without one.
     """
 
     lr: float
@@ -79,7 +79,7 @@ class Suggestion:
     verdict: Verdict
     schedule: str | None = None
     interval: tuple[float, float] | None = None
-    spread: Spread | None = None
+    uncertainty: Uncertainty | None = None
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
@@ -101,7 +101,7 @@ class Suggestion:
             "curve": self.curve,
             "beta": self.beta,
             "minimum_lr": self.minimum.lr,
-            "spread": self.spread and vars(self.spread),
+            "uncertainty": self.uncertainty and vars(self.uncertainty),
             "flags": [flag.name.lower() for flag in self.flags],
             "group_lr": list(self.group_lr),
         }
@@ -240,11 +240,11 @@ def suggest(
     if against:
         reason = "; ".join(flag.value for flag in against)
         return CannotTell(reason, q.rule, lowest.flags, verdict)
-    spread = None
+    parts = None
     if q.rule == EXPECTED:
         lr = curves.posterior.mean / q.factor
         transfer = SCHEDULES[q.schedule].deviation
-        spread = Spread(curves.posterior.deviation, between, transfer)
+        parts = Uncertainty(curves.posterior.deviation, between, transfer)
     else:
         try:
             curve, start = curves.curve(q.curve, q.beta), 0
@@ -265,6 +265,6 @@ def suggest(
         group_lr=tuple(lr * scale for scale in group_scale),
         verdict=verdict,
         schedule=q.schedule,
-        interval=around(lr, spread.total) if spread else None,
-        spread=spread,
+        interval=around(lr, parts.total) if parts else None,
+        uncertainty=parts,
     )

@@ -13,7 +13,7 @@ from lrfind.controlled import Controls, MinimumRow
 from lrfind.display.sentences import decades
 from lrfind.display.table import TEXT_WIDTH
 
-COLUMNS = ("losses", "curve", "minimum at lr", "step", "loss", "decades away")
+COLUMNS = ("losses", "curve", "minimum at lr", "step", "loss", "decades away", "90 % interval")
 PLACES = {
     "plateau": "before the descent",
     "descent": "in the descent",
@@ -47,6 +47,7 @@ def minima_table(rows: tuple[MinimumRow, ...]) -> Table:
             str(row.minimum.step),
             f"{row.minimum.loss:.3g}",
             "" if row.name == rows[0].name else decades(row.shift),
+            "" if row.interval is None else "{:.1e} to {:.1e}".format(*row.interval),
         )
     return table
 

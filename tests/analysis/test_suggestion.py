@@ -58,7 +58,7 @@ def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
         answer = suggest(curves, schedule=schedule)
         assert answer.lr == pytest.approx(curves.posterior.mean / factor)
         assert (answer.rule, answer.schedule, answer.factor) == (EXPECTED, schedule, factor)
-        assert answer.spread.transfer == deviation
+        assert answer.uncertainty.transfer == deviation
         assert answer.flags == ()
         assert answer.verdict is Verdict.CLEAR
         assert answer
@@ -68,17 +68,17 @@ def test_the_interval_is_normal_in_decades_with_three_stated_parts():
     curves = sweep(typical(noise=0.2))
     answer = suggest(curves, between=0.3)
     low, high = answer.interval
-    assert answer.spread.within == pytest.approx(curves.posterior.deviation)
-    assert answer.spread.between == 0.3
-    total = np.sqrt(answer.spread.within**2 + 0.3**2 + answer.spread.transfer**2)
-    assert answer.spread.total == pytest.approx(total)
+    assert answer.uncertainty.within == pytest.approx(curves.posterior.deviation)
+    assert answer.uncertainty.between == 0.3
+    total = np.sqrt(answer.uncertainty.within**2 + 0.3**2 + answer.uncertainty.transfer**2)
+    assert answer.uncertainty.total == pytest.approx(total)
     assert np.log10(high / answer.lr) == pytest.approx(1.6449 * total, rel=1e-4)
     assert np.log10(answer.lr / low) == pytest.approx(1.6449 * total, rel=1e-4)
 
 
 def test_a_rule_on_one_curve_has_no_interval_that_nobody_measured():
     answer = suggest(sweep(typical()), curve="raw")
-    assert (answer.rule, answer.interval, answer.spread) == ("minimum", None, None)
+    assert (answer.rule, answer.interval, answer.uncertainty) == ("minimum", None, None)
     assert answer.lr == answer.minimum.lr / 10
 
 
@@ -240,10 +240,10 @@ def test_an_answer_becomes_plain_numbers():
         "curve": "centred",
         "beta": None,
         "minimum_lr": answer.minimum.lr,
-        "spread": {
-            "within": answer.spread.within,
-            "between": answer.spread.between,
-            "transfer": answer.spread.transfer,
+        "uncertainty": {
+            "within": answer.uncertainty.within,
+            "between": answer.uncertainty.between,
+            "transfer": answer.uncertainty.transfer,
         },
         "flags": [],
         "group_lr": [answer.lr, answer.lr / 2],
