@@ -488,6 +488,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", help="names of finders, separated by ';'")
     parser.add_argument("--out", type=Path, default=Path(".github/benchmark"))
+    parser.add_argument("--answers", type=Path, help="a JSON file for every single answer")
     arguments = parser.parse_args()
     names = arguments.only.split(";") if arguments.only else list(FINDERS)
     seeds, started = range(arguments.seeds), time.monotonic()
@@ -510,14 +511,14 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "suggestions.md").write_text(text + "\n")
     picture(answers, oracle, rows, arguments.out / "suggestions.png")
-    dump = [
-        {
-            "finder": f, "task": t, "seed": seed, "schedule": s, **vars(a),
-            "regret": oracle.regret(t, s, a.lr),
-        }
-        for (f, t, seed, s), a in answers.items()
-    ]  # fmt: skip
-    (arguments.out / "suggestions.json").write_text(json.dumps(dump, indent=1) + "\n")
+    if arguments.answers:
+        every = [
+            dict(zip(("finder", "task", "seed", "schedule"), key, strict=True))
+            | vars(answer)
+            | {"regret": oracle.regret(key[1], key[3], answer.lr)}
+            for key, answer in answers.items()
+        ]
+        arguments.answers.write_text(json.dumps(every, indent=1) + "\n")
 
 
 if __name__ == "__main__":
