@@ -100,7 +100,9 @@ def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> 
     if not blown_up:
         distance = np.minimum(distance, 0.0)  # it lies beyond the end, who knows how far
     prior = np.exp(-((distance / BELOW_BLOW_UP_SD) ** 2) / 2) + LEAST_PRIOR
-    chance = unaided * prior
+    # Where the loss never fell, a draw's minimum is chance: half of the belief goes to every step.
+    told = unaided if fit.descended else (unaided + 1 / lr.size) / 2
+    chance = told * prior
     blow_up = float(lr[min(step, lr.size - 1)]) if blown_up else None
     return MinimumPosterior(lr, chance / chance.sum(), unaided, blow_up)
 
