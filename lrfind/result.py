@@ -356,13 +356,13 @@ class RangeTestResult:
         return plot_betas(self, ax, source=source)
 
     def task_disagreement(
-        self, rule: str = "minimum", *, curve: str = "centred", beta: float = 0.98
+        self, rule: str | None = None, *, curve: str | None = None, beta: float = 0.98
     ) -> TaskDisagreement:
         """How far apart the rates lie that the tasks suggest, each for itself.
 
         Args:
             rule: As in `suggest`, like all that follow.
-            curve: The curve to read.
+            curve: The curve to read, for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
 
         Returns:

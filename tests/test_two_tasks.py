@@ -83,7 +83,7 @@ def test_averages_of_a_short_window_follow_the_losses_so_closely_that_little_des
 
 
 def test_the_disagreement_of_the_tasks_is_told_in_decades():
-    answer = sweep("sgd", 0, "normalised").task_disagreement()
+    answer = sweep("sgd", 0, "normalised").task_disagreement("minimum")
     at = minima(sweep("sgd", 0, "normalised"))
     assert answer.decades == pytest.approx(at["rul"] - at["health"])
     assert answer.from_total["health"] == pytest.approx(at["health"] - at["train"])

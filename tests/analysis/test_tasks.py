@@ -22,7 +22,7 @@ def sweep(**tasks):
 
 
 def test_two_wells_a_known_distance_apart_disagree_by_it():
-    answer = sweep(a=well(1e-3), b=well(10**-1.5)).task_disagreement()
+    answer = sweep(a=well(1e-3), b=well(10**-1.5)).task_disagreement("minimum")
     assert isinstance(answer, TaskDisagreement)
     assert list(answer.lr) == ["a", "b"]
     assert answer.decades == pytest.approx(1.5, abs=0.01)
@@ -43,8 +43,15 @@ def test_the_task_suggests_what_its_own_sweep_would():
         result.curves("c")
 
 
+def test_asked_for_nothing_the_rates_are_those_that_suggest_gives():
+    result = sweep(a=well(1e-3), b=well(1e-1))
+    answer = result.task_disagreement()
+    assert answer.tasks == {name: result.suggest(source=name) for name in "ab"}
+    assert answer.total == result.suggest()
+
+
 def test_a_task_without_a_rate_is_named_with_the_reason_and_left_out_of_the_distance():
-    answer = sweep(a=well(1e-3), b=np.full(161, 2.0)).task_disagreement()
+    answer = sweep(a=well(1e-3), b=np.full(161, 2.0)).task_disagreement("minimum")
     assert answer.decades is None
     assert list(answer.lr) == ["a"]
     assert isinstance(answer.tasks["b"], CannotTell)
@@ -53,7 +60,7 @@ def test_a_task_without_a_rate_is_named_with_the_reason_and_left_out_of_the_dist
 
 
 def test_where_no_task_has_a_rate_none_is_told():
-    answer = sweep(a=np.full(161, 1.0), b=np.full(161, 2.0)).task_disagreement()
+    answer = sweep(a=np.full(161, 1.0), b=np.full(161, 2.0)).task_disagreement("minimum")
     assert (answer.decades, answer.lr, answer.from_total) == (None, {}, {})
     assert str(answer).startswith("Fewer than two tasks suggest a rate: none.")
 

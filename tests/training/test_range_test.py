@@ -4,9 +4,11 @@ import io
 import sys
 from collections import UserDict, defaultdict, namedtuple
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
 from problems import everything, loss_fn, make_loader, make_model, trainable
 from torch import nn
 
@@ -348,6 +350,19 @@ def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
         monkeypatch.setitem(sys.modules, "ipykernel", sys)
     range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=progress)
     assert ("range test: 100%" in sys.stderr.getvalue()) is shown
+
+
+def test_in_a_real_notebook_the_bar_comes_without_a_warning():
+    cell = nbformat.v4.new_code_cell(
+        "import warnings; warnings.simplefilter('error')\n"
+        "from lrfind.demo import digits_problem\n"
+        "result = digits_problem(model='mlp').range_test(num_iter=5)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (shown,) = {output.get("name", "widget") for output in cell.outputs}
+    text = "".join(output.get("text", "") for output in cell.outputs)
+    assert shown == "widget" or "range test: 100%" in text
 
 
 def unlike(loss):
