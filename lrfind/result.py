@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,19 +21,15 @@ from lrfind.analysis.sequences import producing_lr
 from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
 from lrfind.analysis.tasks import TaskDisagreement, checked_tasks, steps_with_task
 from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_beta
+from lrfind.pictures import Pictures
 from lrfind.settings import StopReason, SweepSettings
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 ARRAYS = ("lr", "loss", "probe", "metric")
 SOURCES = ("train", "probe")
 
 
 @dataclass(frozen=True, eq=False)
-class RangeTestResult:
+class RangeTestResult(Pictures):
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:
@@ -322,39 +317,6 @@ class RangeTestResult:
             raise CannotTellError("no metric was recorded: pass `metric=` to `range_test`")
         return find_bounds(self.lr[self._probed], self.metric[self._probed], self.group_scale)
 
-    def plot(
-        self, ax: Axes | None = None, *, beta: float = 0.98, source: str = "train", **raw_style: Any
-    ) -> Axes:
-        """Draw the curves, their minima, the shift and the suggested rate.
-
-        Args:
-            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-            beta: Weight of the old value for the EMA and the debiased EMA, in [0, 1).
-            source: "train" for the mini-batch losses, with those on the probe batch beside them;
-                "probe" for the latter alone; the name of a task for its losses.
-            raw_style: Passed to matplotlib for the raw losses.
-
-        Returns:
-            The Axes.
-        """
-        from lrfind.display.figures import plot_curves
-
-        return plot_curves(self, ax, beta=beta, source=source, **raw_style)
-
-    def plot_betas(self, ax: Axes | None = None, *, source: str = "train") -> Axes:
-        """Draw the minimum and the rate one decade below it against beta, from 0 to 0.99.
-
-        Args:
-            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-            source: "train", "probe", or the name of a task.
-
-        Returns:
-            The Axes.
-        """
-        from lrfind.display.figures import plot_betas
-
-        return plot_betas(self, ax, source=source)
-
     def task_disagreement(
         self, rule: str | None = None, *, curve: str | None = None, beta: float = 0.98
     ) -> TaskDisagreement:
@@ -378,88 +340,6 @@ class RangeTestResult:
             name: self.suggest(rule, curve=curve, beta=beta, source=name) for name in self.tasks
         }
         return TaskDisagreement(self.suggest(rule, curve=curve, beta=beta), answers)
-
-    def plot_tasks(self, ax: Axes | None = None) -> Axes:
-        """Draw the curve of each task and of the total, their minima and suggested rates.
-
-        Args:
-            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-
-        Returns:
-            The Axes.
-
-        Raises:
-            CannotTellError: No tasks were recorded.
-        """
-        from lrfind.display.task_figures import plot_tasks
-
-        return plot_tasks(self, ax)
-
-    def plot_task_scales(
-        self, axes: Sequence[Axes] | None = None, *, beta: float = 0.99
-    ) -> tuple[Axes, Axes]:
-        """Draw each task over the steps: raw and its average, and below it the one over the other.
-
-        Args:
-            axes: Two Axes to draw on; a new figure if None. Nothing is shown or saved.
-            beta: Weight of the old value, in [0, 1), as in `EMANormalizer`.
-
-        Returns:
-            The two Axes.
-
-        Raises:
-            CannotTellError: No tasks were recorded.
-            ValueError: `beta` outside [0, 1), or not two Axes.
-        """
-        from lrfind.display.task_figures import plot_task_scales
-
-        return plot_task_scales(self, axes, beta=beta)
-
-    def plot_layers(self, ax: Axes | None = None, *, quantity: str = "update_ratio") -> Axes:
-        """Draw a map of a quantity over layers and rates; see `Layers` for what can be drawn.
-
-        The minimum of the centred curve and the suggested rate are marked, and where each layer
-        blew up (see `Layers.blow_ups`).
-
-        Args:
-            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-            quantity: Such as "update_ratio", "lamb_ratio" or "gradient".
-
-        Returns:
-            The Axes.
-
-        Raises:
-            CannotTellError: No layers were recorded.
-            ValueError: An unknown quantity.
-        """
-        from lrfind.display.layers import plot_layers
-
-        return plot_layers(self, ax, quantity=quantity)
-
-    def plot_layer_histograms(
-        self,
-        quantity: str = "lamb_ratio",
-        *,
-        stretches: int = 8,
-        names: Sequence[str] | None = None,
-    ) -> Figure:
-        """Draw, layer by layer, how a quantity is distributed over stretches of the sweep.
-
-        Args:
-            quantity: Such as "lamb_ratio", "weight" or "step"; see `Layers`.
-            stretches: Into how many parts the sweep is cut, at least 1.
-            names: The layers to draw; None for all.
-
-        Returns:
-            A new figure with one Axes per layer. Nothing is shown or saved.
-
-        Raises:
-            CannotTellError: No layers were recorded.
-            ValueError: An unknown quantity or layer, or `stretches` below 1.
-        """
-        from lrfind.display.layers import layers_of, plot_histograms
-
-        return plot_histograms(layers_of(self), quantity, stretches=stretches, names=names)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a JSON file that `lrfind.load` reads back equal to this result.

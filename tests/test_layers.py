@@ -9,7 +9,7 @@ ROOT = Path(lrfind.__file__).parent
 FLOORS = {
     "_errors": 0, "_types": 0, "_version": 0,
     "analysis": 1,
-    "settings": 2, "result": 2, "storage": 2, "controlled": 2,
+    "settings": 2, "pictures": 2, "result": 2, "storage": 2, "controlled": 2,
     "repeats": 2, "repeat_rows": 2, "run_files": 2,
     "training": 3, "display": 3,
     "integrations": 4,
@@ -19,6 +19,7 @@ FLOORS = {
 FORBIDDEN = {
     "_errors": {"torch", "matplotlib", "scipy", "rich"},
     "analysis": {"torch", "matplotlib", "rich"},
+    "pictures": {"torch", "rich"},
     "result": {"torch", "rich"},
     "storage": {"torch", "matplotlib", "rich"},
     "controlled": {"torch", "rich"},
@@ -29,7 +30,7 @@ FORBIDDEN = {
 }
 # The thin methods that users of pandas expect: they import the room they need when called.
 UPWARD = {
-    ("result", "display"), ("analysis", "display"), ("analysis", "storage"),
+    ("pictures", "display"), ("analysis", "display"), ("analysis", "storage"),
     ("controlled", "display"), ("repeats", "display"),
 }  # fmt: skip
 

@@ -251,7 +251,7 @@ def test_the_losses_alone_hold_the_minimum_in_nine_of_ten_sweeps(name, correlati
 
 
 def test_beside_a_cliff_the_curve_is_rounded_off_and_the_minimum_comes_too_early():
-    # What smooths cannot follow a corner , nor does its uncertainty know it.
+    # What smooths cannot follow a corner, nor does its uncertainty know it.
     assert held(CURVES["cliff"], 0.1, 0.0, 40) <= 10
     rng = np.random.default_rng(0)
     means = [sweep(CURVES["cliff"] + 0.1 * rng.normal(size=200)).posterior.mean for _ in range(20)]

@@ -24,7 +24,7 @@ SHIFT = {
     "slow rise": math.log(3),
     "parabola": 1.0,
 }
-"""In windows, exactly for infinitely many steps: the closed forms of a straight and a V-shaped loss."""
+"""In windows, exactly for infinitely many steps: closed forms of a straight and a V-shaped loss."""
 
 
 def sweep(num_iter, curve, step_mode="exp", **options):
