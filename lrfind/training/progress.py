@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
-from typing import Any
 
 from lrfind.training.ranks import is_first_rank
 from lrfind.training.recorder import Recorder
@@ -24,22 +22,15 @@ def progress_bar(sweep: Recorder, show: bool | None) -> Iterator[Callable[[], No
     Yields:
         What brings the bar up to date with the sweep; None if there is no bar.
     """
-    with bar_class()(total=sweep.settings.num_iter, desc="range test", disable=hidden(show)) as bar:
+    from tqdm.auto import tqdm
+
+    with tqdm(total=sweep.settings.num_iter, desc="range test", disable=hidden(show)) as bar:
 
         def update() -> None:
             bar.set_postfix_str(f"lr={sweep.lr:.1e}", refresh=False)
             bar.update(sweep.steps - bar.n)
 
         yield None if bar.disable else update
-
-
-def bar_class() -> Any:
-    """The bar of tqdm that fits: that of a notebook needs `ipywidgets`, or warns on import."""
-    if find_spec("ipywidgets"):
-        from tqdm.auto import tqdm
-    else:
-        from tqdm import tqdm
-    return tqdm
 
 
 def hidden(show: bool | None) -> bool | None:

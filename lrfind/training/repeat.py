@@ -18,7 +18,7 @@ from lrfind.repeats import Plain, RepeatSet, Run
 from lrfind.result import RangeTestResult
 from lrfind.run_files import RunKey, check_one_build, find_run, save_run
 from lrfind.training.build import Build, check_build, fingerprint
-from lrfind.training.progress import bar_class, hidden
+from lrfind.training.progress import hidden
 from lrfind.training.range_test import range_test
 from lrfind.training.workers import Failure, outcomes
 
@@ -120,9 +120,11 @@ def _run_missing(
     progress: bool | None,
 ) -> dict[int, Failure]:
     """Add the results of the missing runs to `found`, and to the folder, as they come."""
+    from tqdm.auto import tqdm
+
     missing = [place for place in range(len(keys)) if place not in found]
     failures = {}
-    with bar_class()(
+    with tqdm(
         total=len(keys), initial=len(found), desc="repeats", unit="run", disable=hidden(progress)
     ) as bar:
         for index, outcome in outcomes(build, [keys[place] for place in missing], n_jobs):
