@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
 from rich.table import Table
 
 from lrfind.analysis.curves import UNUSABLE
 from lrfind.analysis.shares import DataShare
 from lrfind.controlled import Controls, MinimumRow
 from lrfind.display.sentences import decades
-from lrfind.display.table import TEXT_WIDTH
+from lrfind.display.table import plain_console
 
 COLUMNS = ("losses", "curve", "minimum at lr", "step", "loss", "decades away", "90 % interval")
 PLACES = {
@@ -24,9 +23,7 @@ PLACES = {
 def controls_text(controls: Controls) -> str:
     """The table and the sentences as plain text, of a fixed width and without colour."""
     out = io.StringIO()
-    console = Console(
-        file=out, width=TEXT_WIDTH, color_system=None, force_terminal=False, highlight=False
-    )
+    console = plain_console(out)
     console.print(minima_table(controls.minima))
     for sentence in controls_sentences(controls):
         console.print("", sentence, sep="\n", markup=False)

@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lrfind.display.table import plain_console
 from lrfind.repeat_rows import SettingRow
 from lrfind.repeats import RepeatSet
 
@@ -33,7 +34,7 @@ def repeat_table(runs: RepeatSet, *, confidence: float = 0.9) -> Table:
 def repeat_text(runs: RepeatSet) -> str:
     """The same as plain text, without colour."""
     out = io.StringIO()
-    print_repeats(runs, Console(file=out, width=WIDTH, color_system=None, force_terminal=False))
+    print_repeats(runs, plain_console(out, WIDTH))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 

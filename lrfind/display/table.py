@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TextIO
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -41,15 +42,24 @@ def comparison_table(comparison: Comparison) -> Table:
 def comparison_text(comparison: Comparison) -> str:
     """The same as plain text, of a fixed width and without colour."""
     out = io.StringIO()
-    console = Console(file=out, width=TEXT_WIDTH, color_system=None, force_terminal=False)
-    print_comparison(comparison, console)
+    print_comparison(comparison, plain_console(out))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def plain_console(out: TextIO, width: int = TEXT_WIDTH) -> Console:
+    """A console that writes plain text into `out`, also in a notebook.
+
+    There rich would show the text as an output of the cell instead of writing it.
+    """
+    return Console(
+        file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False
+    )
 
 
 def plain_text(table: Table) -> str:
     """A table as plain text, of a fixed width and without colour."""
     out = io.StringIO()
-    Console(file=out, width=TEXT_WIDTH, color_system=None, force_terminal=False).print(table)
+    plain_console(out).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 

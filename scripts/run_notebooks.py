@@ -1,0 +1,71 @@
+"""Executes the notebooks and saves them with their outputs: all of them, or those named.
+
+    python scripts/run_notebooks.py [notebooks/1_quickstart.ipynb ...]
+
+The last code cell of each prints its answer. Where the last cell of all holds what was printed the
+time before, or `{answer}` in a new notebook, it gets the new text, so that its figures are always
+the computed ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+LIMIT = 120
+"""Seconds that a notebook may take."""
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def execute(path: Path, folder: Path) -> NotebookNode:
+    """The notebook with fresh outputs, run in a new kernel whose working folder is `folder`.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: A cell raised an error.
+        TimeoutError: It took longer than `LIMIT`.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=LIMIT,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    asyncio.run(asyncio.wait_for(client.async_execute(), LIMIT))
+    return notebook
+
+
+def printed_answer(notebook: NotebookNode) -> str:
+    """What the last code cell printed; nothing if it printed nothing."""
+    last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
+    return "".join(each.text for each in last.outputs if each.get("name") == "stdout").strip()
+
+
+def main(names: list[str]) -> None:
+    """Execute and save the named notebooks, or all, and print their answers."""
+    for path in [Path(name) for name in names] or sorted(FOLDER.glob("*.ipynb")):
+        before = printed_answer(nbformat.read(path, as_version=4))
+        with tempfile.TemporaryDirectory() as folder:
+            notebook = execute(path, Path(folder))
+        answer, last = printed_answer(notebook), notebook.cells[-1]
+        last.source = last.source.replace(before or "{answer}", answer)
+        notebook.metadata = nbformat.from_dict(METADATA)
+        nbformat.write(notebook, path)
+        print(f"{path.name}: {answer}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
