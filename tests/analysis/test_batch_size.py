@@ -130,6 +130,12 @@ def test_half_life_in_samples_stays(beta, old, new):
     assert rescale({"beta": beta}, old, new, rule="half_life") == {"beta": after}
 
 
+@given(long_betas, close_batches, close_batches)
+def test_smaller_and_noisier_batches_get_a_higher_beta_and_larger_ones_a_lower(beta, old, new):
+    after = rescale_beta(beta, old, new)
+    assert (after > beta, after < beta) == (new < old, new > old)
+
+
 @given(st.floats(0.5, 0.9999), st.integers(2, 8))
 def test_an_average_over_each_batch_k_times_is_that_over_the_batches(beta, k):
     # Batches k times as small with the same loss: only the number of steps differs.

@@ -135,6 +135,22 @@ def test_the_ratio_that_lamb_applied_is_recorded_and_divided_out(foreach, publis
     assert r1[0, 0] > 30, "one layer was to be beyond the bound"
 
 
+def test_without_weight_decay_the_step_is_that_of_the_article_whose_debiasing_cancels():
+    # There m and v are debiased, and the step is lr * |w| * s / |s| with s = m / sqrt(v + eps).
+    problem = Regression(lambda p: Lamb(p, lr=1e-3, eps=1e-14, adam_debias=True))
+    layers = problem.layers()
+    steps = problem.adam_steps(0.9, 0.999, 1e-14, debiased=True)
+    compared = 0
+    for t, s in enumerate(steps[:-1]):
+        for before, after, step in zip(problem.weights[t], problem.weights[t + 1], s, strict=True):
+            size, length = np.linalg.norm(before), np.linalg.norm(step)
+            if 0 < size < 10:
+                expected = before - layers.lr[t] * size * step / length
+                np.testing.assert_allclose(after, expected, rtol=1e-8, atol=1e-12)
+                compared += 1
+    assert compared > 2 * (STEPS - 1)
+
+
 def test_lamb_may_apply_a_ratio_above_10():
     weight = nn.Parameter(torch.full((1,), 9.0, dtype=torch.float64))
     optimizer = Lamb([weight], lr=1e-3)
