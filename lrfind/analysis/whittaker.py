@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lrfind._types import Array, ArrayLike
-from lrfind.analysis.noise import noise_scale, plateau_correlation
+from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
 
 CAP_SIGMAS = 4.0
 """The blow-up is capped this many noise standard deviations above the initial level."""
@@ -45,6 +45,8 @@ class CentredFit:
     """How many losses the level was taken from."""
     correlation: float = 0.0
     """Lag-1 autocorrelation of the noise, from the plateau; 0 unless it is significant."""
+    wander: float = 0.0
+    """How far the curve rises on the plateau, if its losses hang together; in units of the loss."""
     deviation: float = field(default=0.0, repr=False)
     """Standard deviation of the losses around the smooth curve."""
     factor: Array | None = field(default=None, repr=False)
@@ -141,6 +143,7 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
         noise=noise,
         opening=opening,
         correlation=correlation,
+        wander=plateau_wander(loss, curve) if plateau else 0.0,
         deviation=unit * fit.deviation,
         factor=fit.factor,
     )
