@@ -25,6 +25,9 @@ FEWEST_OPENING = 10
 ROUNDING = 1e-6
 """Changes below this share of the level are rounding of a float32 loss, not movement."""
 
+MOST_BELOW = 1e100
+"""In noise standard deviations: the square of a loss that lies further below would overflow."""
+
 MAX_STIFFNESS = 1e10
 """Beyond this the normal equations lose the constant part of the curve to rounding."""
 
@@ -133,7 +136,8 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     noise = noise_scale(loss) / np.sqrt(1 - correlation)
     cap = level + CAP_SIGMAS * noise
     unit = noise or 1.0
-    fit = _whittaker((np.minimum(loss, cap) - level) / unit, correlation)
+    floor = level - MOST_BELOW * unit if unit < MOST_BELOW else -np.inf
+    fit = _whittaker((np.clip(loss, floor, cap) - level) / unit, correlation)
     curve = level + unit * fit.curve
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
     return CentredFit(
