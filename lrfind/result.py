@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lrfind._errors import CannotTellError, require_choice
+from lrfind._errors import CannotTellError, require_choice, require_spread
 from lrfind._types import Array
 from lrfind.analysis.bounds import Bounds, find_bounds
 from lrfind.analysis.calibration import BETWEEN_RUNS
@@ -223,9 +223,11 @@ class RangeTestResult(Pictures):
             A `Suggestion`, or a `CannotTell`, which is false and says why; never None.
 
         Raises:
+            TypeError: `beta`, `factor` or `between` is no number.
             ValueError: An unknown rule, schedule, curve or source, a curve for "expected", `beta`
-                outside [0, 1) or `factor` not above 0.
+                outside [0, 1), `factor` not above 0, or `between` negative or not finite.
         """
+        between = require_spread("between", between)
         question = ask(rule, schedule=schedule, curve=curve, beta=beta, factor=factor)
         try:
             curves = self.curves(source)

@@ -108,3 +108,12 @@ def test_layers_of_another_length_are_refused():
     layers = lrfind.Layers(("w",), [0.1, 0.2, 0.3], norms, norms, norms)
     with pytest.raises(ValueError, match="`layers` must have as many steps as `lr`"):
         make_result([1.0, 2.0], layers=layers)
+
+
+@pytest.mark.parametrize("between", [-0.1, float("nan"), float("inf")])
+def test_a_spread_between_runs_must_be_finite_and_not_negative(between):
+    lr = np.geomspace(1e-3, 1e1, 81)
+    settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
+    result = RangeTestResult(lr, (np.log10(lr) + 1) ** 2, StopReason.COMPLETED, settings)
+    with pytest.raises(ValueError, match="`between` must be a finite number, 0 or more"):
+        result.suggest(between=between)

@@ -44,6 +44,38 @@ def plateau_correlation(loss: Array) -> float:
         In [0, 0.9]; 0 where it is less than two standard errors, `2 / sqrt(n / 3)`, or so near to 1
         that it is the shape of a curve without noise.
     """
+    correlation = _lag_one(loss)
+    return correlation if correlation < MOST_CORRELATION else 0.0
+
+
+def plateau_wander(loss: Array, curve: Array) -> float:
+    """How far the loss rises in the opening third though the rate does nothing there.
+
+    Data in a meaningful order move the loss up and down in stretches that a smooth curve follows;
+    what falls later may be one more of them. Where the losses are independent of each other such a
+    rise is chance, and the uncertainty of the curve holds it.
+
+    Args:
+        loss: Shape `(n,)`.
+        curve: Shape `(n,)`, the smooth curve through it.
+
+    Returns:
+        The largest rise of the curve there, in units of the loss; 0 where the losses have no
+        significant autocorrelation.
+
+    Example:
+        >>> sorted_data = np.repeat([2.0, 2.5, 1.9, 2.3, 2.1, 2.6], 10)
+        >>> round(plateau_wander(np.tile(sorted_data, 3), np.tile(sorted_data, 3)), 1)
+        0.7
+    """
+    opening = curve[: loss.size // 3]
+    if not _lag_one(loss):
+        return 0.0
+    return float(np.max(opening - np.minimum.accumulate(opening)))
+
+
+def _lag_one(loss: Array) -> float:
+    """Lag-1 autocorrelation of the opening third around its trend; 0 if not significant."""
     size = loss.size // 3
     if size < FEWEST_FOR_CORRELATION:
         return 0.0
@@ -56,4 +88,4 @@ def plateau_correlation(loss: Array) -> float:
     raw = float(rest[1:] @ rest[:-1]) / float(rest @ rest)
     # Taking off k coefficients of the trend biases the correlation by about -k / n.
     corrected = raw + (TREND_DEGREE + 1) * (1 + raw) / size
-    return corrected if 2 / np.sqrt(size) < corrected < MOST_CORRELATION else 0.0
+    return corrected if corrected > 2 / np.sqrt(size) else 0.0

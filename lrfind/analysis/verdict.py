@@ -12,7 +12,8 @@ from lrfind.analysis.whittaker import CentredFit
 
 DEPTH, OPEN = 3.0, 0.1
 """A descent of fewer standard deviations of the batch noise is a noisy one, where that noise leaves
-the minimum open by more than so many decades (its standard deviation)."""
+the minimum open by more than so many decades (its standard deviation); and one of so many times the
+ups and downs of a plateau, which go on to the right of it."""
 
 FLAT = 1.0
 """Decades over which a curve may be near its minimum, or its minimum may lie, before it is flat."""
@@ -44,8 +45,9 @@ class Verdict(enum.Enum):
         "blow-up tells anything: lower `start_lr`, raise `num_iter`, use larger batches or a probe"
     )
     NOISY = (
-        "the loss fell by less than three times its batch-to-batch noise, which leaves its minimum "
-        "open: verify the suggestion, raise `num_iter`, use larger batches or a probe"
+        "the loss fell by less than three times its batch-to-batch noise or its ups and downs "
+        "before, which leaves its minimum open: shuffle the data, verify the suggestion, raise "
+        "`num_iter`, use larger batches or a probe"
     )
     CLIFF = (
         "the loss blows up right beside its minimum, where a small step too far ruins the "
@@ -68,7 +70,8 @@ def judge(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
         return Verdict.NO_DESCENT
     if posterior.blow_up is None and math.log10(posterior.lr[-1] / posterior.mean) < END:
         return Verdict.AT_END
-    if fit.depth < DEPTH * fit.noise and posterior.deviation > OPEN:
+    noisy = fit.depth < DEPTH * fit.noise and posterior.deviation > OPEN
+    if noisy or fit.depth < DEPTH * fit.wander:
         return Verdict.NOISY
     if max(near_optimal(fit, posterior), width(posterior)) > FLAT:
         return Verdict.FLAT

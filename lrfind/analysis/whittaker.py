@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lrfind._types import Array, ArrayLike
-from lrfind.analysis.noise import noise_scale, plateau_correlation
+from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
 
 CAP_SIGMAS = 4.0
 """The blow-up is capped this many noise standard deviations above the initial level."""
@@ -24,6 +24,9 @@ FEWEST_OPENING = 10
 
 ROUNDING = 1e-6
 """Changes below this share of the level are rounding of a float32 loss, not movement."""
+
+MOST_BELOW = 1e100
+"""In noise standard deviations: the square of a loss that lies further below would overflow."""
 
 MAX_STIFFNESS = 1e10
 """Beyond this the normal equations lose the constant part of the curve to rounding."""
@@ -45,6 +48,8 @@ class CentredFit:
     """How many losses the level was taken from."""
     correlation: float = 0.0
     """Lag-1 autocorrelation of the noise, from the plateau; 0 unless it is significant."""
+    wander: float = 0.0
+    """How far the curve rises on the plateau, if its losses hang together; in units of the loss."""
     deviation: float = field(default=0.0, repr=False)
     """Standard deviation of the losses around the smooth curve."""
     factor: Array | None = field(default=None, repr=False)
@@ -131,7 +136,8 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     noise = noise_scale(loss) / np.sqrt(1 - correlation)
     cap = level + CAP_SIGMAS * noise
     unit = noise or 1.0
-    fit = _whittaker((np.minimum(loss, cap) - level) / unit, correlation)
+    floor = level - MOST_BELOW * unit if unit < MOST_BELOW else -np.inf
+    fit = _whittaker((np.clip(loss, floor, cap) - level) / unit, correlation)
     curve = level + unit * fit.curve
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
     return CentredFit(
@@ -141,6 +147,7 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
         noise=noise,
         opening=opening,
         correlation=correlation,
+        wander=plateau_wander(loss, curve) if plateau else 0.0,
         deviation=unit * fit.deviation,
         factor=fit.factor,
     )

@@ -114,8 +114,8 @@ def find_lr(
 ) -> Verification:
     """Spend a budget of steps on a sweep and on short trainings, and give one rate.
 
-    Half of it goes into a range test, the rest into four trials, at 0.25 to 4 times the rate that
-    it suggests (see `verify`); what the sweep saved by ending early goes into longer trials. A
+    Half of it goes into a range test, the rest into four trials, at 0.3 to 4.8 times the rate
+    that it suggests (see `verify`); what the sweep saved by ending early goes into longer trials. A
     probe scores the trials alone. All state is put back bit for bit.
 
     Args:

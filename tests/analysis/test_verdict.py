@@ -77,6 +77,16 @@ def test_a_blow_up_right_beside_the_minimum_is_a_cliff():
     assert verdict(loss) is Verdict.CLIFF
 
 
+@pytest.mark.parametrize("stretch", [10, 30])
+def test_data_in_a_meaningful_order_are_no_clear_descent(stretch):
+    def ordered(seed):
+        levels = np.random.default_rng(100 + seed).normal(size=300 // stretch)
+        return 2.3 + 0.6 * np.repeat(levels, stretch) + noise(0.05, seed) + wall(0, 8)
+
+    verdicts = [verdict(ordered(seed)) for seed in range(40)]
+    assert verdicts.count(Verdict.CLEAR) <= 6  # it was about 25
+
+
 @pytest.mark.parametrize("size", [2, 9])
 def test_fewer_than_ten_losses_are_too_short_whatever_they_show(size):
     assert verdict(np.linspace(3, 1, size)) is Verdict.TOO_SHORT

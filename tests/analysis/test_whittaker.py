@@ -109,6 +109,15 @@ def test_an_explosion_does_not_move_the_minimum():
     assert abs(int(centred(exploding).argmin()) - 120) <= 2
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-200, 0.1, 1e200])
+def test_one_loss_far_below_all_others_is_no_overflow(scale):
+    loss = scale * np.random.default_rng(0).normal(size=300)
+    loss[100] = -1e306
+    fit = fit_centred(loss)
+    assert np.isfinite(fit.curve).all()
+    assert np.isfinite([fit.depth, fit.depth_error]).all()
+
+
 def test_the_blow_up_is_kept_raw_in_the_curve_and_left_out_of_the_drawing():
     loss = np.concatenate([np.full(50, 2.0), np.linspace(2, 1, 50), [1e3, 1e6]])
     fit = fit_centred(loss)
