@@ -40,6 +40,7 @@ from tqdm import tqdm
 
 import lrfind
 from lrfind import Problem, RangeTestResult
+from lrfind.analysis.calibration import VERIFIED
 
 BAD = 0.2
 """A regret above this is a failure."""
@@ -352,6 +353,8 @@ def ask(finder: str, task: str, seed: int, schedule: str) -> Answer:
         warnings.simplefilter("ignore")
         try:
             return FINDERS[finder](TASKS[task], seed, schedule)
+        except lrfind.CannotTellError:
+            return Answer(math.nan, 0, "refused")
         except (RuntimeError, ValueError, IndexError) as error:
             print(f"{finder} on {task}, seed {seed}: {error}")
             return Answer(math.nan, 0)
@@ -455,35 +458,72 @@ def picture(answers: Answers, oracle: Oracle, rows: Sequence[dict[str, Any]], pa
     figure.savefig(path)
 
 
-def calibration(answers: Answers, oracle: Oracle, seeds: Sequence[int]) -> str:
-    """Leave-one-task-out: the factor chosen on the other tasks, applied to the one left out."""
-    lines = ["| schedule | factor of all tasks | left out: factors | regret |", "| --- " * 4 + "|"]
-    factors = 10 ** np.arange(-0.2, 1.25, 0.05)
+def calibration(
+    finder: str, centre: Callable[[Answer, str], float], answers: Answers, oracle: Oracle
+) -> str:
+    """Where the numbers of `lrfind.analysis.calibration` come from, and how they do left out.
+
+    For each schedule: the factor with the least mean regret and the deviation of the best rate
+    from what it gives, over all tasks; then the same chosen on all tasks but one and applied to
+    that one.
+
+    Args:
+        finder: Whose answers.
+        centre: The rate of an answer before the factor; takes the answer and its schedule.
+        answers: All answers.
+        oracle: The full trainings.
+    """
+    lines = [
+        f"| {finder}: schedule | factor | deviation | left out: factors | regret | it holds |",
+        "| --- " * 6 + "|",
+    ]
+    factors = 10 ** np.arange(-0.4, 1.25, 0.05)
     for schedule in (*SCHEDULES, None):
         wanted = SCHEDULES if schedule is None else (schedule,)
-        regrets = np.array(
-            [
-                [
-                    np.mean(
-                        [
-                            oracle.regret(task, s, a.minimum[0] / factor) if a.minimum else 1.0
-                            for seed in seeds
-                            for s in wanted
-                            for a in [answers["lrfind", task, seed, s]]
-                        ]
-                    )
-                    for factor in factors
-                ]
-                for task in TASKS
-            ]
+        centres = np.array([
+            [math.log10(centre(a, s)) if a.verdict and math.isfinite(a.lr) else math.nan
+             for s in wanted for k, a in answers.items() if k[:2] == (finder, task) and k[3] == s]
+            for task in TASKS
+        ])  # fmt: skip
+        best = np.array([[math.log10(oracle.best(task, s)) for s in wanted] for task in TASKS])
+        best = np.repeat(best, centres.shape[1] // len(wanted), axis=1)
+        asked = np.repeat(wanted, centres.shape[1] // len(wanted))
+        regrets = np.array([
+            [np.mean([oracle.regret(task, s, 10**u / f) for u, s in zip(row, asked, strict=True)])
+             for f in factors]
+            for task, row in zip(TASKS, centres, strict=True)
+        ])  # fmt: skip
+        kept = ~np.eye(len(TASKS), dtype=bool)
+        every = factors[regrets.mean(0).argmin()]
+        chosen = np.array([factors[regrets[rest].mean(0).argmin()] for rest in kept])
+        wide = np.array(
+            [deviation(best[r], centres[r], f) for r, f in zip(kept, chosen, strict=True)]
         )
-        chosen = [np.delete(regrets, i, 0).mean(0).argmin() for i in range(len(TASKS))]
-        left_out = float(np.mean([regrets[i, j] for i, j in enumerate(chosen)]))
-        low, high = factors[min(chosen)], factors[max(chosen)]
-        overall = factors[regrets.mean(0).argmin()]
-        name = schedule or "unknown"
-        lines.append(f"| {name} | {overall:.1f} | {low:.1f} to {high:.1f} | {left_out:.3f} |")
+        left_out = [regrets[i, np.flatnonzero(factors == f)[0]] for i, f in enumerate(chosen)]
+        misses = np.abs(best - centres + np.log10(chosen)[:, None])
+        held = np.nanmean(misses <= 1.645 * wide[:, None])
+        lines.append(
+            f"| {schedule or 'unknown'} | {every:.1f} | {deviation(best, centres, every):.2f} "
+            f"| {chosen.min():.1f} to {chosen.max():.1f} | {np.mean(left_out):.3f} | {held:.0%} |"
+        )
     return "\n".join(lines)
+
+
+def deviation(best: np.ndarray, centres: np.ndarray, factor: float) -> float:
+    """Root mean square over tasks of the mean way from the suggested to the best rate."""
+    errors = np.nanmean(best - centres + math.log10(factor), axis=1)
+    return float(np.sqrt(np.mean(errors**2)))
+
+
+def between_runs(answers: Answers, seeds: Sequence[int]) -> str:
+    """The scatter of the expected minimum over seeds, with the noise within a sweep in it."""
+    scatter = []
+    for task in TASKS:
+        found = [answers["lrfind", task, seed, "constant"].minimum for seed in seeds]
+        decades = [math.log10(each[0]) for each in found if each]
+        if len(decades) > 1:
+            scatter.append(np.var(decades, ddof=1))
+    return f"Expected minimum over seeds: {math.sqrt(np.mean(scatter)):.2f} decades."
 
 
 def main() -> None:
@@ -509,7 +549,13 @@ def main() -> None:
             share = r["minimum coverage"]
             text += f"\n\n{r['finder']}: the interval of the minimum holds {share:.0%}."
     if "lrfind" in names:
-        text += "\n\n" + calibration(answers, oracle, seeds)
+        text += "\n\n" + calibration("lrfind", lambda a, s: a.minimum[0], answers, oracle)
+        text += "\n\n" + between_runs(answers, seeds)
+    if "lrfind.find_lr" in names:
+        tried = calibration(
+            "lrfind.find_lr", lambda a, s: a.lr * VERIFIED[s].factor, answers, oracle
+        )
+        text += "\n\n" + tried
     text += f"\n\n{len(TASKS)} tasks, {len(seeds)} seeds, both schedules; {platform.machine()}, "
     text += f"torch {torch.__version__}; {(time.monotonic() - started) / 60:.0f} minutes."
     print(text)

@@ -9,7 +9,7 @@ losses leave the minimum open.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -53,8 +53,9 @@ class MinimumPosterior:
 
     @property
     def deviation(self) -> float:
-        """Its standard deviation, in decades."""
-        return _deviation(self.lr, self.chance)
+        """Its standard deviation, in decades; a step of the sweep is known no finer than itself."""
+        step = np.log10(self.lr[-1] / self.lr[0]) / max(self.lr.size - 1, 1)
+        return hypot(_deviation(self.lr, self.chance), step / sqrt(12))
 
     @property
     def unaided_deviation(self) -> float:

@@ -88,12 +88,13 @@ def test_the_draws_find_their_minimum_as_often_as_those_of_dense_matrices(correl
     assert abs(unaided @ RATES - dense @ RATES) < 0.02
 
 
-def test_without_noise_the_minimum_is_certain():
+def test_without_noise_the_minimum_is_certain_to_one_step():
     posterior = sweep(np.abs(RATES + 1.5)).posterior
     lowest = int(np.argmin(np.abs(RATES + 1.5)))
     assert posterior.chance[lowest] == 1
     assert posterior.mean == pytest.approx(10 ** RATES[lowest])
-    assert posterior.deviation == pytest.approx(0, abs=1e-7)
+    step = RATES[1] - RATES[0]
+    assert posterior.deviation == pytest.approx(step / np.sqrt(12))
 
 
 def test_three_losses_are_not_smoothed_and_their_lowest_is_the_minimum():
@@ -104,7 +105,7 @@ def test_mean_and_deviations_are_those_of_log10():
     lr = np.array([1e-3, 1e-2, 1e-1])
     posterior = MinimumPosterior(lr, np.array([0.5, 0, 0.5]), np.array([0, 0.5, 0.5]), None)
     assert posterior.mean == pytest.approx(1e-2)
-    assert posterior.deviation == pytest.approx(1)
+    assert posterior.deviation == pytest.approx(np.sqrt(1 + 1 / 12))  # and a step of a decade
     assert posterior.unaided_deviation == pytest.approx(0.5)
 
 
