@@ -139,6 +139,6 @@ def _draw_suggestion(ax: Axes, runs: RepeatSet) -> None:
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
     ax.annotate(
         f"suggested {answer.lr:.2e}\n({answer.interval[0]:.1e} to {answer.interval[1]:.1e})",
-        (answer.interval[0], 0.06), (-4, 0), xycoords=("data", "axes fraction"),
-        textcoords="offset points", rotation=90, ha="right", va="bottom", color=SUGGESTED, **TEXT,
+        (answer.lr, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+        ha="center", va="bottom", color=SUGGESTED, **TEXT,
     )  # fmt: skip

@@ -54,6 +54,9 @@ def test_the_suggested_rate_and_its_interval_are_drawn_and_named():
     assert any(list(item.get_xdata()) == [answer.lr] * 2 for item in ax.get_lines())
     (text,) = [text.get_text() for text in ax.texts]
     assert text.startswith(f"suggested {answer.lr:.2e}\n({answer.interval[0]:.1e} to")
+    # Above the axes, where no curve runs.
+    below = ax.texts[0].get_window_extent().y0
+    assert below >= ax.get_window_extent().y1
     (span,) = ax.patches
     assert (span.get_x(), span.get_x() + span.get_width()) == pytest.approx(answer.interval)
 
