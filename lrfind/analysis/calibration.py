@@ -30,7 +30,7 @@ near the middle of the prior. On curves made up without a training (a wide flat 
 0.05 and more holds the true minimum more often; on the benchmark's trainings it costs regret (0.06
 instead of 0.04)."""
 
-BETWEEN_RUNS = 0.12
+BETWEEN_RUNS = 0.1
 """Standard deviation of the minimum from run to run that a single sweep cannot see."""
 
 
