@@ -55,7 +55,7 @@ def test_the_printed_table_is_that_of_the_committed_run():
 
 def test_the_committed_run_is_the_demo():
     committed = lrfind.load(COMMITTED)
-    fresh = digits_problem(model="mlp", optimizer="sgd", seed=0).range_test(num_iter=300)
+    fresh = digits_problem(model="mlp", optimizer="sgd", seed=0).range_test()
     assert fresh.settings == committed.settings
     # Later losses amplify the last bits, which differ from processor to processor.
     np.testing.assert_allclose(fresh.loss[:150], committed.loss[:150], rtol=1e-3)
@@ -63,18 +63,20 @@ def test_the_committed_run_is_the_demo():
 
 def test_the_claims_about_the_run_hold():
     debiased = lrfind.load(COMMITTED).compare().row("debiased", 0.98)
-    assert debiased.from_raw.decades == pytest.approx(1.0, abs=0.05)
-    assert debiased.noise_from_raw == pytest.approx(1 / 3, abs=0.05)
-    assert lrfind.Flag.ABOVE_RAW in debiased.minimum.flags
+    assert debiased.from_centred.decades == pytest.approx(0.61, abs=0.005)
+    assert debiased.smoothing > 0.6
+    assert debiased.debiasing == pytest.approx(0, abs=0.005)
+    assert abs(debiased.noise_from_raw) > 0.3, "the raw minimum is a stroke of luck"
 
 
 def test_every_lrfind_command_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("train.py").write_text(
-        "from lrfind.demo import digits_problem\n\ndef problem():\n    return digits_problem()\n"
+        "from lrfind.demo import digits_problem\n\n"
+        "def problem(seed=0):\n    return digits_problem(seed=seed)\n"
     )
     found = commands("lrfind")
-    assert len(found) == 3
+    assert len(found) == 5
     for _, *arguments in found:
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 0, done.output

@@ -73,7 +73,7 @@ def test_losses_are_shares_of_the_best_gain_and_at_most_2():
 def test_without_a_gain_only_the_best_is_kept_and_the_verdict_says_so(level):
     answer = make(flat_trials(3.0, 1.0, 2.0), level=level, noise=0.0)
     np.testing.assert_array_equal(answer.losses, [2.0, 0.0, 2.0])
-    assert answer.lr == pytest.approx(answer.rates[1])
+    assert answer.lr == pytest.approx(answer.rates[1] / VERIFIED[None].factor)
     assert answer.verdict is Verdict.NO_DESCENT
 
 
@@ -156,12 +156,13 @@ def test_the_verdict_and_its_reason(scores, verdict, says):
 
 
 @given(st.lists(st.floats(0.01, 1.9) | st.just(BLOWN), min_size=2, max_size=6))
-def test_the_rate_lies_among_those_tried_and_every_answer_is_json(scores):
+def test_the_rate_lies_among_those_tried_but_for_the_factor_and_every_answer_is_json(scores):
     answer = make(flat_trials(*scores), suggested=1e-2)
     document = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     assert answer.losses.min() == (0.0 if np.isfinite(answer.scores).any() else 2.0)
     if np.isfinite(answer.scores).any():
-        assert answer.rates[0] * 0.999 <= answer.lr <= answer.rates[-1] * 1.001
+        mean = answer.lr * VERIFIED[None].factor
+        assert answer.rates[0] * 0.999 <= mean <= answer.rates[-1] * 1.001
         assert document["lr"] == answer.lr
     else:
         assert "lr" not in document
