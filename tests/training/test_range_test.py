@@ -348,6 +348,8 @@ def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
     monkeypatch.setattr(sys, "stderr", stream())
     if notebook:
         monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    else:  # another test may have started a kernel
+        monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=progress)
     assert ("range test: 100%" in sys.stderr.getvalue()) is shown
 
