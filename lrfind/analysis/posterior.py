@@ -54,13 +54,10 @@ class MinimumPosterior:
     @property
     def deviation(self) -> float:
         """Its standard deviation, in decades; a step of the sweep is known no finer than itself."""
-        step = np.log10(self.lr[-1] / self.lr[0]) / max(self.lr.size - 1, 1)
-        return hypot(_deviation(self.lr, self.chance), step / sqrt(12))
-
-    @property
-    def unaided_deviation(self) -> float:
-        """That of the losses alone, in decades."""
-        return _deviation(self.lr, self.unaided)
+        rates = np.log10(self.lr)
+        step = (rates[-1] - rates[0]) / max(rates.size - 1, 1)
+        variance = self.chance @ (rates - self.chance @ rates) ** 2
+        return sqrt(variance + step**2 / 12)
 
     def interval(self, between: float = BETWEEN_RUNS) -> tuple[float, float]:
         """Where the minimum lies on average over seeds and data orders, as this sweep tells.
@@ -137,8 +134,3 @@ def around(lr: float, deviation: float) -> tuple[float, float]:
     """
     half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * deviation
     return lr / 10**half, lr * 10**half
-
-
-def _deviation(lr: Array, chance: Array) -> float:
-    rates = np.log10(lr)
-    return float(np.sqrt(chance @ (rates - chance @ rates) ** 2))
