@@ -205,10 +205,11 @@ def test_the_set_is_frozen_and_comparable_and_can_be_pickled():
     assert repr(runs) == "<RepeatSet: 12 runs of 4 setting(s)>"
 
 
-def test_reading_and_drawing_runs_never_imports_torch(tmp_path):
+def test_reading_and_drawing_runs_never_imports_torch():
     code = (
         "import sys, lrfind\n"
         "lrfind.load_repeats; lrfind.RepeatSet; import lrfind.display.repeat_figure\n"
-        "assert 'torch' not in sys.modules and 'joblib' not in sys.modules"
+        "print('torch' in sys.modules, 'joblib' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]

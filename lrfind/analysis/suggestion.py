@@ -200,8 +200,7 @@ def ask(
     if rule is None:
         rule = EXPECTED if curve is None else "minimum"
     require_choice("rule", rule, (EXPECTED, *RULES))
-    if schedule is not None:
-        require_choice("schedule", schedule, [name for name in SCHEDULES if name])
+    check_schedule(schedule)
     if curve is not None:
         require_choice("curve", curve, CURVES)
         if rule == EXPECTED:
@@ -212,6 +211,13 @@ def ask(
     return Question(
         rule, schedule, curve or "centred", float(beta), require_positive("factor", factor)
     )
+
+
+def check_schedule(schedule: str | None) -> str | None:
+    """Return the name of a schedule or None, or raise `ValueError` with the names there are."""
+    if schedule is None:
+        return None
+    return require_choice("schedule", schedule, [name for name in SCHEDULES if name])
 
 
 def suggest(

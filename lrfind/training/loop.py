@@ -137,7 +137,8 @@ class Loop:
             return Probe(model, batch, forward, device, metric=metric, autocast=autocast)
 
         self._probe_on = probe_on
-        self._all_ranks, self._store, self._progress = all_ranks, store, progress
+        self.scaler, self.all_ranks = scaler, all_ranks
+        self._store, self._progress = store, progress
 
     def run(
         self, recorder: Recorder, probes: Sequence[Any] | None = None, *, frozen: bool = False
@@ -179,7 +180,7 @@ class Loop:
             _to_train_mode(self.optimizers)
             seen = [float(self._probe_on(each)()[0]) for each in probes or self._probes]
         mean = np.array([np.mean(seen) if seen else np.nan])
-        return float((mean_over_ranks(mean) if self._all_ranks else mean)[0])
+        return float((mean_over_ranks(mean) if self.all_ranks else mean)[0])
 
     def _run(
         self,
@@ -229,7 +230,7 @@ class Loop:
 
     def agreed(self, value: T) -> T:
         """The value of the first rank, if this loop runs over all of them."""
-        return same_on_every_rank(value) if self._all_ranks else value
+        return same_on_every_rank(value) if self.all_ranks else value
 
 
 def _on_one_batch(

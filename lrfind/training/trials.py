@@ -12,7 +12,7 @@ from lrfind.analysis.constant_run import ConstantRun
 from lrfind.analysis.verification import Trial
 from lrfind.settings import StopReason
 from lrfind.training.constant_rate import ConstantRate
-from lrfind.training.loop import Loop, LoopOptions
+from lrfind.training.loop import Loop
 
 SCORE_BATCHES = 8
 """Batches that a trial is scored on, where no probe was given."""
@@ -33,14 +33,13 @@ class Trials(NamedTuple):
     steps: int
 
 
-def run_trials(own: Loop, rates: Sequence[float], steps: int, loop: LoopOptions) -> Trials:
+def run_trials(own: Loop, rates: Sequence[float], steps: int) -> Trials:
     """Train shortly at each rate, and put all state back after each.
 
     Args:
         own: The loop that trains.
         rates: The rates.
         steps: Steps of each; the last is left out if they are odd, so as to have two halves.
-        loop: The options that the loop was made with.
 
     Returns:
         The trials, in the order of the rates.
@@ -55,8 +54,8 @@ def run_trials(own: Loop, rates: Sequence[float], steps: int, loop: LoopOptions)
             rate,
             2 * half,
             probe_every=half,
-            scaler=loop.get("scaler"),
-            all_ranks=loop.get("all_ranks", True),
+            scaler=own.scaler,
+            all_ranks=own.all_ranks,
         )
         for rate in rates
     ]

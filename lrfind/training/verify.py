@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from lrfind._errors import require_choice, require_count, require_positive
+from lrfind._errors import require_count, require_positive
 from lrfind._types import Array
-from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.noise import noise_scale
-from lrfind.analysis.suggestion import CannotTell, Suggestion
+from lrfind.analysis.suggestion import CannotTell, Suggestion, check_schedule
 from lrfind.analysis.verification import Verification
 from lrfind.result import RangeTestResult
 from lrfind.training.forward import LossFn
@@ -84,7 +83,7 @@ def verify(
         >>> [round(float(rate), 2) for rate in answer.rates], answer.steps
         ([0.01, 0.03, 0.1, 0.3], 80)
     """
-    schedule = _checked(schedule)
+    schedule = check_schedule(schedule)
     num_iter = require_count("num_iter", num_iter, least=4)
     sweep = suggestion if isinstance(suggestion, RangeTestResult) else None
     if sweep is not None:
@@ -96,7 +95,7 @@ def verify(
     _check_repeatable(train_loader)
     own = Loop(model, optimizer, loss_fn, train_loader, **loop)
     schedule = schedule or getattr(suggestion, "schedule", None)
-    return _verification(own, run_trials(own, rates, num_iter, loop), suggested, schedule, sweep)
+    return _verification(own, run_trials(own, rates, num_iter), suggested, schedule, sweep)
 
 
 def find_lr(
@@ -147,7 +146,7 @@ def find_lr(
         >>> answer.steps <= 160, 0.01 < answer.lr < 1
         (True, True)
     """
-    schedule = _checked(schedule)
+    schedule = check_schedule(schedule)
     budget = require_count("budget", budget, least=80)
     sweep = Sweep(
         optimizer,
@@ -165,14 +164,8 @@ def find_lr(
     suggested = float(result.suggest().lr)
     rates = [suggested * multiple for multiple in FIND_MULTIPLES]
     steps = (budget - sweep.steps) // len(FIND_MULTIPLES)
-    ran = run_trials(own, rates, steps, loop)
+    ran = run_trials(own, rates, steps)
     return _verification(own, ran, suggested, schedule, result, spent=sweep.steps)
-
-
-def _checked(schedule: str | None) -> str | None:
-    if schedule is None:
-        return None
-    return require_choice("schedule", schedule, [name for name in SCHEDULES if name])
 
 
 def _check_repeatable(train_loader: Any) -> None:

@@ -376,6 +376,7 @@ def test_what_cannot_be_controlled_is_refused_at_the_door():
 def test_a_rate_that_cannot_be_suggested_cannot_be_trained_at():
     made = parts()
     flat = swept(*made, start_lr=1e-9, end_lr=1e-8)
+    assert not flat.suggest()
     refused(made, flat, CannotTellError, "no learning rate can be suggested", suggested=True)
 
 

@@ -246,6 +246,8 @@ def test_a_step_of_ones_own_is_measured():
     result = lrfind.range_test(
         model, optimizer, None, loader, step=step, num_iter=STEPS, layers=True
     )
+    assert result.layers.gradient.shape == (STEPS, len(result.layers.names))
+    assert (result.layers.gradient > 0).any()
     watched.agrees_with(result.layers)
 
 

@@ -265,6 +265,8 @@ def test_a_gpu_is_not_waited_for():
     given = losses(None, 1.0, device="cuda", requires_grad=True)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        criterion(given).backward()
+        total = criterion(given)
+        total.backward()  # raises at any wait
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert total.isfinite()
