@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfind._errors import CannotTellError, require_choice
+from lrfind._records import freeze, same_fields
 from lrfind._types import Array
 from lrfind.analysis.constant_run import ConstantRun
 from lrfind.analysis.curves import Minimum, SweepCurves
@@ -88,10 +89,8 @@ class Controls:
     same_numbers: bool = True
 
     def __post_init__(self) -> None:
-        frozen = np.array(self.frozen, dtype=np.float64)
-        frozen.setflags(write=False)
-        object.__setattr__(self, "frozen", frozen)
-        if frozen.shape not in ((0,), self.result.loss.shape):
+        freeze(self, "frozen")
+        if self.frozen.shape not in ((0,), self.result.loss.shape):
             raise ValueError("`frozen` must be empty or as long as the sweep.")
         if not np.isfinite(self.constant.loss[:1]).any():
             raise ValueError("`constant` must begin with a finite loss.")
@@ -99,11 +98,7 @@ class Controls:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Controls):
             return NotImplemented
-        pairs = [(getattr(self, each.name), getattr(other, each.name)) for each in fields(self)]
-        return all(
-            np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else a == b
-            for a, b in pairs
-        )
+        return same_fields(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 

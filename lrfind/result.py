@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from lrfind._errors import CannotTellError, require_choice, require_spread
+from lrfind._records import freeze, same_fields
 from lrfind._types import Array
 from lrfind.analysis.bounds import Bounds, find_bounds
 from lrfind.analysis.calibration import BETWEEN_RUNS
@@ -24,7 +25,6 @@ from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_b
 from lrfind.pictures import Pictures
 from lrfind.settings import StopReason, SweepSettings
 
-ARRAYS = ("lr", "loss", "probe", "metric")
 SOURCES = ("train", "probe")
 
 
@@ -80,10 +80,7 @@ class RangeTestResult(Pictures):
     layers: Layers | None = None
 
     def __post_init__(self) -> None:
-        for name in ARRAYS:
-            values = np.array(getattr(self, name), dtype=np.float64)
-            values.setflags(write=False)
-            object.__setattr__(self, name, values)
+        freeze(self, "lr", "loss", "probe", "metric")
         if self.lr.shape != self.loss.shape or self.lr.ndim != 1:
             raise ValueError(
                 f"`lr` and `loss` must be one-dimensional and of equal length, got shapes "
@@ -104,17 +101,7 @@ class RangeTestResult(Pictures):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangeTestResult):
             return NotImplemented
-        pairs = {
-            each.name: (getattr(self, each.name), getattr(other, each.name))
-            for each in fields(self)
-        }
-        arrays = [pairs.pop(name) for name in ARRAYS]
-        mine, others = pairs.pop("tasks")
-        pairs["tasks"] = list(mine), list(others)
-        arrays += [(mine[name], others[name]) for name in mine if name in others]
-        return all(a == b for a, b in pairs.values()) and all(
-            np.array_equal(a, b, equal_nan=True) for a, b in arrays
-        )
+        return same_fields(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -7,7 +7,7 @@ import lrfind
 
 ROOT = Path(lrfind.__file__).parent
 FLOORS = {
-    "_errors": 0, "_types": 0, "_version": 0,
+    "_errors": 0, "_records": 0, "_types": 0, "_version": 0,
     "analysis": 1,
     "settings": 2, "pictures": 2, "result": 2, "storage": 2, "controlled": 2,
     "repeats": 2, "repeat_rows": 2, "run_files": 2,
@@ -18,6 +18,7 @@ FLOORS = {
 }  # fmt: skip
 FORBIDDEN = {
     "_errors": {"torch", "matplotlib", "scipy", "rich"},
+    "_records": {"torch", "matplotlib", "scipy", "rich"},
     "analysis": {"torch", "matplotlib", "rich"},
     "pictures": {"torch", "rich"},
     "result": {"torch", "rich"},

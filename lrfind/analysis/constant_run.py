@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lrfind._records import freeze, same_fields
 from lrfind._types import Array
 
 
@@ -25,17 +26,11 @@ class ConstantRun:
     probe: Array = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        for name in ("loss", "probe"):
-            values = np.array(getattr(self, name), dtype=np.float64)
-            values.setflags(write=False)
-            object.__setattr__(self, name, values)
+        freeze(self, "loss", "probe")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ConstantRun):
             return NotImplemented
-        return self.lr == other.lr and all(
-            np.array_equal(getattr(self, name), getattr(other, name), equal_nan=True)
-            for name in ("loss", "probe")
-        )
+        return same_fields(self, other)
 
     __hash__ = None  # type: ignore[assignment]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrfind._errors import require_choice, require_positive
+from lrfind._records import freeze, same_fields
 from lrfind._types import Array
 
 Mask = NDArray[np.bool_]
@@ -92,10 +93,7 @@ class Layers:
             if len(values) != count or not np.all(np.isfinite(values)):
                 raise ValueError(f"`{name}` must hold {count} finite numbers, got {values!r}.")
             object.__setattr__(self, name, values)
-        for name in ("lr", *NORMS, "applied"):
-            array = np.array(getattr(self, name), dtype=np.float64)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+        freeze(self, "lr", *NORMS, "applied")
         shape = (*self.lr.shape, count)
         for name in (*NORMS, "applied"):
             if getattr(self, name).shape != shape and not (
@@ -108,11 +106,7 @@ class Layers:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Layers):
             return NotImplemented
-        pairs = [(getattr(self, each.name), getattr(other, each.name)) for each in fields(self)]
-        return all(
-            np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else a == b
-            for a, b in pairs
-        )
+        return same_fields(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 

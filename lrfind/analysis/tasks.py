@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from lrfind._records import read_only
 from lrfind._types import Array
 from lrfind.analysis.suggestion import CannotTell, Suggestion
 
@@ -108,8 +109,7 @@ def checked_tasks(
     for name, losses in tasks.items():
         if not isinstance(name, str) or name in taken:
             raise ValueError(f"`tasks` cannot have a task called {name!r}.")
-        checked[name] = np.array(losses, dtype=np.float64)
-        checked[name].setflags(write=False)
+        checked[name] = read_only(losses)
         if checked[name].shape != shape:
             raise ValueError(f"`tasks[{name!r}]` must be as long as `lr`.")
     return checked

@@ -15,7 +15,7 @@ from lrfind.analysis.constant_run import ConstantRun
 from lrfind.result import RangeTestResult
 from lrfind.settings import StopReason
 from lrfind.training.constant_rate import ConstantRate
-from lrfind.training.loop import Loop, LoopOptions
+from lrfind.training.loop import Loop
 from lrfind.training.random_state import device_state
 
 DEVICE_TOLERANCE = 1e-4
@@ -30,7 +30,6 @@ class Runs:
         optimizer: Its optimizer, or several.
         result: The sweep.
         device: The model's device.
-        options: Those that the loop was made with.
     """
 
     def __init__(
@@ -39,10 +38,8 @@ class Runs:
         optimizer: Optimizer | Sequence[Optimizer],
         result: RangeTestResult,
         device: torch.device,
-        options: LoopOptions,
     ) -> None:
         self._loop, self._optimizer, self._result, self._device = loop, optimizer, result, device
-        self._scaler, self._all_ranks = options.get("scaler"), options.get("all_ranks", True)
 
     def constant(self, lr: float) -> tuple[ConstantRun, bytes]:
         """A training at one rate, and the state in which it left the random numbers."""
@@ -51,8 +48,8 @@ class Runs:
             lr,
             self._result.loss.size,
             device=self._device,
-            scaler=self._scaler,
-            all_ranks=self._all_ranks,
+            scaler=self._loop.scaler,
+            all_ranks=self._loop.all_ranks,
         )
         recorder.sweep = self._result
         self._loop.run(recorder)
@@ -68,7 +65,7 @@ class Runs:
             self._result.settings.start_lr,
             int(places[-1]) + 1,
             device=self._device,
-            all_ranks=self._all_ranks,
+            all_ranks=self._loop.all_ranks,
         )
         self._loop.run(recorder, frozen=True)
         return recorder.losses()[places], recorder.random_state

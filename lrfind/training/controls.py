@@ -78,7 +78,7 @@ def controls(
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
         raise ValueError(f"`optimizer` is {now}, that of `result` was {result.optimizer}.")
-    run = Runs(loop, optimizer, result, device_of(model, loop.optimizers), options)
+    run = Runs(loop, optimizer, result, device_of(model, loop.optimizers))
     constant, numbers = run.constant(result.settings.start_lr)
     other = None if rate is None else run.constant(rate)[0]
     losses, same_numbers = np.empty(0), True
