@@ -157,7 +157,7 @@ def save_figure(draw: Callable[[Axes], object], path: Path) -> None:
     """Draw on a new figure and write it whole."""
     from matplotlib.figure import Figure
 
-    from lrfind.storage import write_whole
+    from lrfind._files import write_whole
 
     figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
     draw(figure.subplots())

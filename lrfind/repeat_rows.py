@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lrfind._files import write_whole
 from lrfind.analysis.agreement import RepeatSuggestion
 from lrfind.repeats import Plain, RepeatSet
-from lrfind.storage import write_whole
 
 
 @dataclass(frozen=True)

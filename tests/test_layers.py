@@ -7,7 +7,7 @@ import lrfind
 
 ROOT = Path(lrfind.__file__).parent
 FLOORS = {
-    "_errors": 0, "_records": 0, "_types": 0, "_version": 0,
+    "_errors": 0, "_files": 0, "_records": 0, "_types": 0, "_version": 0,
     "analysis": 1,
     "settings": 2, "pictures": 2, "result": 2, "storage": 2, "controlled": 2,
     "repeats": 2, "repeat_rows": 2, "run_files": 2,
@@ -31,7 +31,7 @@ FORBIDDEN = {
 }
 # The thin methods that users of pandas expect: they import the room they need when called.
 UPWARD = {
-    ("pictures", "display"), ("analysis", "display"), ("analysis", "storage"),
+    ("pictures", "display"), ("analysis", "display"),
     ("controlled", "display"), ("repeats", "display"),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from test_result import make_result
 
 import lrfind
 from lrfind import ResultFileError, StopReason
-from lrfind.storage import write_whole
+from lrfind._files import write_whole
 
 
 @given(loss=st.lists(st.floats(), max_size=100), reason=st.sampled_from(StopReason))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfind._errors import CannotTellError
+from lrfind._files import write_json
 from lrfind._types import Array
 from lrfind.analysis.calibration import CARRIED_ON, DOUBT, VERIFIED
 from lrfind.analysis.constant_run import ConstantRun
@@ -136,8 +137,7 @@ class Verification:
         Raises:
             CannotTellError: Every trial blew up.
         """
-        if not np.isfinite(self.scores).any():
-            raise CannotTellError(f"no learning rate can be given: {BLOWN_UP}.")
+        self._require_one()
         return float(self.rates[np.argmin(self.losses)])
 
     @property
@@ -151,11 +151,14 @@ class Verification:
         Raises:
             CannotTellError: Every trial blew up.
         """
-        if not np.isfinite(self.scores).any():
-            raise CannotTellError(f"no learning rate can be given: {BLOWN_UP}.")
+        self._require_one()
         weight = np.exp(-self.losses / DOUBT)
         mean = weight @ np.log10(self.rates) / weight.sum()
         return float(10**mean / VERIFIED[self.schedule].factor)
+
+    def _require_one(self) -> None:
+        if not np.isfinite(self.scores).any():
+            raise CannotTellError(f"no learning rate can be given: {BLOWN_UP}.")
 
     @property
     def group_lr(self) -> tuple[float, ...]:
@@ -256,8 +259,6 @@ class Verification:
         Raises:
             OSError: The file cannot be written.
         """
-        from lrfind.storage import write_json
-
         write_json(path, self.to_dict())
 
     def plot(self, ax: Axes | None = None) -> Axes:
