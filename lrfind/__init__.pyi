@@ -1,31 +1,31 @@
-from ._errors import CannotTellError, LrfindError, ResultFileError, RunsFailedError
-from .analysis.agreement import RepeatSuggestion
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
-from .analysis.layers import BlowUp, Layers
-from .analysis.rescaling import rescale, rescale_beta
 from .analysis.sensitivity import Sensitivity
 from .analysis.smoothing import debias_steps, debiased_ema, ema
+from .analysis.smoothing_figure import plot_debiasing, plot_ema
 from .analysis.suggestion import CannotTell, Suggestion, Uncertainty
-from .analysis.tasks import TaskDisagreement
 from .analysis.verdict import Verdict
-from .analysis.verification import Verification
-from .controlled import Controls
-from .display.averages import plot_debiasing, plot_ema
-from .repeats import RepeatSet
-from .result import RangeTestResult
-from .run_files import load_repeats
-from .settings import StopReason
-from .storage import load
-from .training.controls import controls
-from .training.multitask import MultiTaskLoss
-from .training.normalizer import EMANormalizer
-from .training.preserve import preserve_state
-from .training.problem import Problem
-from .training.range_test import range_test
-from .training.repeat import repeat
-from .training.sweep import Sweep
-from .training.verify import find_lr, verify
+from .batch_size.rescaling import rescale, rescale_beta
+from .checks.controls.record import Controls
+from .checks.controls.run import controls
+from .checks.verification.record import Verification
+from .checks.verification.run import find_lr, verify
+from .layers.layer_norms import BlowUp, Layers
+from .loop.range_test import range_test
+from .multitask.disagreement import TaskDisagreement
+from .multitask.loss import MultiTaskLoss
+from .multitask.normalizer import EMANormalizer
+from .problems.problem import Problem
+from .repeats.agreement import RepeatSuggestion
+from .repeats.files import load_repeats
+from .repeats.repeat_set import RepeatSet
+from .repeats.run import repeat
+from .result.format import load
+from .result.range_test_result import RangeTestResult
+from .result.settings import StopReason
+from .state.preserve import preserve_state
+from .support.errors import CannotTellError, LrfindError, ResultFileError, RunsFailedError
+from .sweep.sweep import Sweep
 
 __version__: str
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lrfind._errors import require_choice
-from lrfind.training.multitask import MultiTaskLoss
-from lrfind.training.problem import Problem
-from lrfind.training.task_losses import Total
+from lrfind.loop.task_forward import Total
+from lrfind.multitask.loss import MultiTaskLoss
+from lrfind.problems.problem import Problem
+from lrfind.support.arguments import require_choice
 
 OPTIMIZERS: dict[str, Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]] = {
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-3),

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lrfind import RangeTestResult, StopReason
-from lrfind.settings import SweepSettings
+from lrfind.result.settings import SweepSettings
 
 REPEATS = 9
 

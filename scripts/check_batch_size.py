@@ -27,7 +27,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from tqdm import tqdm
 
 from lrfind import rescale
-from lrfind.analysis.rate_error import RateError, rate_error
+from lrfind.batch_size.rate_error import RateError, rate_error
 from lrfind.demo import digits_problem
 
 BASE, OTHERS = 64, (16, 256)

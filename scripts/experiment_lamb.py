@@ -28,10 +28,10 @@ import torch
 from pytorch_optimizer import Lamb
 from torch import nn
 
-from lrfind.analysis.layers import Layers
 from lrfind.demo import digits_problem
-from lrfind.display.layers import plot_histograms
-from lrfind.training.layers import LayerRecorder
+from lrfind.layers.figures import plot_histograms
+from lrfind.layers.layer_norms import Layers
+from lrfind.layers.recorder import LayerRecorder
 
 LEARNED = 0.5 * math.log(10)
 """A loss below it has come halfway down from that of guessing among ten digits."""

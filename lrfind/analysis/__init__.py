@@ -1,1 +1,1 @@
-"""Pure functions of arrays: what a recorded sweep says. No torch, no matplotlib."""
+"""What the losses of one sweep say: curves, minima, shifts and suggestions, without torch."""

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from lrfind._errors import require_beta
-from lrfind._types import Array
 from lrfind.analysis.curves import AVERAGES, Flag, Minimum, SweepCurves, average, settled
+from lrfind.support.arguments import require_beta
+from lrfind.support.arrays import Array
 
 DEFAULT_BETAS = (0.9, 0.98)
 LABELS = {"raw": "raw", "centred": "centred", "ema": "EMA", "debiased": "debiased EMA"}
@@ -120,7 +120,7 @@ class Comparison:
         return {"rows": [_row_to_dict(row) for row in self.rows], "notes": list(self.notes)}
 
     def __str__(self) -> str:
-        from lrfind.display.table import comparison_text
+        from lrfind.analysis.comparison_table import comparison_text
 
         return comparison_text(self)
 

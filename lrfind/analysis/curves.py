@@ -9,12 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from lrfind._errors import CannotTellError, require_beta, require_choice
-from lrfind._types import Array, ArrayLike
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import debiased_ema, ema
 from lrfind.analysis.verdict import Verdict, judge
 from lrfind.analysis.whittaker import CentredFit, fit_centred
+from lrfind.support.arguments import require_beta, require_choice
+from lrfind.support.arrays import Array, ArrayLike
+from lrfind.support.errors import CannotTellError
 
 FEWEST_LOSSES = 10
 """With fewer finite losses no minimum can be told from chance."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrfind._types import Array
+from lrfind.support.arrays import Array
 
 FEWEST_FOR_CORRELATION = 20
 """On fewer losses an autocorrelation cannot be told from chance."""

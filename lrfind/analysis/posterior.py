@@ -14,7 +14,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lrfind._types import Array
 from lrfind.analysis.calibration import (
     BELOW_BLOW_UP,
     BELOW_BLOW_UP_SD,
@@ -24,6 +23,7 @@ from lrfind.analysis.calibration import (
     LEAST_PRIOR,
 )
 from lrfind.analysis.whittaker import CentredFit
+from lrfind.support.arrays import Array
 
 WINDOW = 5
 """Losses in the running median that the blow-up is told by."""

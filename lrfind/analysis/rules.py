@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lrfind._errors import CannotTellError
-from lrfind._types import Array
+from lrfind.support.arrays import Array
+from lrfind.support.errors import CannotTellError
 
 
 def minimum(lr: Array, curve: Array, lowest: int, factor: float) -> float:

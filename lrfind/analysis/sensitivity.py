@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from lrfind._errors import CannotTellError, require_beta
 from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.comparison import DEFAULT_BETAS, LABELS
 from lrfind.analysis.curves import AVERAGES, SweepCurves
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.suggestion import EXPECTED, CannotTell, Question, ask, suggest
+from lrfind.support.arguments import require_beta
+from lrfind.support.errors import CannotTellError
 
 STRIDES = (2, 3)
 """Of the sub-sweeps: every 2nd and every 3rd loss."""
@@ -163,7 +164,7 @@ class Sensitivity:
         }
 
     def __str__(self) -> str:
-        from lrfind.display.sensitivity_table import sensitivity_text
+        from lrfind.analysis.sensitivity_table import sensitivity_text
 
         return sensitivity_text(self)
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from lrfind._errors import require_beta, require_number
-from lrfind._types import Array, ArrayLike
+from lrfind.support.arguments import require_beta, require_number
+from lrfind.support.arrays import Array, ArrayLike
 
 
 def ema(loss: ArrayLike, beta: ArrayLike = 0.98) -> Array:

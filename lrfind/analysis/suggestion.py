@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import hypot
 from typing import NoReturn
 
-from lrfind._errors import CannotTellError, require_beta, require_choice, require_positive
 from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
 from lrfind.analysis.curves import (
     AVERAGES,
@@ -21,6 +20,8 @@ from lrfind.analysis.curves import (
 from lrfind.analysis.posterior import around
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.verdict import Verdict
+from lrfind.support.arguments import require_beta, require_choice, require_positive
+from lrfind.support.errors import CannotTellError
 
 EXPECTED = "expected"
 """The default rule: the expected minimum over the factor of the schedule."""

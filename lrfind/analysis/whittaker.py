@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from lrfind._types import Array, ArrayLike
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
+from lrfind.support.arrays import Array, ArrayLike
 
 CAP_SIGMAS = 4.0
 """The blow-up is capped this many noise standard deviations above the initial level."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lrfind._errors import require_beta, require_positive
+from lrfind.support.arguments import require_beta, require_positive
 
 
 def decades_per_step(start_lr: float, end_lr: float, num_iter: int, step_mode: str) -> float:

@@ -5,7 +5,7 @@ import pytest
 
 from lrfind import CannotTellError, Flag
 from lrfind.analysis.curves import CURVES, SweepCurves
-from lrfind.analysis.sequences import producing_lr
+from lrfind.analysis.schedule import producing_lr
 from lrfind.analysis.smoothing import ema
 
 

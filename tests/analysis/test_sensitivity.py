@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_result import make_result
+from makers import make_result
 
 from lrfind import CannotTellError
 from lrfind.analysis.calibration import SCHEDULES
+from lrfind.analysis.comparison_table import TEXT_WIDTH
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.sensitivity import Scatter, scatter, sensitivity
+from lrfind.analysis.sensitivity_table import LIMITS
 from lrfind.analysis.suggestion import ask, suggest
-from lrfind.display.sensitivity_table import LIMITS
-from lrfind.display.table import TEXT_WIDTH
 
 RATES = np.linspace(-7, 1, 300)
 BETAS = (0.5, 0.98)

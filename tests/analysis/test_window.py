@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import lrfind
 from lrfind import RangeTestResult, StopReason
 from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_beta
-from lrfind.settings import SweepSettings
+from lrfind.result.settings import SweepSettings
 
 CURVES = {
     "V": lambda x: np.where(x < 0, -x, x),

@@ -1,0 +1,78 @@
+"""Smith's two rates: the bounds of a cycle, read off a metric that is to rise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrfind.analysis.whittaker import fit_centred
+from lrfind.support.arrays import Array
+from lrfind.support.errors import CannotTellError
+
+RISEN = 0.1
+"""The share of its whole rise from which a metric counts as rising."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The bounds of a cyclical learning rate (Smith 2017, arXiv:1506.01186, section 3.3).
+
+    Attributes:
+        base_lr: Where the metric starts to rise.
+        max_lr: Where it is highest: beyond, it slows, becomes ragged or falls.
+        group_scale: Rate of each parameter group as a multiple of these.
+    """
+
+    base_lr: float
+    max_lr: float
+    group_scale: tuple[float, ...] = (1.0,)
+
+    def cyclic(self, groups: slice = slice(None)) -> dict[str, list[float]]:
+        """The arguments for `torch.optim.lr_scheduler.CyclicLR`, one rate per group.
+
+        Args:
+            groups: Which groups; with several optimizers, those of the one to schedule.
+
+        Example:
+            >>> Bounds(0.001, 0.006).cyclic()
+            {'base_lr': [0.001], 'max_lr': [0.006]}
+        """
+        return {
+            "base_lr": [self.base_lr * scale for scale in self.group_scale[groups]],
+            "max_lr": [self.max_lr * scale for scale in self.group_scale[groups]],
+        }
+
+
+def find_bounds(lr: Array, metric: Array, group_scale: Sequence[float] = (1.0,)) -> Bounds:
+    """Read the two rates off the centred curve of a metric.
+
+    `max_lr` is where the curve is highest; `base_lr` where, on the way there, it last had a tenth
+    of its rise.
+
+    Args:
+        lr: Shape `(n,)`, the rate that made the weights of each value.
+        metric: Shape `(n,)`, higher is better; what follows the first non-finite is left out.
+        group_scale: Rate of each parameter group as a multiple of the swept one.
+
+    Returns:
+        The bounds.
+
+    Raises:
+        CannotTellError: The metric never rose by more than its noise.
+    """
+    bad = np.flatnonzero(~np.isfinite(metric))
+    finite = metric[: bad[0] if bad.size else None]
+    if finite.size < 2:
+        raise CannotTellError(f"only {finite.size} finite values of the metric were recorded")
+    fit = fit_centred(-finite, plateau=False)
+    if not fit.descended:
+        raise CannotTellError(
+            "the metric never rose by more than its noise: raise `end_lr` or `num_iter`"
+        )
+    peak = int(np.argmin(fit.curve))
+    risen = (fit.level - fit.curve[: peak + 1]) / fit.depth
+    low = np.flatnonzero(risen <= RISEN)
+    base = int(low[-1]) + 1 if low.size else 0
+    return Bounds(float(lr[base]), float(lr[peak]), tuple(group_scale))

@@ -1,0 +1,1 @@
+"""Settings of an optimizer for another batch size."""

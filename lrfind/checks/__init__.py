@@ -1,0 +1,1 @@
+"""What doubts a suggestion; no check knows another."""

@@ -1,0 +1,238 @@
+"""What the fall of a sweep owes to time, and its wiggle to the data: the sums of the controls.
+
+Three runs see the same batches with the same random numbers: the sweep, a training at a constant
+rate, and the untouched model, whose weights stand still ("frozen"). What batch and dropout mask do
+to the loss is common to all three as long as their weights are alike, and falls out of a
+difference between two of them. So time is read off the constant run minus the frozen one, which
+share nearly all of their noise, and is smoothed before it is taken off the sweep. Taking the
+constant run's raw losses off instead would clean the plateau but add noise around the minimum,
+where the sweep's model is another one and shares little of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrfind.analysis.curves import Minimum, SweepCurves
+from lrfind.analysis.whittaker import CAP_SIGMAS, ROUNDING, CentredFit, uncapped
+from lrfind.support.arrays import Array
+
+FEWEST_DIFFERENCES = 5
+"""With fewer differences from batch to batch a stretch says nothing about their variance."""
+
+
+@dataclass(frozen=True)
+class TimeShare:
+    """How much of the fall of a sweep is time: what training at a constant rate reaches as well.
+
+    Attributes:
+        step: Where the centred curve of the sweep is lowest.
+        lr: The rate there.
+        fall: How far the sweep has fallen by then, in units of the loss.
+        time_fall: How far the run at a constant rate has fallen by then.
+        share: `time_fall / fall`; None if the sweep did not fall. Noise may take it a little
+            below 0 or above 1.
+        minimum: The minimum of the centred curve of the sweep with time taken off.
+        shift: How far that minimum lies from the sweep's own, in decades; None if one is unusable.
+    """
+
+    step: int
+    lr: float
+    fall: float
+    time_fall: float
+    share: float | None
+    minimum: Minimum
+    shift: float | None
+
+
+@dataclass(frozen=True)
+class DataStretch:
+    """How much of the wiggle is the data in one stretch of a sweep.
+
+    Attributes:
+        name: "plateau" (before a tenth of the descent is done), "descent", or "bottom" (the lowest
+            tenth of the descent, on both sides of the minimum).
+        steps: Number of its losses.
+        correlation: Between the differences from batch to batch of the sweep's losses, without
+            their trend, and of those of the untouched model, in [-1, 1]; None where too few or
+            constant.
+        explained: The share of the variance of the former that goes when the untouched model's
+            loss is taken off, at most 1; below 0 where that adds noise. None likewise.
+    """
+
+    name: str
+    steps: int
+    correlation: float | None
+    explained: float | None
+
+
+@dataclass(frozen=True)
+class DataShare:
+    """How much of the wiggle of a sweep is the data.
+
+    Attributes:
+        sd: Standard deviation of the untouched model's losses over the batches.
+        noise: Standard deviation of the sweep's losses from batch to batch (`CentredFit.noise`).
+        stretches: Plateau, descent and bottom.
+        minimum: The minimum of the centred curve of the sweep with the data taken off.
+        shift: How far that minimum lies from the sweep's own, in decades; None if one is unusable.
+    """
+
+    sd: float
+    noise: float
+    stretches: tuple[DataStretch, ...]
+    minimum: Minimum
+    shift: float | None
+
+
+def time_fall(constant: Array, frozen: Array, count: int) -> Array:
+    """How far a training at a constant rate has fallen before each step, without its batch noise.
+
+    Args:
+        constant: Shape `(p,)`, the losses of the constant run, the first of them finite.
+        frozen: Shape `(n,)`, n >= count, the losses of the untouched model; or empty.
+        count: Number of steps wanted. Beyond the last finite loss the fall stays what it was.
+
+    Returns:
+        Shape `(count,)`, see `fall_of`.
+
+    Example:
+        >>> batches = np.array([3.0, 1.0, 2.0, 2.0])
+        >>> np.abs(time_fall(batches - np.arange(4) / 2, batches, 4).round(6)).tolist()
+        [0.0, 0.5, 1.0, 1.5]
+    """
+    losses = constant[:count]
+    bad = np.flatnonzero(~np.isfinite(losses))
+    fall = fall_of(losses[: bad[0]] if bad.size else losses, frozen[:count])
+    return np.append(fall, np.full(count - fall.size, fall[-1]))
+
+
+def fall_of(loss: Array, frozen: Array) -> Array:
+    """How far a run has fallen before each step.
+
+    The run and the untouched model see the same batch, so the noise of the batch falls out of
+    their difference; what is left is smoothed (see `uncapped`). Without a frozen control, or where
+    one of its losses is not finite, the run's own smooth curve has to do.
+
+    Args:
+        loss: Shape `(p,)`, finite.
+        frozen: Shape `(n,)`, n >= p, the losses of the untouched model; or empty.
+
+    Returns:
+        Shape `(p,)`.
+    """
+    if frozen.size and np.isfinite(frozen).all():
+        return -uncapped(loss - frozen[: loss.size])
+    curve = uncapped(loss)
+    fall: Array = curve[0] - curve
+    return fall
+
+
+def data_part(frozen: Array, count: int) -> Array:
+    """What each batch adds to the loss of the untouched model, as a deviation from the mean.
+
+    Args:
+        frozen: Shape `(n,)`, n >= count.
+        count: Number of steps wanted.
+
+    Returns:
+        Shape `(count,)`; 0 where the untouched model's loss is not finite.
+    """
+    values, finite = frozen[:count], np.isfinite(frozen[:count])
+    mean = values[finite].mean() if finite.any() else 0.0
+    return np.where(finite, values - mean, 0.0)
+
+
+def time_share(
+    sweep: SweepCurves, without: SweepCurves, constant_fall: Array, frozen: Array
+) -> TimeShare:
+    """Compare the fall of a sweep with that of time, where the sweep is lowest.
+
+    Args:
+        sweep: The sweep.
+        without: The same with time taken off.
+        constant_fall: Shape `(n,)`, from `time_fall`.
+        frozen: Shape `(n,)`, the losses of the untouched model; or empty.
+
+    Returns:
+        The comparison.
+    """
+    own, left = sweep.minimum("centred"), without.minimum("centred")
+    # The blow-up, which would decide the smoothing, is cut down as in `fit_centred`.
+    top = sweep.fit.level + CAP_SIGMAS * sweep.fit.noise
+    capped = np.where(np.isnan(sweep.fit.smooth), top, sweep.loss)
+    whole = float(fall_of(capped, frozen[: capped.size])[own.step])
+    time = float(constant_fall[own.step])
+    share = time / whole if own.usable and whole > 0 else None
+    return TimeShare(own.step, own.lr, whole, time, share, left, decades_between(own, left))
+
+
+def data_share(sweep: SweepCurves, without: SweepCurves, frozen: Array) -> DataShare:
+    """Compare the wiggle of a sweep with that of the untouched model, stretch by stretch.
+
+    Args:
+        sweep: The sweep.
+        without: The same with the data taken off.
+        frozen: Shape `(n,)`, the losses of the untouched model on the sweep's batches.
+
+    Returns:
+        The comparison.
+    """
+    values = frozen[: sweep.loss.size]
+    finite = values[np.isfinite(values)]
+    # Not the plain standard deviation, which for equal values is rounding instead of 0.
+    sd = float(np.std(finite)) if finite.size and np.ptp(finite) > 0 else 0.0
+    own, left = sweep.minimum("centred"), without.minimum("centred")
+    # Differences along a bent descent are not noise alone: the trend goes first, as it is without
+    # the data. Measured with made-up noise, the shares come out unbiased to within 0.1.
+    wiggle = sweep.loss - without.fit.curve
+    least = ROUNDING * abs(sweep.fit.level)
+    stretches = tuple(
+        _stretch(name, wiggle[part], values[part], least)
+        for name, part in stretches_of(sweep.fit).items()
+    )
+    return DataShare(sd, sweep.fit.noise, stretches, left, decades_between(own, left))
+
+
+def stretches_of(fit: CentredFit) -> dict[str, slice]:
+    """Plateau, descent and bottom of a sweep, by the height of its centred curve.
+
+    The descent runs from a tenth to nine tenths of the depth. A sweep that never descends is all
+    plateau, up to its blow-up.
+    """
+    curve, size = fit.curve, fit.curve.size
+    if not fit.descended:
+        blown_up = np.flatnonzero(np.isnan(fit.smooth))
+        end = int(blown_up[0]) if blown_up.size else size
+        return {"plateau": slice(0, end), "descent": slice(end, end), "bottom": slice(end, end)}
+    lowest = int(np.argmin(curve))
+    onset, landing = (
+        1 + int(np.max(np.flatnonzero(curve[:lowest] > fit.level - part * fit.depth), initial=-1))
+        for part in (0.1, 0.9)
+    )
+    risen = np.flatnonzero(curve[lowest:] > fit.level - 0.9 * fit.depth)
+    end = lowest + int(risen[0]) if risen.size else size
+    return {
+        "plateau": slice(0, onset),
+        "descent": slice(onset, landing),
+        "bottom": slice(landing, end),
+    }
+
+
+def decades_between(start: Minimum, end: Minimum) -> float | None:
+    """How far one minimum lies to the right of another; None if one of them is unusable."""
+    return math.log10(end.lr / start.lr) if start.usable and end.usable else None
+
+
+def _stretch(name: str, wiggle: Array, frozen: Array, least: float) -> DataStretch:
+    own, data = np.diff(wiggle), np.diff(frozen)
+    both = np.isfinite(data)
+    own, data = own[both], data[both]
+    if own.size < FEWEST_DIFFERENCES or np.ptp(own) <= least:
+        return DataStretch(name, wiggle.size, None, None)
+    explained = float(1 - np.var(own - data) / np.var(own))
+    correlation = float(np.corrcoef(own, data)[0, 1]) if np.ptp(data) > least else None
+    return DataStretch(name, wiggle.size, correlation, explained)

@@ -1,0 +1,1 @@
+"""Short trainings around a suggested rate."""

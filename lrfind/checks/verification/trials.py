@@ -1,0 +1,95 @@
+"""Short trainings at several rates, from one state and on the same batches, and their scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lrfind.checks.verification.record import Trial
+from lrfind.loop.loop import Loop
+from lrfind.result.constant_run import ConstantRun
+from lrfind.result.settings import StopReason
+from lrfind.sweep.constant_rate import ConstantRate
+
+SCORE_BATCHES = 8
+"""Batches that a trial is scored on, where no probe was given."""
+
+
+class Trials(NamedTuple):
+    """What the short trainings gave.
+
+    Attributes:
+        trials: One for each rate.
+        level: Loss of the untrained model on the batches they are scored on; NaN if it could not
+            be taken, or is not finite.
+        steps: Optimizer steps spent.
+    """
+
+    trials: list[Trial]
+    level: float
+    steps: int
+
+
+def run_trials(own: Loop, rates: Sequence[float], steps: int) -> Trials:
+    """Train shortly at each rate, and put all state back after each.
+
+    Args:
+        own: The loop that trains.
+        rates: The rates.
+        steps: Steps of each; the last is left out if they are odd, so as to have two halves.
+
+    Returns:
+        The trials, in the order of the rates.
+
+    Raises:
+        ValueError: The loader ran out, and cannot be restarted.
+    """
+    half = steps // 2
+    recorders = [
+        ConstantRate(
+            own.optimizers,
+            rate,
+            2 * half,
+            probe_every=half,
+            scaler=own.scaler,
+            all_ranks=own.all_ranks,
+        )
+        for rate in rates
+    ]
+    probes: list[Any] | None = None
+    if own.can_score and not own.has_probe:
+        probes = own.batches_after(2 * half, SCORE_BATCHES)
+    # In the units of the scores: those of the mini-batches may be sums over other numbers.
+    level = own.loss_on(probes) if own.can_score else math.nan
+    trials = [_trial(own, recorder, half, probes) for recorder in recorders]
+    spent = sum(recorder.steps for recorder in recorders)
+    return Trials(trials, level if math.isfinite(level) else math.nan, spent)
+
+
+def _trial(own: Loop, recorder: ConstantRate, half: int, probes: list[Any] | None) -> Trial:
+    own.run(recorder, probes)
+    if recorder.stop_reason is StopReason.EXHAUSTED:
+        raise ValueError(
+            f"`train_loader` ran out after {recorder.steps} of the {2 * half} steps of a trial, "
+            "and cannot be restarted: pass a DataLoader or a list."
+        )
+    return scored(own.agreed(recorder.result()), half)
+
+
+def scored(run: ConstantRun, half: int) -> Trial:
+    """A trial by its probe losses, or by its own last losses where it has none.
+
+    Args:
+        run: The record of `2 * half` steps, or of fewer if a loss was not finite.
+        half: Steps of one half.
+    """
+    if run.loss.size < 2 * half or not np.isfinite(run.loss).all():
+        return Trial(run, math.inf, math.inf)
+    if run.probe.size:
+        return Trial(run, float(run.probe[half - 1]), float(run.probe[-1]))
+    third = max(1, 2 * half // 3)
+    middle = run.loss[half - third // 2 :][:third]
+    return Trial(run, float(middle.mean()), float(run.loss[-third:].mean()))

@@ -1,0 +1,70 @@
+"""What the command `lrfind repeat` reads and prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from lrfind.repeats.repeat_set import RepeatSet
+
+
+def parse_grid(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, list[Any]]:
+    """`NAME=V,V,...`, as often as given, as a grid.
+
+    Numbers, `true`, `false` and `null` are read as in JSON; anything else is a string.
+
+    Raises:
+        click.BadParameter: A value is not of that form, or a name is given twice.
+
+    Example:
+        >>> parse_grid(None, None, ("batch_size=16,64", "optimizer=sgd,adam"))
+        {'batch_size': [16, 64], 'optimizer': ['sgd', 'adam']}
+    """
+    grid: dict[str, list[Any]] = {}
+    for text in values:
+        name, separator, listed = text.partition("=")
+        if not separator or not name.isidentifier() or not listed:
+            raise click.BadParameter(f"{text!r} is not NAME=V,V,...")
+        if name in grid:
+            raise click.BadParameter(f"{name!r} is given twice")
+        grid[name] = [_value(word) for word in listed.split(",")]
+    return grid
+
+
+def _value(word: str) -> Any:
+    try:
+        value = json.loads(word)
+    except ValueError:
+        return word
+    return value if value is None or isinstance(value, bool | int | float) else word
+
+
+def print_runs(runs: RepeatSet, out: Path, *, drawn: bool) -> None:
+    """Print where the files are, the table, and what to train with."""
+    from rich.console import Console
+
+    from lrfind.repeats.agreement import RepeatSuggestion
+    from lrfind.repeats.text import WIDTH, print_repeats
+
+    files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
+    click.echo(f"Wrote {len(runs)} runs{files} to {out}/", err=True)
+    if not drawn:
+        click.echo("There are more settings than a picture can hold.", err=True)
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width, WIDTH)
+    print_repeats(runs, console)
+    groups = runs.by_setting()
+    answer = groups[0].suggest()
+    if len(groups) == 1 and isinstance(answer, RepeatSuggestion):
+        low, high = answer.interval
+        console.print(
+            f"\nTrain at about {answer.lr:.2e}, the median of what {answer.runs} runs suggest. "
+            f"Very many runs would put it between {low:.2e} and {high:.2e} "
+            f"({100 * answer.confidence:g} %); a single one scatters by {answer.sd:.2f} decades."
+        )

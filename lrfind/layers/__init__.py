@@ -1,0 +1,1 @@
+"""Norms of every parameter tensor along a sweep: recorded, kept and drawn."""

@@ -1,0 +1,1 @@
+"""A training loop of ours, and the range test that runs in it."""

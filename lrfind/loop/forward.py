@@ -1,0 +1,72 @@
+"""The usual ways from a batch to its loss."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from lrfind.loop.step import Forward
+
+LossFn = Callable[..., torch.Tensor]
+
+
+def forward_of(loss_fn: LossFn | None) -> Forward:
+    """The usual way from a batch to a loss.
+
+    - A tuple or list `(inputs..., target)`: `loss_fn(model(*inputs), target)`.
+    - A dictionary: `output = model(**batch)`; anything else: `output = model(batch)`. Then
+      `loss_fn(output, batch)`, or `loss_fn(output)` if it takes one argument.
+    - With `loss_fn=None` the model makes its own loss: `model(*batch)` and so on must return it,
+      as itself, as `output.loss` or as `output["loss"]`.
+
+    Args:
+        loss_fn: The loss function.
+
+    Returns:
+        A function of (model, batch) that returns the loss.
+    """
+    if loss_fn is None:
+        return _own_loss
+    takes_batch = _takes_two(loss_fn)
+
+    def forward(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        if isinstance(batch, list | tuple):
+            if len(batch) < 2:
+                raise ValueError(
+                    f"`train_loader` gave a batch of {len(batch)}: (inputs..., target) is needed; "
+                    "for other batches pass `forward=`, a function of (model, batch)."
+                )
+            *inputs, target = batch
+            return loss_fn(model(*inputs), target)
+        output = _call(model, batch)
+        return loss_fn(output, batch) if takes_batch else loss_fn(output)
+
+    return forward
+
+
+def _own_loss(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+    output = _call(model, batch)
+    if isinstance(output, Mapping) and "loss" in output:
+        return output["loss"]  # type: ignore[no-any-return]
+    return getattr(output, "loss", output)  # type: ignore[no-any-return]
+
+
+def _call(model: torch.nn.Module, batch: Any) -> Any:
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    return model(*batch) if isinstance(batch, list | tuple) else model(batch)
+
+
+def _takes_two(loss_fn: LossFn) -> bool:
+    try:
+        # A module's own signature says nothing: it hands anything on to `forward`.
+        function = loss_fn.forward if isinstance(loss_fn, torch.nn.Module) else loss_fn
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # some builtins have no signature
+        return True
+    return True

@@ -1,0 +1,91 @@
+"""The losses of the untouched model: a step that looks at its batches and goes nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from lrfind.loop.batches import to_device
+from lrfind.loop.step import Forward
+
+
+class FrozenStep:
+    """Calls: the mean loss of the micro-batches of one step, which is not made.
+
+    The model stays in the mode that it trains in, and draws the same random numbers as in
+    training. Its buffers are put back after every batch: some of them learn, such as a codebook or
+    the vectors of a spectral norm, and would move the loss although no weight does.
+
+    Args:
+        model: The model.
+        forward: Takes (model, batch) and returns the loss.
+        device: The model's device.
+        autocast: Data type of `torch.autocast` around the forward pass; None for none.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        forward: Forward,
+        device: torch.device,
+        *,
+        autocast: torch.dtype | None = None,
+    ) -> None:
+        self._model = model
+        self._forward = forward
+        self._device = device
+        self._autocast = autocast
+
+    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        """Look at the micro-batches of a step.
+
+        Args:
+            batches: The micro-batches.
+
+        Returns:
+            The mean of their losses: a number, or a tensor on the device.
+        """
+        losses = []
+        # A DistributedDataParallel would wait for a gradient that never comes.
+        no_sync = getattr(self._model, "no_sync", nullcontext)
+        for batch in batches:
+            batch = to_device(batch, self._device)
+            # Gradients stay enabled, as a loss may itself need some (a gradient penalty), and as
+            # torch may take other kernels without: these losses are those of the step to the bit.
+            with buffers_kept(self._model), no_sync(), self._autocasting():
+                losses.append(self._forward(self._model, batch).detach())
+        if len(losses) == 1:
+            return losses[0]
+        if self._device.type == "cpu":
+            return sum(loss.item() for loss in losses) / len(losses)
+        return torch.stack(losses).mean()
+
+    def _autocasting(self) -> AbstractContextManager[Any]:
+        if self._autocast is None:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=self._autocast)
+
+
+@contextmanager
+def buffers_kept(model: torch.nn.Module) -> Iterator[None]:
+    """Put all buffers back, whether they were changed in place or replaced.
+
+    Args:
+        model: The model.
+    """
+    held = [
+        (module, name, buffer, buffer.clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, name, buffer, copy in held:
+                module._buffers[name] = buffer
+                buffer.copy_(copy)

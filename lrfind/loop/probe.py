@@ -1,0 +1,92 @@
+"""A fixed held-out batch, looked at after each step: did the rate help, or only the images?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+
+from lrfind.loop.step import Forward
+from lrfind.state.random_state import Restore, device_restore
+
+Metric = Callable[[torch.nn.Module, Any], torch.Tensor | float]
+
+
+class Probe:
+    """Evaluates a model on one batch, without gradient, in eval mode, leaving no trace.
+
+    No trace, that is, in parameters, buffers and random state; what a module of the user's notes
+    of its inputs even in eval mode stays until the end of the test. Random numbers that the model
+    draws in eval mode are the same at every call and are not taken from the training's stream, so
+    that the training losses with and without a probe are equal.
+
+    Args:
+        model: The model.
+        batch: The probe batch, on the model's device.
+        forward: Takes (model, batch) and returns the loss.
+        device: The model's device.
+        metric: Takes (model, batch) and returns a number to go with it; None for none.
+        autocast: Data type of `torch.autocast` around the evaluation; None for none.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        batch: Any,
+        forward: Forward,
+        device: torch.device,
+        *,
+        metric: Metric | None = None,
+        autocast: torch.dtype | None = None,
+    ) -> None:
+        self._model = model
+        self._device = device
+        self._batch = batch
+        self._forward = forward
+        self._metric = metric
+        self._autocast = autocast
+        self._restart: list[Restore] = [partial(torch.set_rng_state, torch.get_rng_state())]
+        if self._device.type != "cpu":
+            self._restart.append(device_restore(self._device))
+
+    def __call__(self) -> tuple[torch.Tensor, torch.Tensor | float | None]:
+        """The loss, detached and still on the device, and the metric."""
+        with _evaluating(self._model), self._own_random_numbers(), self._autocasting():
+            loss = self._forward(self._model, self._batch)
+            metric = None if self._metric is None else self._metric(self._model, self._batch)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            raise TypeError(
+                f"`probe` needs a loss of one number also in eval mode, got {type(loss).__name__}."
+            )
+        return loss, metric
+
+    @contextmanager
+    def _own_random_numbers(self) -> Iterator[None]:
+        kind = self._device.type
+        devices = [self._device] if kind not in ("cpu", "mps") else []
+        with torch.random.fork_rng(devices, device_type=kind if devices else "cuda"):
+            for restart in self._restart:
+                restart()
+            yield
+
+    def _autocasting(self) -> AbstractContextManager[Any]:
+        if self._autocast is None:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=self._autocast)
+
+
+@contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Eval mode for those modules that are in train mode, and no gradients."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True

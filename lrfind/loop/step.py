@@ -1,0 +1,235 @@
+"""One training step: from micro-batches to a loss, to a gradient, to the weights."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from lrfind.loop.batches import to_device
+from lrfind.support.arguments import require_positive
+
+Forward = Callable[[torch.nn.Module, Any], torch.Tensor]
+ClipGrad = float | Callable[[list[torch.Tensor]], object]
+
+
+class _NonFiniteLossError(Exception):
+    """Leaves a step before the weights are touched; never leaves this module."""
+
+
+class TrainStep:
+    """Calls: take the micro-batches of one step, make it, return the mean loss before it.
+
+    An optimizer whose `step` needs a closure (LBFGS) may evaluate the loss several times; its loss
+    is that of the first evaluation. A loss on the CPU that is not finite is returned without a
+    step; on an accelerator that would take a synchronisation at every step, and in a process group
+    it would leave the other ranks waiting, so there the step is made, and undone at the end.
+
+    Args:
+        model: The model.
+        optimizers: Its optimizers; all step together.
+        forward: Takes (model, batch) and returns the loss.
+        autocast: Data type of `torch.autocast` around the forward pass; None for none.
+        scaler: A gradient scaler; None for none.
+        clip_grad: Largest norm of the gradient, or a function of the list of parameters.
+        summed: Whether the losses are sums over samples, so that gradients of micro-batches add
+            up to that of the batch; means are weighted by their number.
+        halt: Whether to look at losses on the CPU before they reach the weights.
+        maker: Name of the argument that makes the loss, for error messages.
+
+    Raises:
+        TypeError: `autocast` or `clip_grad` is of the wrong type.
+        ValueError: `clip_grad` is not above 0, or an optimizer that needs a closure is combined
+            with a scaler or another optimizer.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizers: Sequence[Optimizer],
+        forward: Forward,
+        *,
+        autocast: torch.dtype | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+        clip_grad: ClipGrad | None = None,
+        summed: bool = False,
+        halt: bool = True,
+        maker: str = "loss_fn",
+    ) -> None:
+        _check_options(optimizers, autocast, scaler, clip_grad)
+        self._model = model
+        self._optimizers = optimizers
+        self._forward = forward
+        self._autocast = autocast
+        self._scaler = scaler
+        self._clip_grad = clip_grad
+        self._summed = summed
+        self._parameters = [
+            parameter
+            for optimizer in optimizers
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        ]
+        self._device = device_of(model, optimizers)
+        self._halt = halt and self._device.type == "cpu"
+        self._needs_closure = any(map(needs_closure, optimizers))
+        self._maker = maker
+
+    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        """Make one step.
+
+        Args:
+            batches: The micro-batches of the step.
+
+        Returns:
+            The mean of their losses: a number, or a detached tensor on the device.
+
+        Raises:
+            TypeError: The loss is no tensor.
+            ValueError: The loss is no scalar, or has no gradient.
+        """
+        try:
+            return self._closure_step(batches) if self._needs_closure else self._step(batches)
+        except _NonFiniteLossError as error:
+            return error.args[0]  # type: ignore[no-any-return]
+
+    def _step(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        loss = self._backward(batches)
+        if self._scaler is None:
+            if self._clip_grad is not None:
+                self._clip()
+            for optimizer in self._optimizers:
+                optimizer.step()
+            return loss
+        for optimizer in self._optimizers:
+            if self._clip_grad is not None:
+                self._scaler.unscale_(optimizer)
+        self._clip()
+        for optimizer in self._optimizers:
+            self._scaler.step(optimizer)
+        self._scaler.update()
+        return loss
+
+    def _closure_step(self, batches: Sequence[Any]) -> torch.Tensor | float:
+        first: list[torch.Tensor | float] = []
+
+        def closure() -> torch.Tensor | float:
+            # Only the loss before the step decides; later ones are the line search's own.
+            loss = self._backward(batches, halt=not first)
+            first.append(loss)
+            self._clip()
+            return loss
+
+        self._optimizers[0].step(closure)  # type: ignore[arg-type]
+        return first[0]
+
+    def _backward(self, batches: Sequence[Any], *, halt: bool = True) -> torch.Tensor | float:
+        """Sum up the gradients of the micro-batches; their mean loss."""
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+        halt = halt and self._halt
+        if len(batches) == 1:
+            return self._micro_step(batches[0], 1, halt)
+        losses = []
+        for number, batch in enumerate(batches, 1):
+            with self._no_sync() if number < len(batches) else nullcontext():
+                losses.append(self._micro_step(batch, len(batches), halt))
+        if isinstance(losses[0], float):
+            return sum(losses) / len(losses)
+        return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
+
+    def _micro_step(self, batch: Any, count: int, halt: bool) -> torch.Tensor | float:
+        batch = to_device(batch, self._device)
+        if self._autocast is None:
+            loss = self._forward(self._model, batch)
+        else:
+            with torch.autocast(self._device.type, dtype=self._autocast):
+                loss = self._forward(self._model, batch)
+        if type(loss) is not torch.Tensor or loss.numel() != 1 or not loss.requires_grad:
+            check_loss(loss, self._maker)
+        value = loss.item() if halt else loss.detach()
+        if halt and not math.isfinite(value):
+            raise _NonFiniteLossError(value)
+        part = loss if self._summed or count == 1 else loss / count
+        if self._scaler is not None:
+            part = self._scaler.scale(part)
+        part.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def _no_sync(self) -> AbstractContextManager[Any]:
+        """Keep a DistributedDataParallel from averaging a gradient that is not whole yet."""
+        no_sync = getattr(self._model, "no_sync", nullcontext)
+        return no_sync()
+
+    def _clip(self) -> None:
+        if callable(self._clip_grad):
+            self._clip_grad(self._parameters)
+        elif self._clip_grad is not None:
+            torch.nn.utils.clip_grad_norm_(self._parameters, self._clip_grad)
+
+
+def _check_options(
+    optimizers: Sequence[Optimizer],
+    autocast: torch.dtype | None,
+    scaler: torch.amp.GradScaler | None,
+    clip_grad: ClipGrad | None,
+) -> None:
+    if autocast is not None and not isinstance(autocast, torch.dtype):
+        raise TypeError(f"`autocast` must be a torch.dtype, got {autocast!r}.")
+    if clip_grad is not None and not callable(clip_grad):
+        require_positive("clip_grad", clip_grad)
+    if any(map(needs_closure, optimizers)):
+        if scaler is not None:
+            raise ValueError("`scaler` cannot be used with an optimizer that needs a closure.")
+        if len(optimizers) > 1:
+            raise ValueError("`optimizer` needs a closure, so it cannot step with others.")
+
+
+def device_of(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> torch.device:
+    """The device of the model's first parameter, or of the optimizers' if it has none."""
+    for parameter in model.parameters():
+        return parameter.device
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                return torch.device(parameter.device)
+    raise ValueError("`optimizer` holds no parameters.")
+
+
+def needs_closure(optimizer: Optimizer) -> bool:
+    """Whether an optimizer's `step` cannot be called without a closure."""
+    parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return parameter is not None and parameter.default is parameter.empty
+
+
+def check_loss(loss: Any, maker: str) -> None:
+    """Refuse what `backward` would refuse, in words that name the cause.
+
+    Args:
+        loss: What should be a loss.
+        maker: Name of the argument that made it.
+
+    Raises:
+        TypeError: `loss` is no tensor.
+        ValueError: `loss` is no scalar, or has no gradient.
+    """
+    if not isinstance(loss, torch.Tensor):
+        raise TypeError(
+            f"`{maker}` must return a tensor, got {type(loss).__name__}; a model that makes its "
+            "own loss, with loss_fn=None, must be given what it needs for it, such as labels."
+        )
+    if loss.numel() != 1:
+        raise ValueError(
+            f"`{maker}` must return a scalar, got shape {tuple(loss.shape)}: "
+            "use reduction='mean', or take the mean yourself."
+        )
+    if not loss.requires_grad:
+        raise ValueError(
+            f"`{maker}` returned a loss without gradient: is the model frozen, detached, or are "
+            "you inside `torch.no_grad()`?"
+        )

@@ -1,0 +1,1 @@
+"""Several losses as one, and what each of them says."""

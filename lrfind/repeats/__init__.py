@@ -1,0 +1,1 @@
+"""Many range tests, over seeds and settings."""

@@ -1,0 +1,104 @@
+"""One rate from the suggestions of several runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from lrfind.analysis.curves import Flag
+from lrfind.analysis.suggestion import CannotTell, Suggestion
+from lrfind.repeats.spread import Spread
+from lrfind.support.errors import CannotTellError
+
+
+@dataclass(frozen=True)
+class RepeatSuggestion:
+    """A learning rate that several runs agree on, and how well.
+
+    Attributes:
+        lr: The median of the runs' own suggestions, in log10.
+        interval: Two rates; see `Spread.interval`.
+        confidence: Of the interval.
+        sd: Standard deviation of the runs' suggestions, in decades.
+        runs: How many runs have a suggestion.
+        missing: How many have none.
+        rule: Name of the rule.
+        transfer: Standard deviation of the best rate of a training around the suggested one, from
+            task to task, in decades; no repeat lowers it. None for a rule on one curve.
+        flags: What at least half of the runs have against their suggestion.
+        group_lr: The rate for each parameter group.
+    """
+
+    lr: float
+    interval: tuple[float, float]
+    confidence: float
+    sd: float
+    runs: int
+    missing: int
+    rule: str
+    transfer: float | None
+    flags: tuple[Flag, ...]
+    group_lr: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer as plain numbers and strings, ready for JSON."""
+        return asdict(self) | {
+            "interval": list(self.interval),
+            "flags": [flag.name.lower() for flag in self.flags],
+            "group_lr": list(self.group_lr),
+        }
+
+
+def agree(
+    answers: Sequence[Suggestion | CannotTell],
+    rule: str | None,
+    confidence: float,
+    *,
+    least: float,
+    group_scale: Sequence[float],
+) -> RepeatSuggestion | CannotTell:
+    """The median of several runs' suggestions; see `RepeatSet.suggest`.
+
+    Args:
+        answers: One for each run.
+        rule: Name of the rule that was asked; None for the default.
+        confidence: Of the interval, between 0 and 1.
+        least: The interval's half-width is no less, in decades.
+        group_scale: Rate of each parameter group as a multiple of the largest.
+
+    Returns:
+        A `RepeatSuggestion`; or a `CannotTell` where fewer than 3 runs or fewer than half of them
+        have a suggestion.
+
+    Raises:
+        ValueError: `confidence` out of range.
+    """
+    told = [answer for answer in answers if isinstance(answer, Suggestion)]
+    refused = [answer for answer in answers if isinstance(answer, CannotTell)]
+    if len(told) < len(refused):
+        reason = f"{len(refused)} of {len(answers)} runs have none: {refused[0].reason}"
+        return CannotTell(reason, refused[0].rule, refused[0].flags, refused[0].verdict)
+    spread = Spread(tuple(math.log10(answer.lr) for answer in told), len(refused))
+    try:
+        interval = spread.interval(confidence, least=least)
+    except CannotTellError as error:
+        return CannotTell(str(error), answers[0].rule)
+    return RepeatSuggestion(
+        lr=spread.median_lr,
+        interval=interval,
+        confidence=float(confidence),
+        sd=spread.sd,
+        runs=len(told),
+        missing=spread.missing,
+        rule=told[0].rule,
+        transfer=parts.transfer if (parts := told[0].uncertainty) else None,
+        flags=_common_flags(told),
+        group_lr=tuple(spread.median_lr * scale for scale in group_scale),
+    )
+
+
+def _common_flags(answers: Sequence[Suggestion]) -> tuple[Flag, ...]:
+    counts = Counter(flag for answer in answers for flag in answer.flags)
+    return tuple(flag for flag, count in counts.items() if 2 * count >= len(answers))

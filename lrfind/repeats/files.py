@@ -1,0 +1,161 @@
+"""The runs of a set on disk: one file each, that says whose result it holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lrfind.problems.build import Plain
+from lrfind.repeats.repeat_set import RepeatSet, Run
+from lrfind.result.format import load, save
+from lrfind.result.range_test_result import RangeTestResult
+from lrfind.support.errors import ResultFileError
+
+LONGEST_NAME = 150
+"""Of a file without its fingerprint and suffix, in characters; file systems take 255."""
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What makes a run the one that was asked for.
+
+    Attributes:
+        seed: Its seed.
+        grid: The settings of the problem.
+        sweep: The settings of the sweep, as far as they were given.
+        build: Name and fingerprint of what makes the problem.
+    """
+
+    seed: int
+    grid: Mapping[str, Plain]
+    sweep: Mapping[str, Plain]
+    build: str = field(repr=False)
+
+    def __str__(self) -> str:
+        parts = [*self.grid.items(), *self.sweep.items(), ("seed", self.seed)]
+        return ", ".join(f"{name}={value}" for name, value in parts)
+
+    @property
+    def file_name(self) -> str:
+        """Readable, and unique by a fingerprint of the whole key."""
+        whole = json.dumps(asdict(self), sort_keys=True).encode()
+        readable = re.sub(r"[^\w.=+-]+", "_", str(self), flags=re.ASCII)[:LONGEST_NAME]
+        return f"{readable}-{sha256(whole).hexdigest()[:12]}.json"
+
+
+def save_run(folder: Path, key: RunKey, result: RangeTestResult) -> None:
+    """Write one run, whole or not at all."""
+    save(result, folder / key.file_name, run=asdict(key))
+
+
+def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
+    """The result of a run that was done before, or None.
+
+    A file under its name that is damaged or holds another run is set aside, never taken and never
+    deleted.
+    """
+    path = folder / key.file_name
+    if not path.exists():
+        return None
+    try:
+        if _key_in(path) == asdict(key):
+            return load(path)
+        problem = f"{path} does not hold the run that its name says"
+    except ResultFileError as error:
+        problem = str(error).rstrip(".")
+    aside = _unused(path)
+    path.rename(aside)
+    # The frames: this function, `repeat`, its caller.
+    warnings.warn(f"{problem}: set aside as {aside.name}; the run is redone.", stacklevel=3)
+    return None
+
+
+def check_one_build(folder: Path, build: str) -> None:
+    """Refuse a folder that holds runs of another problem.
+
+    Raises:
+        ValueError: It does.
+    """
+    for path in sorted(folder.glob("*.json")):
+        try:
+            key = _key_in(path)
+        except ResultFileError:
+            continue
+        if key is not None and key["build"] != build:
+            raise ValueError(
+                f"`out` is {folder}, which holds runs of another `build` or of an older version "
+                f"of it, such as {path.name}: give another folder."
+            )
+
+
+def load_repeats(folder: str | Path) -> RepeatSet:
+    """Read the runs that `lrfind.repeat(..., out=folder)` wrote, those of an unfinished call too.
+
+    Args:
+        folder: The folder. Files in it that are no runs are passed over.
+
+    Returns:
+        All runs in it, ordered by settings and seed. Settings of the sweep are among a run's
+        settings where they differ between the runs.
+
+    Raises:
+        OSError: The folder cannot be read.
+        ResultFileError: A file is damaged, there is no run, or there are runs of several problems.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"the folder {folder} does not exist.")
+    keys = {path: key for path in sorted(folder.glob("*.json")) if (key := _key_in(path))}
+    if not keys:
+        raise ResultFileError(f"{folder} holds no runs of `lrfind.repeat`.")
+    if len({key["build"] for key in keys.values()}) > 1:
+        raise ResultFileError(f"{folder} holds runs of several problems: keep each in its own.")
+    sweeps = [key["sweep"] for key in keys.values()]
+    names = dict.fromkeys(name for sweep in sweeps for name in sweep)
+    varied = [name for name in names if any(sweep.get(name, ...) != sweeps[0].get(name, ...)
+                                            for sweep in sweeps)]  # fmt: skip
+    runs = []
+    for path, key in keys.items():
+        of_sweep = {name: key["sweep"].get(name) for name in varied}
+        runs.append(Run(key["seed"], key["grid"] | of_sweep, load(path)))
+    return RepeatSet(tuple(sorted(runs, key=_order)))
+
+
+def _key_in(path: Path) -> dict[str, Any] | None:
+    """The key that a file says it belongs to; None for one that is no run."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
+    key = document.get("run") if isinstance(document, dict) else None
+    if key is None:
+        return None
+    kinds = {"seed": int, "grid": dict, "sweep": dict, "build": str}
+    if not isinstance(key, dict) or set(key) != set(kinds):
+        raise ResultFileError(f"{path} is damaged: its run has no key.")
+    if not all(isinstance(key[name], kind) for name, kind in kinds.items()):
+        raise ResultFileError(f"{path} is damaged: its run has a wrong key.")
+    return key
+
+
+def _unused(path: Path) -> Path:
+    number, aside = 1, path.with_name(f"{path.name}.damaged")
+    while aside.exists():
+        number, aside = number + 1, path.with_name(f"{path.name}.damaged{number}")
+    return aside
+
+
+def _order(run: Run) -> tuple[Any, ...]:
+    """By the values of the settings, numbers before words, and the seed last."""
+
+    def rank(value: Plain) -> tuple[int, float, str]:
+        is_number = isinstance(value, int | float)
+        return (0, float(value), "") if is_number else (1, 0.0, str(value))  # type: ignore[arg-type]
+
+    return (*(rank(value) for value in run.settings.values()), (0, float(run.seed), ""))

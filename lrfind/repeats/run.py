@@ -1,0 +1,236 @@
+"""Repeated range tests: over seeds, and over any grid of settings."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrfind.loop.progress import bar_class, hidden
+from lrfind.loop.range_test import range_test
+from lrfind.problems.build import Build, Plain, check_build, fingerprint
+from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
+from lrfind.repeats.repeat_set import RepeatSet, Run
+from lrfind.repeats.workers import Failure, outcomes
+from lrfind.result.range_test_result import RangeTestResult
+from lrfind.support.arguments import require_choice, require_count
+from lrfind.support.errors import RunsFailedError
+
+SHOWN = 5
+"""Failed runs that an error message names."""
+
+Grid = Mapping[str, Iterable[Plain]]
+
+
+def repeat(
+    build: Build,
+    *,
+    seeds: int | Sequence[int] = 5,
+    grid: Grid | None = None,
+    sweep_grid: Grid | None = None,
+    n_jobs: int | None = -1,
+    out: str | Path | None = None,
+    progress: bool | None = None,
+    **settings: Plain,
+) -> RepeatSet:
+    """Run range tests over seeds, and over a grid of settings, side by side.
+
+    Each run is made in a worker process: the global generators of Python, NumPy and torch are
+    seeded with the run's seed, `build` makes the problem, and its range test is run on one thread.
+    So a run is the same whatever the number of jobs, bit for bit on the same kind of machine.
+    Processes on this machine are the default; joblib's own switch takes the same call to a
+    cluster: `with joblib.parallel_config(backend="dask"): repeat(...)`. There the workers must be
+    able to import what `build` is made of; they need not share a disk. Other threads of a Dask
+    worker draw from Python's `random` as well, so what `build` draws from it does not follow from
+    the seed there; NumPy's and torch's numbers do.
+
+    A run whose worker dies is done again, a few times. A run that raises is not; the others are
+    finished and kept before the error comes.
+
+    Args:
+        build: Makes a fresh `Problem` or (model, optimizer, loss_fn, train_loader) from the
+            settings in `grid`, given by name, and the seed if it has a parameter `seed`. It must
+            not seed the generators itself with a number of its own.
+        seeds: Seeds from 0 up, as many; or the seeds, each at least 0.
+        grid: For names of arguments of `build`, the values to try: strings, numbers, True, False or
+            None. Every combination is run with every seed.
+        sweep_grid: The same for arguments of `range_test`, such as `num_iter`.
+        n_jobs: Runs at a time, as in joblib: -1 for one on each core of this machine or of the
+            cluster, None for what `joblib.parallel_config` says, 1 for this process alone. On one
+            GPU all jobs share its memory.
+        out: A folder, made if needed, where this process writes each run as soon as it is
+            finished. Runs that are there already are not done again. It holds runs of one `build`;
+            what `build` calls is not looked at, so take a new folder when that changes.
+        progress: Whether to show a progress bar with the time left; None shows it in a terminal
+            or notebook.
+        settings: Arguments of `range_test` for all runs, such as `num_iter=300`; numbers, strings,
+            True, False or None. Others, such as a probe batch, belong in the `options` of the
+            `Problem` that `build` returns; those given here go before them.
+
+    Returns:
+        The runs, in the order of the grid and the seeds.
+
+    Raises:
+        TypeError: An argument has the wrong type, `build` cannot be called with the names in
+            `grid`, or cannot be sent to a worker.
+        ValueError: An argument is out of range, or `out` holds runs of another `build`.
+        RunsFailedError: Some runs failed. The message names them; `finished` has the others, and a
+            second call with the same `out` does the failed ones alone.
+        OSError: `out` cannot be written.
+
+    Example:
+        >>> from lrfind.demo import digits_problem
+        >>> runs = repeat(digits_problem, seeds=3, grid={"model": ["mlp"]}, n_jobs=1, num_iter=60)
+        >>> runs
+        <RepeatSet: 3 runs of 1 setting(s)>
+        >>> 1e-5 < runs.suggest().lr < 1
+        True
+    """
+    plan = _plan(build, seeds, grid or {}, sweep_grid or {}, settings)
+    keys = [key for key, _ in plan]
+    folder = None if out is None else Path(out)
+    found: dict[int, RangeTestResult] = {}
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_one_build(folder, keys[0].build)
+        there = {place: find_run(folder, key) for place, key in enumerate(keys)}
+        found = {place: result for place, result in there.items() if result is not None}
+    failures = _run_missing(build, keys, found, folder, n_jobs, progress)
+    done = [Run(plan[place][0].seed, plan[place][1], found[place]) for place in sorted(found)]
+    finished = RepeatSet(tuple(done)) if done else None
+    if failures:
+        _raise(failures, keys, finished, folder)
+    assert finished is not None
+    _warn_of_equal_runs(finished)
+    return finished
+
+
+def _run_missing(
+    build: Build,
+    keys: list[RunKey],
+    found: dict[int, RangeTestResult],
+    folder: Path | None,
+    n_jobs: int | None,
+    progress: bool | None,
+) -> dict[int, Failure]:
+    """Add the results of the missing runs to `found`, and to the folder, as they come."""
+    missing = [place for place in range(len(keys)) if place not in found]
+    failures = {}
+    with bar_class()(
+        total=len(keys), initial=len(found), desc="repeats", unit="run", disable=hidden(progress)
+    ) as bar:
+        for index, outcome in outcomes(build, [keys[place] for place in missing], n_jobs):
+            place = missing[index]
+            if isinstance(outcome, Failure):
+                failures[place] = outcome
+            else:
+                # Made anew, as arrays from another process could be written to.
+                found[place] = replace(outcome)
+                if folder is not None:
+                    save_run(folder, keys[place], found[place])
+            bar.update()
+    return failures
+
+
+def _plan(
+    build: Build,
+    seeds: int | Sequence[int],
+    grid: Grid,
+    sweep_grid: Grid,
+    settings: Mapping[str, Plain],
+) -> list[tuple[RunKey, dict[str, Plain]]]:
+    """Every run that is asked for, and the settings that tell it from the others."""
+    builds, sweeps = _combinations("grid", grid), _combinations("sweep_grid", sweep_grid)
+    if "seed" in grid:
+        raise ValueError("`grid` holds `seed`: give the seeds as `seeds`.")
+    for name in sweep_grid:
+        if name in grid or name in settings:
+            raise ValueError(f"`{name}` is given twice: in `sweep_grid` and beside it.")
+    for name in (*sweep_grid, *settings):
+        require_choice("settings", name, _sweep_arguments())
+    fixed = {name: _plain(name, value) for name, value in settings.items()}
+    check_build(build, builds[0])
+    # Without `out` too: a run is then always known by the same key.
+    known = fingerprint(build)
+    return [
+        (RunKey(seed, of_build, {**fixed, **of_sweep}, known), {**of_build, **of_sweep})
+        for of_build, of_sweep, seed in product(builds, sweeps, _seeds(seeds))
+    ]
+
+
+def _sweep_arguments() -> list[str]:
+    parameters = inspect.signature(range_test).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
+def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    if isinstance(seeds, str) or not hasattr(seeds, "__iter__"):
+        return list(range(require_count("seeds", seeds, least=1)))
+    chosen = [require_count("seeds", seed, least=0) for seed in seeds]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"`seeds` must hold different seeds, got {chosen!r}.")
+    return chosen
+
+
+def _combinations(name: str, grid: Grid) -> list[dict[str, Plain]]:
+    if not isinstance(grid, Mapping):
+        raise TypeError(f"`{name}` must map names to lists of values, got {grid!r}.")
+    columns = []
+    for key, values in grid.items():
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
+            raise TypeError(f"`{name}` must have a list of values for `{key}`, got {values!r}.")
+        column = [_plain(key, value) for value in values]
+        if not column or len({repr(value) for value in column}) < len(column):
+            raise ValueError(f"`{name}` must have different values for `{key}`, got {column!r}.")
+        columns.append(column)
+    return [dict(zip(grid, values, strict=True)) for values in product(*columns)]
+
+
+def _plain(name: str, value: Any) -> Plain:
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is not None and not isinstance(value, str | int | float):
+        raise TypeError(
+            f"`{name}` must be a number, a string, True, False or None, got "
+            f"{type(value).__name__}: what is no such thing belongs into `build`."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"`{name}` must be finite, got {value!r}.")
+    return value
+
+
+def _raise(
+    failures: Mapping[int, Failure],
+    keys: Sequence[RunKey],
+    finished: RepeatSet | None,
+    folder: Path | None,
+) -> None:
+    messages = {str(keys[place]): failures[place].message for place in sorted(failures)}
+    shown = [f"{run}: {message}" for run, message in list(messages.items())[:SHOWN]]
+    if len(messages) > SHOWN:
+        shown.append(f"and {len(messages) - SHOWN} more")
+    kept = "in `finished` of this error" if folder is None else f"in {folder}"
+    others = f"; the {len(finished)} finished ones are {kept}" if finished is not None else ""
+    text = f"{len(failures)} of {len(keys)} runs failed{others}. " + "; ".join(shown)
+    first = failures[min(failures)]
+    raise RunsFailedError(text, finished, messages) from (
+        RuntimeError(f"in the first of these runs:\n{first.trace}") if first.trace else None
+    )
+
+
+def _warn_of_equal_runs(runs: RepeatSet) -> None:
+    for group in runs.by_setting():
+        first, *others = (run.result.loss for run in group.runs)
+        if others and all(np.array_equal(first, loss, equal_nan=True) for loss in others):
+            warnings.warn(
+                "every seed gave the very same losses, so these runs have no spread: `build` "
+                "seems to seed the generators itself, or to use fixed weights and batches.",
+                stacklevel=3,
+            )
+            return

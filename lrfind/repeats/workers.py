@@ -1,0 +1,194 @@
+"""Runs in worker processes, on this machine or on a cluster, whatever becomes of the workers."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import torch
+from joblib.parallel import get_active_backend
+
+from lrfind.problems.build import Build, call_build
+from lrfind.problems.problem import as_problem
+from lrfind.repeats.files import RunKey
+from lrfind.result.range_test_result import RangeTestResult
+from lrfind.state.random_state import accelerator_restores, global_restores, seed_everything
+
+FRUITLESS = 2
+"""Pools that may break without a single run finished before runs are tried one by one."""
+
+BROKEN = {"BrokenExecutor", "KilledWorker", "CommClosedError"}
+"""Names of the errors that say that workers died; those of Dask cannot be imported here."""
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a run, as text: the error itself might not survive the way back."""
+
+    message: str
+    trace: str = ""
+
+
+Outcome = RangeTestResult | Failure
+
+
+def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
+    """Make a problem and sweep it, from the run's seed and on one thread.
+
+    Args:
+        build: Makes the problem.
+        place: Of the run among all, handed back.
+        key: The run.
+
+    Returns:
+        The place, and the result or what went wrong. Random state and number of threads are
+        afterwards as before, as this may be the caller's own process.
+    """
+    # The generators belong to the process: a cluster's worker with several threads runs one sweep
+    # after the other.
+    with _ONE_AT_A_TIME, _own_random_state(), _one_thread():
+        seed_everything(key.seed)
+        try:
+            problem = as_problem(call_build(build, key.seed, key.grid), "`build`")
+            return place, problem.range_test(**{"progress": False, **key.sweep})
+        except (Exception, SystemExit) as error:
+            message = f"{type(error).__name__}: {error}"
+            return place, Failure(message, traceback.format_exc())
+
+
+@contextmanager
+def _own_random_state() -> Iterator[None]:
+    restores = [*global_restores(), *accelerator_restores()]
+    try:
+        yield
+    finally:
+        for (restore,) in restores:
+            restore()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Runs beside each other don't fight for cores, and sums don't depend on how many there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def outcomes(
+    build: Build, keys: Sequence[RunKey], n_jobs: int | None
+) -> Iterator[tuple[int, Outcome]]:
+    """The outcome of every run, in the order in which they come.
+
+    A worker that dies takes a pool of processes on this machine with it; what is unfinished then
+    goes into a new pool, as long as every other one gets a run done. What is left is tried run by
+    run. (Dask puts a dead worker's runs elsewhere by itself, and gives up one that has killed
+    several; that one is tried once more by itself, since its neighbours take the blame too.)
+
+    Args:
+        build: Makes the problem.
+        keys: The runs.
+        n_jobs: As in joblib.
+
+    Yields:
+        The place of a run in `keys`, and its result or what went wrong.
+
+    Raises:
+        TypeError: `build` cannot be sent to a worker.
+    """
+    pending = dict(enumerate(keys))
+    fruitless = 0
+    first = True
+    while pending and (first or len(pending) > 1) and fruitless < FRUITLESS:
+        first, before = False, len(pending)
+        try:
+            for place, outcome in _side_by_side(build, pending, n_jobs):
+                del pending[place]
+                yield place, outcome
+        except Exception as error:
+            _raise_unless_broken(error)
+            fruitless = fruitless + 1 if len(pending) == before else 0
+            # The other way round: a run that kills its worker lets the others come first.
+            pending = dict(reversed(pending.items()))
+    for place, key in pending.items():
+        try:
+            yield from _side_by_side(build, {place: key}, n_jobs)
+        except Exception as error:
+            _raise_unless_broken(error)
+            kind = type(error).__name__
+            yield (
+                place,
+                Failure(
+                    f"its worker process died each time ({kind}), as one without enough memory does"
+                ),
+            )
+
+
+def _side_by_side(
+    build: Build, pending: Mapping[int, RunKey], n_jobs: int | None
+) -> Iterator[tuple[int, Outcome]]:
+    """Run them all once; what a dead worker cost is missing, and an error follows the others."""
+    todo = list(pending.items())
+    backend, _ = get_active_backend()
+    if type(backend).__name__ == "DaskDistributedBackend":
+        return _on_cluster(backend, build, todo)
+    jobs = joblib.effective_n_jobs(n_jobs)
+    if jobs > 1:  # never 1 for want of runs: joblib would take the caller's own process
+        jobs = max(2, min(jobs, len(todo)))
+    # One run a batch, or several would be lost with a worker.
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    return parallel(  # type: ignore[no-any-return]
+        joblib.delayed(run_one)(build, place, key) for place, key in todo
+    )
+
+
+def _on_cluster(
+    backend: Any, build: Build, todo: list[tuple[int, RunKey]]
+) -> Iterator[tuple[int, Outcome]]:
+    """The same on the Dask client that joblib's backend holds.
+
+    Not by `joblib.Parallel`: its Dask backend (joblib 1.6) calls nobody back for a task that Dask
+    gave up, and waits for it for ever.
+    """
+    from distributed import as_completed
+
+    lost: Exception | None = None
+    futures = [
+        backend.client.submit(run_one, build, place, key, pure=False, **backend.submit_kwargs)
+        for place, key in todo
+    ]
+    try:
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            error = future.exception() if future.status == "error" else None
+            if error is None:
+                yield future.result()
+            else:
+                _raise_unless_broken(error)
+                lost = error
+    finally:
+        backend.client.cancel([future for future in futures if not future.done()])
+    if lost is not None:
+        raise lost
+
+
+def _raise_unless_broken(error: Exception) -> None:
+    """Raise what is no worker's death; what cannot be sent to a worker would not be next time."""
+    unsendable = isinstance(error, pickle.PicklingError | ImportError | AttributeError)
+    if unsendable or "erialize" in str(error):
+        cause = error.__cause__ or error
+        raise TypeError(
+            "`build` cannot be sent to a worker process: define it at the top level of a module "
+            f"that the workers can import, or use n_jobs=1 ({type(cause).__name__}: {cause})."
+        ) from error
+    if BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+        raise error

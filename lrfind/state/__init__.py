@@ -1,0 +1,1 @@
+"""Reads the state of a training and puts it back, bit for bit."""

@@ -1,0 +1,282 @@
+"""A walk over everything that training can change, noting for each piece what puts it back."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lrfind.state import restore
+from lrfind.state.random_state import GENERATORS, device_restore, generator_restore, global_restores
+
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device})
+"""Values that cannot change in place; they come back with whatever holds them."""
+
+CODE = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
+"""Things that have a `__dict__` and no state of a training run."""
+
+
+LONGEST_LIST_OF_PARTS = 1000
+"""A longer list of a dataset holds its samples, and not the transforms it is made of."""
+
+
+class Data:
+    """Marks a loader or dataset of the user's own: state beside data, and the data not copied."""
+
+    def __init__(self, source: object) -> None:
+        self.source = source
+
+
+class Snapshot:
+    """What puts everything back that hangs on the objects given to it.
+
+    Each object is visited once. Plain objects of the user's own are followed from modules,
+    optimizers, loaders and containers, but not from one to the next: a trainer that a module
+    points to would lead to everything.
+
+    Args:
+        store: "cpu" or "device", where copies of tensors are held.
+
+    Attributes:
+        nbytes: Size of the copies so far.
+    """
+
+    def __init__(self, store: str) -> None:
+        self.nbytes = 0
+        self._store = store
+        # Undone from the end: the global random state, noted first, is set last of all.
+        self._undo: list[tuple[Any, ...]] = [*global_restores()]
+        # Ids are unique only while their objects live, so the objects are kept beside them.
+        self._seen: dict[int, object] = {}
+        self._todo: list[tuple[Any, bool]] = []
+        self._devices: set[torch.device] = set()
+        self._loaders: list[DataLoader[Any]] = []
+        self._sharded: list[Any] = []
+        self._keepers: dict[type, Callable[[Any], None] | None] = {}
+
+    def keep_named(self, thing: Any) -> None:
+        """Keep what the user named; what has no state is refused instead of passed over."""
+        if thing is None:
+            return
+        if isinstance(thing, Data):
+            self._keep_data(thing.source)
+        elif self._keeper(thing):
+            self._todo.append((thing, True))
+        elif isinstance(thing, CODE) or type(thing) in ATOMS:
+            raise TypeError(f"`preserve` and `preserve_state` cannot put {thing!r} back.")
+        elif hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict"):
+            self._note(thing.load_state_dict, deepcopy(thing.state_dict()))
+        elif hasattr(thing, "__dict__"):
+            self._keep_attributes(thing)
+        else:
+            raise TypeError(
+                f"`preserve` and `preserve_state` cannot put a {type(thing).__name__} back."
+            )
+        while self._todo:
+            self._keep(*self._todo.pop())
+
+    def set_iterators_aside(self) -> None:
+        """Give the loaders fresh iterators, so that running workers keep their own state."""
+        for loader in self._loaders:
+            vars(loader)["_iterator"] = None
+
+    def wait_for_devices(self) -> None:
+        """Let the copies from and to accelerators finish."""
+        for device in self._devices:
+            if device.type != "cpu":
+                torch.get_device_module(device.type).synchronize()
+
+    def restore(self) -> None:
+        """Put everything back, whatever fails on the way, and then raise the first failure.
+
+        A second call goes on where the first was interrupted.
+        """
+        failures: list[BaseException] = []
+        # An error between forward and backward leaves FSDP's parameters gathered.
+        for module in self._sharded:
+            module.reshard()
+        while self._undo:
+            function, *arguments = self._undo[-1]
+            try:
+                function(*arguments)
+            except Exception as error:
+                failures.append(error)
+            self._undo.pop()
+        self.wait_for_devices()
+        if failures:
+            raise failures[0]
+
+    def _note(self, function: Callable[..., object], *arguments: Any) -> None:
+        self._undo.append((function, *arguments))
+
+    def _follow(self, values: Iterable[Any], *, into_objects: bool = True) -> None:
+        for value in values:
+            if type(value) not in ATOMS:
+                self._todo.append((value, into_objects))
+
+    def _keep(self, value: Any, into_objects: bool) -> None:
+        if id(value) in self._seen:
+            return
+        kind = type(value)
+        if kind not in self._keepers:
+            self._keepers[kind] = self._keeper(value)
+        keeper = self._keepers[kind]
+        if keeper is None and into_objects and _is_plain_object(value):
+            keeper = self._keep_plain_object
+        if keeper is not None:
+            self._seen[id(value)] = value
+            keeper(value)
+
+    def _keeper(self, value: Any) -> Callable[[Any], None] | None:
+        """What keeps a value of this kind; None for a kind without state of its own."""
+        for kinds, keeper in (
+            (torch.Tensor, self._keep_tensor),
+            (dict, self._keep_dict),
+            ((list, deque, set, bytearray), self._keep_container),
+            (tuple, self._follow),
+            (np.ndarray, self._keep_array),
+            (torch.nn.Module, self._keep_module),
+            ((Optimizer, LRScheduler, torch.amp.GradScaler, Sampler), self._keep_attributes),
+            (GENERATORS, self._keep_generator),
+            (DataLoader, self._keep_loader),
+            (Dataset, self._keep_data),
+        ):
+            if isinstance(value, kinds):
+                return keeper
+        return None
+
+    def _keep_attributes(self, thing: Any, *, into_objects: bool = True) -> None:
+        attributes = vars(thing)
+        self._note(restore.dictionary, attributes, dict(attributes))
+        self._follow(attributes.values(), into_objects=into_objects)
+
+    def _keep_plain_object(self, thing: Any) -> None:
+        self._keep_attributes(thing, into_objects=False)
+
+    def _keep_module(self, module: torch.nn.Module) -> None:
+        self._keep_attributes(module)
+        if hasattr(module, "reshard"):
+            self._sharded.append(module)
+        if isinstance(module, torch.jit.ScriptModule):
+            # Its tensors and its mode are outside of its attributes.
+            self._follow((*module.parameters(), *module.buffers()))
+            for part in module.modules():
+                self._note(setattr, part, "training", part.training)
+
+    def _keep_loader(self, loader: DataLoader[Any]) -> None:
+        self._loaders.append(loader)
+        # The data first: once seen as such it is not copied, wherever else it hangs.
+        self._keep_data(loader.dataset)
+        self._keep_attributes(loader)
+
+    def _keep_data(self, source: Any) -> None:
+        """Keep generators, counters, and the order of lists; not what they list."""
+        self._seen[id(source)] = source
+        if isinstance(source, dict | list | deque | set):
+            self._note(*restore.of(source))
+        if not hasattr(source, "__dict__"):
+            return
+        self._note(restore.dictionary, vars(source), dict(vars(source)))
+        for value in list(vars(source).values()):
+            if isinstance(value, dict | list | deque | set | tuple):
+                self._keep_listed(value)
+            else:
+                self._keep_beside_data(value)
+
+    def _keep_listed(self, values: Any) -> None:
+        self._seen[id(values)] = values
+        if not isinstance(values, tuple):
+            self._note(*restore.of(values))
+        if len(values) <= LONGEST_LIST_OF_PARTS:
+            for value in list(values.values() if isinstance(values, dict) else values):
+                self._keep_beside_data(value)
+
+    def _keep_beside_data(self, value: Any) -> None:
+        """Follow what may have state into generators, datasets and transforms."""
+        if isinstance(value, (*GENERATORS, Dataset, DataLoader, Sampler, torch.nn.Module)):
+            self._todo.append((value, False))
+        elif isinstance(value, torch.Tensor | np.ndarray):
+            self._seen[id(value)] = value
+        elif _is_plain_object(value) and id(value) not in self._seen:
+            self._keep_data(value)
+
+    def _keep_dict(self, values: dict[Any, Any]) -> None:
+        self._note(*restore.of(values))
+        self._follow(values.values())
+
+    def _keep_container(self, values: Any) -> None:
+        self._note(*restore.of(values))
+        if not isinstance(values, bytearray):
+            self._follow(list(values))
+
+    def _keep_generator(self, generator: Any) -> None:
+        if not isinstance(generator, random.SystemRandom):
+            self._note(generator_restore(generator))
+
+    def _keep_array(self, array: np.ndarray[Any, Any]) -> None:
+        copy = array.copy()
+        self.nbytes += copy.nbytes
+        if array.flags.writeable:
+            self._note(np.copyto, array, copy)
+        if array.dtype == object:
+            self._follow(array.flat)
+
+    def _keep_tensor(self, tensor: torch.Tensor) -> None:
+        if is_lazy(tensor):
+            raise ValueError(
+                "`model` has lazy parameters without a shape: run one batch through it first."
+            )
+        if tensor.is_meta:
+            return  # a shape without values
+        self._see_device(tensor.device)
+        # Undone in reverse: the value first, so that the gradient meets its own dtype again.
+        if tensor.is_leaf:
+            self._note(restore.requires_grad, tensor, tensor.requires_grad)
+            self._keep_grad(tensor)
+        alias = restore.local(tensor)
+        if not restore.overlaps_itself(alias):
+            self._note(restore.tensor, tensor, alias, self._copy(alias))
+
+    def _keep_grad(self, tensor: torch.Tensor) -> None:
+        grad = tensor.grad
+        if grad is None:
+            self._note(setattr, tensor, "grad", None)
+            return
+        # A view of a flat buffer must come back as that view; another would only hold memory.
+        view = grad if grad._is_view() else None
+        self._note(restore.grad, tensor, self._copy(restore.local(grad)), restore.like(grad), view)
+
+    def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.nbytes += restore.size_in_bytes(tensor)
+        device = tensor.device if self._store == "device" else torch.device("cpu")
+        # From an accelerator this goes to pinned memory, all tensors behind each other.
+        return tensor.detach().to(device, copy=True, non_blocking=True)
+
+    def _see_device(self, device: torch.device) -> None:
+        if device not in self._devices:
+            self._devices.add(device)
+            if device.type != "cpu":
+                self._undo.insert(0, (device_restore(device),))
+
+
+def _is_plain_object(value: Any) -> bool:
+    """Whether a value is an instance of a class of the user's or of a package's own."""
+    if isinstance(value, SimpleNamespace):
+        return True
+    root = type(value).__module__.partition(".")[0]
+    foreign = root in ("torch", "numpy") or root in sys.stdlib_module_names
+    own_script = type(value).__module__ == "__main__"
+    return (
+        hasattr(value, "__dict__") and not isinstance(value, CODE) and (own_script or not foreign)
+    )

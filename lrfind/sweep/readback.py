@@ -1,0 +1,146 @@
+"""Reading losses back without making the device wait.
+
+`loss.item()` on an accelerator stops the host until the device has caught up, at every step. Here
+a loss is copied to pinned host memory behind the work that makes it, and is looked at once it has
+arrived. The losses are the same, and come in the same order; only when they are seen differs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import torch
+import torch.distributed as dist
+
+from lrfind.support.process_group import rank_count, reducing_device
+
+
+class Readback(Protocol):
+    """Takes losses, gives back their values in order."""
+
+    def put(self, loss: torch.Tensor | float) -> None:
+        """Take the next loss."""
+
+    def arrived(self) -> list[float]:
+        """The values that have arrived since the last call, without waiting."""
+
+    def rest(self) -> list[float]:
+        """All values that have not been given back yet, waiting for them."""
+
+
+class DeviceReadback:
+    """For losses on an accelerator: copied behind the work of the current stream.
+
+    Args:
+        capacity: The largest number of losses.
+        lag: Give each back exactly so many steps later, waiting for it if need be; None gives
+            back what has arrived.
+    """
+
+    def __init__(self, capacity: int, lag: int | None = None) -> None:
+        self._capacity = capacity
+        self._lag = lag
+        self._host: torch.Tensor | None = None
+        self._events: deque[torch.Event] = deque()
+        self._put = self._given = 0
+
+    def put(self, loss: torch.Tensor | float) -> None:
+        """Take the next loss, a one-element tensor on the device."""
+        loss = torch.as_tensor(loss)
+        if self._host is None:
+            self._host = torch.empty(self._capacity, dtype=loss.dtype, pin_memory=True)
+        self._host[self._put].copy_(loss.detach().reshape(()), non_blocking=True)
+        # On the CPU, as a loop may also give a number, the copy is done already.
+        event = torch.Event(device=loss.device)
+        event.record()
+        self._events.append(event)
+        self._put += 1
+
+    def arrived(self) -> list[float]:
+        """The values whose copy is done, or the one that is due."""
+        ready = self._given
+        while self._events and self._is_ready(self._events[0]):
+            self._events.popleft()
+            ready += 1
+        return self._give(ready)
+
+    def _is_ready(self, event: torch.Event) -> bool:
+        if self._lag is None:
+            return bool(event.query())
+        if len(self._events) <= self._lag:
+            return False
+        event.synchronize()
+        return True
+
+    def rest(self) -> list[float]:
+        """All values, after the last copy."""
+        if self._events:
+            self._events[-1].synchronize()
+            self._events.clear()
+        return self._give(self._put)
+
+    def _give(self, ready: int) -> list[float]:
+        if self._host is None or ready == self._given:
+            return []
+        values: list[float] = self._host[self._given : ready].tolist()
+        self._given = ready
+        return values
+
+
+LAG = 8
+"""Steps after which a mean is looked at: by then it is there, and waiting for it costs nothing."""
+
+
+class MeanReadback:
+    """Averages each loss over the ranks and gives the means back in order, `LAG` steps later.
+
+    Args:
+        capacity: The largest number of losses.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._on_device = DeviceReadback(capacity, lag=LAG)
+        self._on_host: deque[tuple[torch.Tensor, dist.Work]] = deque()
+
+    def put(self, loss: torch.Tensor | float) -> None:
+        """Take the next loss of this rank, and start averaging it."""
+        value = torch.as_tensor(loss, dtype=torch.float64).reshape(())
+        mean = value.to(reducing_device(value.device)) / rank_count()
+        work = dist.all_reduce(mean, async_op=True)
+        assert work is not None
+        if mean.device.type == "cpu":
+            self._on_host.append((mean, work))
+        else:
+            work.wait()  # the stream waits, not the host
+            self._on_device.put(mean)
+
+    def arrived(self) -> list[float]:
+        """The means of all but the last `LAG` losses."""
+        return self._on_device.arrived() + self._take(len(self._on_host) - LAG)
+
+    def rest(self) -> list[float]:
+        """All means, waiting for the last."""
+        return self._on_device.rest() + self._take(len(self._on_host))
+
+    def _take(self, count: int) -> list[float]:
+        values = []
+        for _ in range(count):
+            mean, work = self._on_host.popleft()
+            work.wait()
+            values.append(mean.item())
+        return values
+
+
+def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readback | None:
+    """The readback for losses like this one; None if they need none, being on the host.
+
+    Args:
+        loss: The first loss.
+        capacity: The largest number of losses.
+        ranks: The number of processes whose losses are averaged.
+    """
+    if ranks > 1:
+        return MeanReadback(capacity)
+    on_device = isinstance(loss, torch.Tensor) and loss.device.type not in ("cpu", "meta")
+    return DeviceReadback(capacity) if on_device else None

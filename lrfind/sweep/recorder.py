@@ -1,0 +1,234 @@
+"""The engine of every run: sets the rate of each step, takes its loss, knows when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import torch
+from torch.optim import Optimizer
+
+from lrfind.analysis.divergence import DivergenceRule
+from lrfind.loop.task_forward import TaskSeries
+from lrfind.result.settings import StopReason, SweepSettings
+from lrfind.support.arrays import Array
+from lrfind.support.process_group import rank_count
+from lrfind.sweep.group_rates import GroupRates, as_optimizers, check_rates
+from lrfind.sweep.readback import Readback, readback_for
+from lrfind.sweep.series import Series
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MAX_SKIPS = 30
+"""Steps that a gradient scaler may skip in a row: halving 2**16 so often leaves nothing."""
+
+
+class Recorder:
+    """Records one run over given rates, whatever they are; `Sweep` and `ConstantRun` are two.
+
+    Args:
+        optimizer: One optimizer or several.
+        lr: Shape `(num_iter,)`, the rate of each step.
+        settings: What the run was asked for.
+        scaler: The gradient scaler of the loop, if it has one.
+        all_ranks: Whether the losses are averaged over the ranks of the process group.
+    """
+
+    name = "range test"
+    """What a progress bar calls it."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer | Sequence[Optimizer],
+        lr: Array,
+        settings: SweepSettings,
+        *,
+        scaler: torch.amp.GradScaler | None = None,
+        all_ranks: bool = True,
+    ) -> None:
+        self._optimizers = as_optimizers(optimizer)
+        check_rates(self._optimizers)
+        if scaler is not None and not hasattr(scaler, "get_scale"):
+            raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
+        self._scaler = scaler
+        self._ranks = rank_count() if all_ranks else 1
+        self.settings = settings
+        self._lr = lr
+        # As a list too: an element of an array would be a new NumPy scalar at every step.
+        self._rate_of_step: list[float] = lr.tolist()
+        self._rates: GroupRates | None = None
+        self._recorded = 0
+
+    def __enter__(self) -> Self:
+        self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
+        self._losses: list[float] = []
+        self._probe, self._metric = Series("probe"), Series("metric")
+        self._tasks = TaskSeries()
+        self._skipped: dict[int, int] = {}
+        self._recorded = 0
+        self._readback: Readback | None = None
+        self._stop_reason: StopReason | None = None
+        self._scale = 1.0 if self._scaler is None else self._scaler.get_scale()
+        # Read now: the caller's random state is put back before `result`.
+        self._seed = torch.initial_seed()
+        self._rates = GroupRates(self._optimizers)
+        self._group_scale = self._rates.scale
+        self._rates.set(self.lr)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._rates is not None:
+            self._rates.restore()
+            self._rates = None
+        if self._ranks > 1 and error is not None:
+            self._readback = None  # the other ranks may be gone, and would be waited for
+        self._wait()
+        if self._ranks > 1 and error is None:
+            self._probe.average_over_ranks()
+            self._metric.average_over_ranks()
+            self._tasks.average_over_ranks(self._recorded)
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether a probe loss belongs to the step to come."""
+        return (self._recorded + 1) % self.settings.probe_every == 0
+
+    @property
+    def steps(self) -> int:
+        """The number of steps recorded so far."""
+        return self._recorded
+
+    @property
+    def stop_reason(self) -> StopReason:
+        """How the run ended, as far as its losses have been looked at."""
+        return self._stop_reason or StopReason.UNFINISHED
+
+    @property
+    def lr(self) -> float:
+        """The rate of the step to come, or of the last one when the sweep is over."""
+        return self._rate_of_step[min(self._recorded, self.settings.num_iter - 1)]
+
+    def record(
+        self,
+        loss: torch.Tensor | float,
+        *,
+        probe: torch.Tensor | float | None = None,
+        metric: torch.Tensor | float | None = None,
+        tasks: Mapping[str, torch.Tensor | float] | None = None,
+    ) -> bool:
+        """Take the loss of the step just made, and set the rate of the next one.
+
+        Args:
+            loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
+            probe: The loss on a fixed held-out batch, computed after that step; None if there is
+                none, or after a step that `probe_every` passes over.
+            metric: A number computed with it, such as an accuracy.
+            tasks: The losses that `loss` was made of, by the names of their tasks; a task may be
+                absent from a step.
+
+        Returns:
+            True to go on; False when the sweep is over, and the loop should end.
+
+        Raises:
+            RuntimeError: The sweep has not been entered, or is over.
+            TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is no number.
+            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over, or
+                a task is called "train" or "probe".
+        """
+        if self._rates is None:
+            raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
+        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
+            raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
+        if type(loss) is not float:
+            loss = _one_number(loss)
+        if self._scaler is not None and self._was_skipped() and self._is_finite(loss):
+            return self._skip()
+        if (probe is not None or metric is not None) and not self.probe_is_due:
+            raise ValueError(
+                f"`probe` and `metric` belong to every {self.settings.probe_every}th step, as "
+                "`probe_every` says: ask `sweep.probe_is_due` before the step."
+            )
+        if tasks is not None:
+            self._tasks.note(self._recorded, tasks)
+        if probe is not None:
+            self._probe.note(self._recorded, probe)
+        if metric is not None:
+            self._metric.note(self._recorded, metric)
+        if not self._recorded:
+            self._readback = readback_for(loss, self.settings.num_iter, self._ranks)
+        self._recorded += 1
+        if self._readback is None:
+            self._look_at(float(loss))
+        else:
+            self._readback.put(loss)
+            self._look_at_all(self._readback.arrived())
+        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
+            return False
+        self._rates.set(self._rate_of_step[self._recorded])
+        return True
+
+    def _was_skipped(self) -> bool:
+        """Whether the scaler left the last step out: only then does it lower its scale."""
+        assert self._scaler is not None
+        before, self._scale = self._scale, self._scaler.get_scale()
+        return self._scale < before
+
+    def _is_finite(self, loss: torch.Tensor | float) -> bool:
+        """Whether a skip is the gradient's alone; over ranks, where all skip, it counts as that."""
+        return self._ranks > 1 or math.isfinite(loss)
+
+    def _skip(self) -> bool:
+        count = self._skipped[self._recorded] = self._skipped.get(self._recorded, 0) + 1
+        if count >= MAX_SKIPS:
+            self._stop_reason = StopReason.OVERFLOW
+        return self._stop_reason is None
+
+    def _look_at_all(self, losses: list[float]) -> None:
+        """Take losses in order, until one of them ends the sweep: later steps never counted."""
+        for loss in losses:
+            if self._stop_reason in (None, StopReason.OVERFLOW, StopReason.EXHAUSTED):
+                self._look_at(loss)
+
+    def _look_at(self, loss: float) -> None:
+        self._losses.append(loss)
+        if not math.isfinite(loss):
+            self._stop_reason = StopReason.NON_FINITE
+        elif self._rule.diverged(loss):
+            self._stop_reason = StopReason.DIVERGED
+        elif len(self._losses) == self.settings.num_iter:
+            self._stop_reason = StopReason.COMPLETED
+
+    def _wait(self) -> None:
+        if self._readback is not None:
+            self._look_at_all(self._readback.rest())
+
+    def _skips(self) -> tuple[int, ...]:
+        """Skipped steps before each step, and after the last if there were any."""
+        count = len(self._losses)
+        # Where late losses cut the result, what was skipped beyond the cut never counted.
+        trailing = count == self._recorded and count in self._skipped
+        return tuple(self._skipped.get(step, 0) for step in range(count + trailing))
+
+    def exhausted(self) -> None:
+        """Say that the data ran out, so that the result can name it as the reason."""
+        self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
+
+
+def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
+    """The loss, still on its device, if it holds one number."""
+    if isinstance(loss, torch.Tensor):
+        if loss.numel() != 1:
+            raise TypeError(f"`loss` must hold one number, got shape {tuple(loss.shape)}.")
+        return loss.detach()
+    try:
+        return float(loss)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"`loss` must be a number, got {loss!r}.") from error

@@ -1,0 +1,109 @@
+"""The table, read back from its text."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from makers import make_result
+
+from lrfind.analysis.comparison_table import TEXT_WIDTH
+from lrfind.result.report import advice, ending, shift_sentence
+
+
+def noisy():
+    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
+
+
+def columns(text, rows):
+    """The cells of each row by the column they end under, from the text alone."""
+    lines = text.splitlines()
+    _, *ends = (match.end() for match in re.finditer(r"\S+(?: \S+)*", lines[1]))
+    cells = []
+    for line in lines[2 : 2 + rows]:
+        first = re.split(r"\s{2,}", line)[0]
+        rest = [line[start:end].strip() for start, end in pairwise([len(first), *ends])]
+        cells.append([first, *rest])
+    return cells
+
+
+def test_every_column_shows_its_numbers():
+    table = noisy().compare((0.9,))
+    for row, cells in zip(table.rows, columns(str(table), 4), strict=True):
+
+        def shift(part):
+            return f"{part.decades + 0.0:+.2f} ({part.steps:+d})" if part else ""
+
+        beside = "" if row.debiasing is None else f" ({row.debiasing + 0.0:+.2f})"
+        assert cells == [
+            row.label + ("*" if row.minimum.flags else ""),
+            f"{row.minimum.lr:.2e}",
+            str(row.minimum.step),
+            f"{row.minimum.loss:.3g}",
+            f"{row.decade_below:.2e}",
+            shift(row.from_centred),
+            shift(row.from_raw),
+            "" if row.beta is None else f"{row.smoothing:+.2f}{beside}",
+            "" if row.from_raw is None else f"{round(row.noise_from_raw, 2) + 0.0:+.2f}",
+            "" if row.lag is None else f"{row.lag:+.2f}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("scale", "betas"), [(1e5, (0.9, 0.999)), (1e-9, (0.99999,)), (-1, (0.5,))]
+)
+def test_no_digit_is_cut_off_however_wide_the_numbers(scale, betas):
+    loss = make_result().loss * abs(scale) - (1e9 if scale == 1e5 else 0)
+    assert "…" not in str(make_result(loss).compare(betas))
+
+
+def test_nothing_is_cut_off_and_no_line_is_too_wide():
+    text = str(noisy().compare((0.5, 0.9, 0.98, 0.99)))
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= TEXT_WIDTH
+
+
+def test_a_flag_is_a_star_in_its_row_and_a_note_below():
+    text = str(make_result(np.linspace(3, 1, 100)).compare((0.9,)))
+    assert "raw*" in text
+    assert "! at_end (every curve)" in text
+    assert "raise `end_lr`" in text
+
+
+def test_advice_names_the_rate_and_what_it_was_read_from():
+    result = noisy()
+    answer = result.suggest()
+    said = advice(result)
+    low, high = answer.interval
+    assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
+    assert "3 times below the expected minimum" in said
+    assert f"Verdict: clear, as {answer.verdict.value}" in said
+    assert "But" not in said
+
+
+def test_advice_lists_the_rates_of_the_groups_and_what_stands_against_it():
+    said = advice(make_result(np.linspace(3, 1, 100), group_scale=(0.5, 1.0)))
+    assert "for the parameter groups" in said
+    assert "Verdict: at end, as the loss was still falling" in said
+
+
+def test_advice_without_a_suggestion_says_why():
+    said = advice(make_result(np.full(100, 2.0)))
+    assert said.startswith("No learning rate can be suggested: the loss never fell")
+
+
+def test_the_shift_is_told_with_its_parts():
+    row = noisy().compare((0.98,)).row("debiased", 0.98)
+    said = shift_sentence(row)
+    for part in (row.from_raw.decades, row.smoothing, row.noise_from_raw):
+        assert f"{part + 0.0:+.2f}" in said
+
+
+def test_a_shift_that_cannot_be_told_is_no_number():
+    row = make_result(np.full(100, 2.0)).compare((0.98,)).row("debiased", 0.98)
+    assert "cannot be told: the loss never fell" in shift_sentence(row)
+
+
+@pytest.mark.parametrize("loss", [[], [1.0, np.nan], np.linspace(3, 1, 100)])
+def test_the_ending_counts_the_steps(loss):
+    assert f"after {len(loss)} steps" in ending(make_result(loss))

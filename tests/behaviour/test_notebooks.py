@@ -1,0 +1,122 @@
+"""The notebooks are true: each runs, and its answer is made of the figures that it computes."""
+
+import math
+import pickle
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from makers import make_controls, make_result, make_set
+from nbformat import v4
+from run_notebooks import FOLDER, METADATA, execute, printed_answer
+
+import lrfind
+
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NUMBER = r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
+DECADES = 0.15
+"""The last bits of a loss differ from processor to processor, and the blow-up magnifies them."""
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(autouse=True)
+def _kernels_like_this_process(monkeypatch, tmp_path):
+    """Kernels import the lrfind under test, and leave the user's own Jupyter and IPython alone."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(lrfind.__file__).parents[1]))
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "jupyter"))
+
+
+def near(one, other):
+    """Whether two sentences say the same but for figures that are nearly equal.
+
+    Rates may differ by `DECADES`; what is written otherwise, such as decades and percentages, by
+    as much or by a tenth.
+    """
+    if re.split(NUMBER, one) != re.split(NUMBER, other):
+        return False
+    pairs = zip(re.findall(NUMBER, one), re.findall(NUMBER, other), strict=True)
+    return all(
+        abs(math.log10(float(a) / float(b))) <= DECADES
+        if "e" in a + b
+        else abs(float(a) - float(b)) <= max(DECADES, 0.1 * float(b))
+        for a, b in pairs
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("Train at 2.1e-03, 0.95 decades late.", True),
+        ("Train at 3.1e-03, 0.95 decades late.", False),
+        ("Train at 2.0e-03, 1.20 decades late.", False),
+        ("Train at 2.0e-03, -0.95 decades late.", False),
+        ("Train at 2.0e-03, 0.95 decades early.", False),
+        ("Train at 2.0e-03.", False),
+    ],
+)
+def test_an_answer_with_other_figures_is_told_apart(other, same):
+    assert near("Train at 2.0e-03, 1.00 decades late.", other) is same
+
+
+@each_notebook
+def test_a_fresh_run_gives_the_answer_that_stands_in_the_notebook(path, tmp_path):
+    committed = nbformat.read(path, as_version=4)
+    fresh = execute(path, tmp_path)
+    assert near(printed_answer(fresh), printed_answer(committed)), printed_answer(fresh)
+
+
+@each_notebook
+def test_it_opens_with_its_question_and_ends_with_its_answer(path):
+    notebook = nbformat.read(path, as_version=4)
+    first, last = notebook.cells[0], notebook.cells[-1]
+    assert (first.cell_type, last.cell_type) == ("markdown", "markdown")
+    assert re.match(rf"# {path.stem[0]}\. .+\n\n\*\*Question:\*\* [^*]+\?", first.source)
+    assert re.fullmatch(r"\*\*[^*]+\.\*\*", last.source)
+    printed = printed_answer(notebook)
+    assert set(re.findall(NUMBER, last.source)) <= set(re.findall(NUMBER, printed))
+
+
+@each_notebook
+def test_its_outputs_are_those_of_one_run_from_top_to_bottom_without_a_complaint(path):
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert {output.output_type for output in outputs} <= {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@each_notebook
+def test_it_keeps_no_trace_of_the_machine_that_ran_it(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata == METADATA
+    assert not any(cell.metadata for cell in notebook.cells)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert not output.get("metadata")
+            text = output.get("text", "") + output.get("data", {}).get("text/plain", "")
+            assert not re.search(r"(?<![\w.])/\w+/\w+|\b[A-Z]:\\|0x[0-9a-f]{6}", text)
+
+
+def test_the_notebooks_are_numbered_from_1():
+    assert [path.stem.split("_")[0] for path in NOTEBOOKS] == [
+        str(number) for number in range(1, len(NOTEBOOKS) + 1)
+    ]
+
+
+def test_tables_print_the_same_in_a_notebook(tmp_path):
+    tables = [make_result().compare(), make_set(-1.0, -0.9, -1.1), make_controls()]
+    (tmp_path / "tables").write_bytes(pickle.dumps(tables))
+    cell = v4.new_code_cell("import pickle\nprint(*pickle.load(open('tables', 'rb')), sep='\\n')")
+    nbformat.write(v4.new_notebook(cells=[cell]), tmp_path / "tables.ipynb")
+    printed = printed_answer(execute(tmp_path / "tables.ipynb", tmp_path))
+    assert printed == "\n".join(map(str, tables)).strip()

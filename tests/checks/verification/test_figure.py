@@ -1,0 +1,100 @@
+"""The figure of a verification, through the numbers it draws."""
+
+import math
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+from lrfind import Verification
+from lrfind.checks.verification.record import Trial
+from lrfind.result.constant_run import ConstantRun
+
+LOSS = np.array([2.0, 1.5, 1.2, 1.0])
+
+
+def make(*trials, suggested=0.03, level=2.0):
+    made = [
+        Trial(ConstantRun(lr, LOSS if math.isfinite(end) else LOSS[:2]), halfway, end)
+        for lr, halfway, end in trials
+    ]
+    return Verification(tuple(made), suggested, level, 0.1, 200)
+
+
+def usual():
+    return make((0.01, 1.8, 1.5), (0.1, 1.0, 0.5), (1.0, 9.0, 7.0), (3.0, math.inf, math.inf))
+
+
+def drawn(ax, start):
+    (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
+    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+
+
+def test_the_losses_of_every_trial_and_where_they_are_heading():
+    answer = usual()
+    ax = answer.plot()
+    expected = {
+        "after 2 steps": [1.8, 1.0, 9.0, math.nan],
+        "after 4 steps": [1.5, 0.5, 7.0, math.nan],
+        "where": [*answer.scores[:3], math.nan],
+    }
+    for label, values in expected.items():
+        rates, losses = drawn(ax, label)
+        np.testing.assert_array_equal(rates, answer.rates)
+        np.testing.assert_array_equal(losses, values)
+    assert ax.get_xscale() == "log"
+    assert ax.get_title() == ""
+
+
+def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
+    answer = usual()
+    ax = answer.plot()
+    assert set(drawn(ax, f"train at {answer.lr:.2e}")[0]) == {answer.lr}
+    assert set(drawn(ax, "put to the test 3.00e-02")[0]) == {0.03}
+    assert drawn(ax, "best of those tried 1.00e-01")[1] == answer.scores[1]
+    assert set(drawn(ax, "before the first step")[1]) == {2.0}
+    (band,) = ax.patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(answer.interval)
+
+
+def test_what_rose_or_blew_up_is_marked_at_the_top():
+    ax = usual().plot()
+    low, high = ax.get_ylim()
+    assert low < 0.5 * 0.5**2
+    assert 2.0 < high < 3.0
+    rates, heights = drawn(ax, "blew up: 3.00e+00")
+    assert (rates, heights) == (3.0, high)
+    arrows = [item for item in ax.get_lines() if item.get_marker() == "^"]
+    assert all(list(item.get_xdata()) == [1.0] for item in arrows)
+    assert len(arrows) == 3
+
+
+def test_when_all_blew_up_the_title_says_it_and_no_rate_is_drawn():
+    ax = make((0.1, math.inf, math.inf), (1.0, math.inf, math.inf), level=math.nan).plot()
+    assert "every rate that was tried blew up" in ax.get_title()
+    assert not ax.patches
+    assert not any("train at" in str(item.get_label()) for item in ax.get_lines())
+    ax.figure.canvas.draw()
+
+
+def test_a_verdict_other_than_clear_is_the_title():
+    assert "highest" in make((0.01, 1.5, 1.2), (0.1, 1.0, 0.5)).plot().get_title()
+
+
+def test_only_few_rates_are_named_on_the_axis():
+    few = usual().plot()
+    assert [text.get_text() for text in few.get_xticklabels()] == [
+        f"{rate:.1e}" for rate in usual().rates
+    ]
+    many = make(*((10.0**-k, 1.0, 0.5) for k in range(8, 0, -1)), suggested=None).plot()
+    assert "1.0e-08" not in {text.get_text() for text in many.get_xticklabels()}
+
+
+def test_it_draws_on_the_axes_given_and_shows_and_sets_nothing(monkeypatch):
+    monkeypatch.setattr(pyplot, "show", lambda: pytest.fail("nothing is to be shown"))
+    before = dict(matplotlib.rcParams)
+    _, axes = pyplot.subplots(1, 2)
+    assert usual().plot(axes[1]) is axes[1]
+    assert not axes[0].has_data()
+    assert dict(matplotlib.rcParams) == before

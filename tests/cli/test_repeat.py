@@ -1,0 +1,150 @@
+"""`lrfind repeat` as a person meets it."""
+
+import sys
+import textwrap
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import lrfind
+from lrfind.cli import main
+from lrfind.cli.repeat import parse_grid
+
+PROBLEM = """
+    import torch
+    from torch import nn
+
+    def problem(batch_size=8, kind="sgd"):
+        if kind == "bad":
+            raise RuntimeError("no such kind")
+        model = nn.Linear(2, 1)
+        x = torch.randn(40, batch_size, 2)
+        data = [(batch, batch.sum(1, keepdim=True)) for batch in x]
+        return model, torch.optim.SGD(model.parameters(), lr=0.1), nn.MSELoss(), data
+
+    def seeded(seed):
+        torch.manual_seed(100 + seed)
+        return problem()
+"""
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Run the command in a folder with a problem, in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "trial", raising=False)
+    (tmp_path / "trial.py").write_text(textwrap.dedent(PROBLEM))
+    short = ("--num-iter", "30", "--start-lr", "1e-3", "--jobs", "1")
+    return lambda *arguments: CliRunner().invoke(main, ["repeat", *arguments, *short])
+
+
+def test_it_leaves_the_runs_a_table_and_a_picture(invoke, tmp_path):
+    done = invoke("trial.py:problem", "--seeds", "3", "--out", "mine")
+    assert done.exit_code == 0, done.output
+    runs = lrfind.load_repeats(tmp_path / "mine")
+    assert len(runs) == 3
+    assert str(runs).splitlines()[2] in done.stdout
+    assert f"Train at about {runs.suggest().lr:.2e}, the median" in done.stdout
+    assert (tmp_path / "mine" / "repeats.png").read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "mine" / "repeats.csv").read_text().startswith("runs,missing,minimum_lr")
+    assert "Wrote 3 runs, repeats.csv and repeats.png to mine/" in done.stderr
+
+
+def test_processes_give_the_same_files(invoke, tmp_path):
+    invoke("trial.py:problem", "--seeds", "2", "--out", "one")
+    CliRunner().invoke(
+        main,
+        [
+            "repeat",
+            "trial.py:problem",
+            "--seeds",
+            "2",
+            "--out",
+            "two",
+            "--jobs",
+            "2",
+            "--num-iter",
+            "30",
+            "--start-lr",
+            "1e-3",
+        ],
+    )
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / out).glob("*.json")}
+        for out in ("one", "two")
+    )
+    assert one == two
+    assert len(one) == 2
+
+
+def test_a_grid_is_a_row_for_each_setting(invoke):
+    done = invoke(
+        "trial.py:problem", "--seeds", "1", "--grid", "batch_size=4,8", "--grid", "kind=x"
+    )
+    assert done.exit_code == 0, done.output
+    assert [line.split()[:2] for line in done.stdout.splitlines()[2:4]] == [["4", "x"], ["8", "x"]]
+
+
+def test_many_settings_have_a_table_and_no_picture(invoke, tmp_path):
+    done = invoke("trial.py:problem", "--seeds", "1", "--grid", "batch_size=1,2,3,4,5,6,7,8")
+    assert done.exit_code == 0, done.output
+    assert "more settings than a picture can hold" in done.stderr
+    assert not (tmp_path / "lrfind-repeats" / "repeats.png").exists()
+
+
+def test_the_function_gets_the_seed_if_it_asks_for_it(invoke, tmp_path):
+    invoke("trial.py:seeded", "--seeds", "2")
+    results = [run.result.seed for run in lrfind.load_repeats(tmp_path / "lrfind-repeats").runs]
+    assert results == [100, 101]
+
+
+def test_a_failed_run_is_one_line_and_the_others_are_kept(invoke, tmp_path):
+    done = invoke("trial.py:problem", "--seeds", "1", "--grid", "kind=sgd,bad")
+    assert done.exit_code == 1
+    assert "1 of 2 runs failed; the 1 finished ones are in lrfind-repeats." in done.stderr
+    assert (
+        "kind=bad, num_iter=30, start_lr=0.001, seed=0: RuntimeError: no such kind" in done.stderr
+    )
+    assert "Traceback" not in done.output
+    assert len(lrfind.load_repeats(tmp_path / "lrfind-repeats")) == 1
+    shown = invoke("trial.py:problem", "--seeds", "1", "--grid", "kind=bad", "--traceback")
+    assert isinstance(shown.exception, lrfind.RunsFailedError)
+
+
+def test_an_edited_file_does_not_mix_with_its_older_runs(invoke, tmp_path):
+    invoke("trial.py:problem", "--seeds", "1")
+    with open(tmp_path / "trial.py", "a") as file:
+        file.write("\n# edited\n")
+    assert invoke("trial.py:problem", "--seeds", "1").exit_code == 0
+    with open(tmp_path / "trial.py", "a") as file:
+        file.write("\nedited = True\n")
+    done = invoke("trial.py:problem", "--seeds", "1")
+    assert done.exit_code == 1
+    assert "older version of it" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["trial.py", "trial.py:not a name"])
+def test_a_wrong_target_is_exit_code_2(invoke, target):
+    assert invoke(target).exit_code == 2
+
+
+def test_a_missing_file_or_function_is_named(invoke):
+    assert "nowhere.py does not exist" in invoke("nowhere.py:problem").stderr
+    assert "has no function `other`" in invoke("trial.py:other").stderr
+
+
+def test_the_values_of_a_grid_are_read_as_json_where_they_are():
+    text = ("a=1,2.5", "b=true,null,1e-3", "c=sgd,[1]")
+    assert parse_grid(None, None, text) == {
+        "a": [1, 2.5],
+        "b": [True, None, 1e-3],
+        "c": ["sgd", "[1]"],
+    }
+
+
+@pytest.mark.parametrize("text", [("a",), ("a=",), ("a b=1",), ("a=1", "a=2")])
+def test_what_is_no_grid_is_refused(text):
+    with pytest.raises(click.BadParameter):
+        parse_grid(None, None, text)

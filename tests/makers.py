@@ -1,0 +1,297 @@
+"""What several tests make: small training problems, all of their state, and builds for workers."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason
+from lrfind.repeats.repeat_set import Run
+from lrfind.result.constant_run import ConstantRun
+from lrfind.result.settings import SweepSettings
+from lrfind.state.random_state import seed_everything
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+README = (ROOT / "README.md").read_text()
+TIMEOUT_S = 60
+"""Of a pair of processes."""
+
+OPTIMIZERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: torch.optim.Adam(p, lr=1e-3, amsgrad=True),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=1e-3),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=1e-3, momentum=0.5, centered=True),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=1e-2),
+    "lbfgs": lambda p: torch.optim.LBFGS(p, lr=0.1, max_iter=3, history_size=4),
+}
+
+
+class Counting(nn.Module):
+    """A module with state that no `state_dict` holds: a counter and a hidden tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.hidden = torch.zeros(1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        self.hidden = self.hidden * 0.5 + x.detach().mean()
+        return x + 0.01 * self.hidden
+
+
+def make_model() -> nn.Module:
+    """Batch norm (one frozen in eval mode), dropout, a frozen layer and a stateful module."""
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Linear(6, 16),
+        nn.BatchNorm1d(16),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        Counting(),
+        nn.Linear(16, 16),
+        nn.BatchNorm1d(16),
+        nn.Linear(16, 3),
+    )
+    model[5].weight.requires_grad_(False)
+    model[6].eval()
+    return model
+
+
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+def make_loader(**options: Any) -> DataLoader:
+    """96 points, shuffled by a generator of the loader's own."""
+    rng = torch.Generator().manual_seed(2)
+    x = torch.randn(96, 6, generator=rng)
+    y = torch.randint(0, 3, (96,), generator=rng)
+    options = {
+        "dataset": TensorDataset(x, y),
+        "batch_size": 8,
+        "shuffle": True,
+        "generator": rng,
+    } | options
+    return DataLoader(**options)
+
+
+loss_fn = nn.CrossEntropyLoss()
+
+
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: int):
+    """The losses of that many ordinary training steps."""
+    losses: list[float] = []
+    for x, y in forever(loader):
+
+        def closure(x: torch.Tensor = x, y: torch.Tensor = y) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            return loss
+
+        losses.append(optimizer.step(closure).item())
+        if len(losses) == steps:
+            return losses
+    raise AssertionError
+
+
+def forever(loader: Any) -> Iterator[Any]:
+    while True:
+        yield from loader
+
+
+def everything(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any) -> Any:
+    """All state of a training run as plain, comparable values: tensors as bytes."""
+    return plain(
+        {
+            "parameters": [(n, p, p.grad, p.requires_grad) for n, p in model.named_parameters()],
+            "buffers": list(model.named_buffers()),
+            "modes": [module.training for module in model.modules()],
+            "attributes": [
+                {k: v for k, v in vars(module).items() if not k.startswith("_")}
+                for module in model.modules()
+            ],
+            "state": [(i, optimizer.state.get(p)) for i, p in enumerate(model.parameters())],
+            "state_size": len(optimizer.state),
+            "groups": optimizer.param_groups,
+            "loader": getattr(loader, "generator", None),
+            "random": [random.getstate(), np.random.get_state(), torch.get_rng_state()],  # noqa: NPY002
+        }
+    )
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype), tuple(value.shape), value.detach().numpy().tobytes()
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, torch.Generator):
+        return plain(value.get_state())
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+# Functions that make a problem, imported by worker processes under this module's name.
+
+
+def regression(width=8, optimizer="sgd", batch_size=8, scale=1.0):
+    """Draws from NumPy and torch; weights, data and order follow from the seed."""
+    data = TensorDataset(torch.randn(64, 4) * scale, torch.randn(64, 1))
+    model = nn.Sequential(nn.Linear(4, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, 1))
+    with torch.no_grad():
+        model[0].weight += float(np.random.normal())  # noqa: NPY002
+    make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
+    return (
+        model,
+        make(model.parameters(), lr=0.1),
+        nn.MSELoss(),
+        DataLoader(data, batch_size, shuffle=True),
+    )
+
+
+def all_generators(width=8):
+    """Draws from Python's generator too, which other threads of a Dask worker draw from."""
+    return regression(width, scale=1 + random.random())
+
+
+def as_problem(width=8):
+    return Problem(*regression(width), options={"num_iter": 25, "start_lr": 1e-5})
+
+
+def own_seed():
+    seed_everything(1)
+    return regression()
+
+
+def picky(seed, width=8):
+    if seed == 1:
+        raise RuntimeError(f"no data for {seed}")
+    return regression(width)
+
+
+def mortal(seed, marker, width=8):
+    """The worker with seed 1 dies, but only the first time."""
+    if seed == 1 and not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return regression(width)
+
+
+def deadly(seed, parent):
+    """Seed 1 kills every worker, though never the tests."""
+    if seed == 1:
+        assert os.getpid() != parent
+        os.kill(os.getpid(), signal.SIGKILL)
+    return regression()
+
+
+def counted(seed, folder):
+    """Leaves a file for each time it is called."""
+    names = len(list(Path(folder).iterdir()))
+    (Path(folder) / f"{seed}-{names}-{os.getpid()}").touch()
+    return regression()
+
+
+# Results whose minima are known.
+
+
+SETTINGS = SweepSettings(1e-7, 10.0, 100, "exp", 4.0)
+
+
+def make_result(loss=None, **changes):
+    lr = np.geomspace(1e-7, 10, 100)
+    if loss is None:
+        steps = np.arange(100)
+        loss = 2.3 - 2 / (1 + np.exp(-(steps - 60) / 4)) + np.exp((steps - 85) / 5)
+    return RangeTestResult(
+        lr=lr[: len(loss)], loss=loss, stop_reason=StopReason.DIVERGED, settings=SETTINGS, **changes
+    )
+
+
+N = 100
+
+
+BATCHES = np.random.default_rng(0).normal(0, 0.05, N)
+
+
+FALLEN = 0.3 * np.arange(N) / N
+
+
+def make_controls(frozen=True, suggested=None, drift=FALLEN, **changes):
+    """A sweep of which 0.3 of the fall at its end is time, and whose wiggle is all data."""
+    result = make_result(make_result().loss - drift + BATCHES, **changes)
+    constant = ConstantRun(1e-7, 2.3 - drift + BATCHES)
+    return Controls(result, constant, suggested, 2.3 + BATCHES if frozen else np.empty(0))
+
+
+def parabola(best, *, stop=None, steps=81, slope=1.0):
+    """A parabola in log10 of the rate, with its minimum at `best`, every tenth of a decade."""
+    lr = np.geomspace(1e-6, 1e2, steps)
+    # The loss after a step, so that the rate that made it is that of the step before.
+    decades = np.log10(np.append(lr[0], lr[:-1]))
+    loss = slope * np.minimum((decades - best) ** 2, 4)
+    settings = SweepSettings(1e-6, 1e2, steps, "exp", 4.0)
+    stop = stop or steps
+    ended = StopReason.COMPLETED if stop == steps else StopReason.DIVERGED
+    return RangeTestResult(lr[:stop], loss[:stop], ended, settings, group_scale=(1.0, 0.1))
+
+
+def make_set(*bests, **settings):
+    return RepeatSet(tuple(Run(i, settings, parabola(best)) for i, best in enumerate(bests)))
+
+
+def flat(seed=9, **settings):
+    return Run(seed, settings, parabola(0.0, slope=0.0))
+
+
+FIVE = (-1.4, -1.2, -1.0, -0.7, -0.5)
+
+
+def torchrun(*arguments, cwd=None):
+    """Two processes of this machine, ended if they hang."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    # A free port of its own, so that test runs side by side do not meet.
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    path = os.environ.get("PYTHONPATH", "")
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=cwd, timeout=TIMEOUT_S, capture_output=True, text=True, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}:{path}"},
+    )  # fmt: skip
+
+
+def both(folder, scenario):
+    return [json.loads((folder / f"{scenario}.{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def line(ax, start):
+    """The one line whose label starts so, as (x, y)."""
+    (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
+    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+
+
+def grid():
+    return RepeatSet(
+        tuple(
+            Run(seed, {"size": size, "kind": kind}, parabola(shift + best))
+            for size, shift in ((64, 0.0), (16, -1.0))
+            for kind in ("a", "b")
+            for seed, best in enumerate((-1.2, -1.0, -0.8))
+        )
+    )

@@ -1,0 +1,134 @@
+"""Runs on disk: found again when they are the ones asked for, and only then."""
+
+import dataclasses
+import json
+
+import pytest
+from makers import parabola
+
+import lrfind
+from lrfind import RepeatSet, ResultFileError, load_repeats
+from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
+from lrfind.repeats.repeat_set import Run
+
+KEY = RunKey(3, {"size": 64, "kind": "a/b c"}, {"num_iter": 81}, "build 0123")
+RESULT = parabola(-1.0)
+
+
+def test_a_run_is_found_again_and_is_an_ordinary_result_too(tmp_path):
+    save_run(tmp_path, KEY, RESULT)
+    assert find_run(tmp_path, KEY) == RESULT
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith("size=64_kind=a_b_c_num_iter=81_seed=3-")
+    assert lrfind.load(path) == RESULT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 4},
+        {"grid": {"size": 65, "kind": "a/b c"}},
+        {"grid": {"size": 64.0, "kind": "a/b c"}},
+        {"grid": {"size": 64, "kind": "a_b_c"}},
+        {"sweep": {}},
+        {"sweep": {"num_iter": 82}},
+        {"build": "build 0124"},
+    ],
+)
+def test_a_run_of_anything_else_is_no_match(tmp_path, change):
+    save_run(tmp_path, KEY, RESULT)
+    other = dataclasses.replace(KEY, **change)
+    assert other.file_name != KEY.file_name
+    assert find_run(tmp_path, other) is None
+
+
+def cut(text):
+    return text[: len(text) // 2]
+
+
+def of_another(text):
+    document = json.loads(text)
+    document["run"]["seed"] = 5
+    return json.dumps(document)
+
+
+def without_losses(text):
+    document = json.loads(text)
+    del document["loss"]
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize("harm", [cut, of_another, without_losses, lambda text: "[]"])
+def test_a_file_that_is_not_what_its_name_says_is_set_aside(tmp_path, harm):
+    path = tmp_path / KEY.file_name
+    for _ in range(2):
+        save_run(tmp_path, KEY, RESULT)
+        harmed = harm(path.read_text())
+        path.write_text(harmed)
+        with pytest.warns(UserWarning, match="set aside as .*; the run is redone"):
+            assert find_run(tmp_path, KEY) is None
+    assert not path.exists()
+    assert [aside.read_text() for aside in tmp_path.iterdir()] == [harmed] * 2
+
+
+def test_a_very_long_setting_still_has_a_name_of_its_own(tmp_path):
+    keys = [dataclasses.replace(KEY, grid={"text": "x" * 500 + end}) for end in "ab"]
+    for key, best in zip(keys, (-1.0, -2.0), strict=True):
+        save_run(tmp_path, key, parabola(best))
+    assert [find_run(tmp_path, key) for key in keys] == [parabola(-1.0), parabola(-2.0)]
+
+
+def test_a_folder_holds_runs_of_one_build(tmp_path):
+    save_run(tmp_path, KEY, RESULT)
+    (tmp_path / "mine.json").write_text("{")
+    check_one_build(tmp_path, KEY.build)
+    with pytest.raises(ValueError, match="another `build`"):
+        check_one_build(tmp_path, "build 9")
+
+
+def test_a_folder_is_read_in_order_and_other_files_are_passed_over(tmp_path):
+    for size in (128, 16):
+        for seed in (10, 2):
+            save_run(
+                tmp_path, RunKey(seed, {"size": size}, {"num_iter": 81}, "b"), parabola(-seed / 5)
+            )
+    RESULT.save(tmp_path / "single.json")
+    (tmp_path / "repeats.csv").write_text("size\n")
+    assert load_repeats(tmp_path) == RepeatSet(
+        tuple(
+            Run(seed, {"size": size}, parabola(-seed / 5)) for size in (16, 128) for seed in (2, 10)
+        )
+    )
+
+
+def test_settings_of_the_sweep_are_told_where_they_differ(tmp_path):
+    for steps in (81, None):
+        asked = {} if steps is None else {"num_iter": steps}
+        save_run(tmp_path, RunKey(0, {}, {"start_lr": 1e-6, **asked}, "b"), RESULT)
+    assert [run.settings for run in load_repeats(tmp_path).runs] == [
+        {"num_iter": 81}, {"num_iter": None},
+    ]  # fmt: skip
+
+
+def test_a_folder_that_is_not_right_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        load_repeats(tmp_path / "nowhere")
+    with pytest.raises(ResultFileError, match="holds no runs"):
+        load_repeats(tmp_path)
+    save_run(tmp_path, KEY, RESULT)
+    save_run(tmp_path, dataclasses.replace(KEY, build="other"), RESULT)
+    with pytest.raises(ResultFileError, match="several problems"):
+        load_repeats(tmp_path)
+    path = tmp_path / KEY.file_name
+    path.write_text(cut(path.read_text()))
+    with pytest.raises(ResultFileError, match="not whole JSON"):
+        load_repeats(tmp_path)
+
+
+@pytest.mark.parametrize("key", [3, {}, {"seed": "1", "grid": {}, "sweep": {}, "build": "b"}])
+def test_a_damaged_key_is_named(tmp_path, key):
+    save_run(tmp_path, KEY, RESULT)
+    path = tmp_path / KEY.file_name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"run": key}))
+    with pytest.raises(ResultFileError, match="damaged: its run"):
+        load_repeats(tmp_path)

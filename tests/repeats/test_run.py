@@ -1,0 +1,218 @@
+"""Repeats: the same whatever runs them, nothing lost whatever happens to them."""
+
+import os
+import random
+import threading
+from contextlib import suppress
+from functools import partial
+
+import joblib
+import makers
+import numpy as np
+import pytest
+import torch
+from makers import plain
+
+import lrfind
+from lrfind import RunsFailedError, load_repeats, repeat
+from lrfind.problems.problem import as_problem
+from lrfind.state.random_state import seed_everything
+
+SHORT = {"num_iter": 20, "start_lr": 1e-4}
+
+
+def by_hand(seed, **settings):
+    """The run as a person would make it."""
+    seed_everything(seed)
+    return as_problem(makers.regression(**settings), "it").range_test(**SHORT)
+
+
+def test_a_run_is_the_range_test_of_a_freshly_seeded_problem():
+    runs = repeat(makers.regression, seeds=[3, 7], n_jobs=1, **SHORT)
+    assert [run.seed for run in runs.runs] == [3, 7]
+    assert [run.result for run in runs.runs] == [by_hand(3), by_hand(7)]
+    assert runs.runs[0].result != runs.runs[1].result
+
+
+def test_the_grid_goes_to_the_problem_and_the_sweep_grid_to_the_sweep():
+    runs = repeat(
+        makers.regression, seeds=1, n_jobs=1, start_lr=1e-4,
+        grid={"width": [2, 4], "optimizer": ["adam", "sgd"]}, sweep_grid={"num_iter": [12, 15]},
+    )  # fmt: skip
+    assert [tuple(run.settings.values()) for run in runs.runs] == [
+        (width, name, steps) for width in (2, 4) for name in ("adam", "sgd") for steps in (12, 15)
+    ]
+    for run in runs.runs:
+        assert run.result.settings.num_iter == run.settings["num_iter"]
+        assert run.result.settings.start_lr == 1e-4
+        assert run.result.optimizer.lower() == run.settings["optimizer"]
+
+
+def test_the_problems_own_options_hold_unless_given():
+    (run,) = repeat(makers.as_problem, seeds=1, n_jobs=1, start_lr=1e-3).runs
+    assert (run.result.settings.num_iter, run.result.settings.start_lr) == (25, 1e-3)
+
+
+def test_processes_threads_and_this_process_agree_bit_for_bit():
+    ask = partial(repeat, makers.all_generators, seeds=4, grid={"width": [4, 8]}, **SHORT)
+    alone = ask(n_jobs=1)
+    assert ask(n_jobs=2) == alone
+    with joblib.parallel_config(backend="threading"):
+        assert ask(n_jobs=3) == alone
+
+
+def test_results_from_processes_are_read_only_too():
+    result = repeat(makers.regression, seeds=2, n_jobs=2, **SHORT).runs[0].result
+    with pytest.raises(ValueError, match="read-only"):
+        result.loss[0] = 0
+
+
+@pytest.mark.parametrize("build", [makers.all_generators, makers.picky])
+def test_the_callers_random_state_and_threads_are_left_alone(build):
+    torch.set_num_threads(2)
+    try:
+        before = plain([random.getstate(), np.random.get_state(), torch.get_rng_state()])  # noqa: NPY002
+        with suppress(RunsFailedError):
+            repeat(build, seeds=2, n_jobs=1, **SHORT)
+        after = plain([random.getstate(), np.random.get_state(), torch.get_rng_state()])  # noqa: NPY002
+        assert before == after
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_a_build_may_be_a_closure_or_a_partial():
+    width = 4
+    closed = repeat(lambda: makers.regression(width), seeds=2, n_jobs=2, **SHORT)
+    applied = repeat(partial(makers.regression, 4), seeds=2, n_jobs=2, **SHORT)
+    assert closed == applied
+
+
+def test_seeds_that_change_nothing_are_told():
+    with pytest.warns(UserWarning, match="every seed gave the very same losses"):
+        repeat(makers.own_seed, seeds=2, n_jobs=1, **SHORT)
+
+
+def test_one_run_that_raises_loses_no_other(tmp_path):
+    with pytest.raises(
+        RunsFailedError, match=r"1 of 3 runs failed.*RuntimeError: no data"
+    ) as caught:
+        repeat(makers.picky, seeds=3, n_jobs=2, out=tmp_path, **SHORT)
+    error = caught.value
+    assert "in picky" in str(error.__cause__)
+    assert list(error.failures) == ["num_iter=20, start_lr=0.0001, seed=1"]
+    assert [run.seed for run in error.finished.runs] == [0, 2]
+    assert load_repeats(tmp_path) == error.finished
+
+
+def test_nothing_finished_is_an_error_without_runs():
+    with pytest.raises(RunsFailedError) as caught:
+        repeat(makers.picky, seeds=[1], n_jobs=1)
+    assert caught.value.finished is None
+
+
+def test_a_second_call_does_only_what_is_missing(tmp_path):
+    out, calls = tmp_path / "new" / "out", tmp_path / "calls"
+    calls.mkdir()
+    ask = partial(repeat, makers.counted, grid={"folder": [str(calls)]}, out=out, n_jobs=1, **SHORT)
+    first = ask(seeds=2)
+    seconds = ask(seeds=4)
+    assert sorted(int(path.name.split("-")[0]) for path in calls.iterdir()) == [0, 1, 2, 3]
+    assert seconds.runs[:2] == first.runs
+    assert ask(seeds=4) == seconds
+    assert len(list(calls.iterdir())) == 4
+
+
+def test_every_run_is_on_disk_as_soon_as_it_is_finished(tmp_path):
+    seen = []
+
+    def build(seed):
+        seen.append(len(list(tmp_path.glob("*.json"))))
+        return makers.regression()
+
+    repeat(build, seeds=3, n_jobs=1, out=tmp_path, **SHORT)
+    assert seen == [0, 1, 2]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_puts_the_state_back(tmp_path):
+    def build(seed):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return makers.regression()
+
+    before = plain(torch.get_rng_state())
+    with pytest.raises(KeyboardInterrupt):
+        repeat(build, seeds=3, n_jobs=1, out=tmp_path, **SHORT)
+    assert plain(torch.get_rng_state()) == before
+    assert [run.seed for run in load_repeats(tmp_path).runs] == [0, 1]
+
+
+def test_a_worker_that_dies_costs_nothing(tmp_path):
+    ask = partial(repeat, seeds=6, out=tmp_path / "out", **SHORT)
+    runs = ask(makers.mortal, grid={"marker": [str(tmp_path / "died")]}, n_jobs=2)
+    assert (tmp_path / "died").exists()
+    assert [run.result for run in runs.runs] == [by_hand(seed) for seed in range(6)]
+
+
+def test_a_run_that_kills_every_worker_is_named_and_the_others_are_kept():
+    with pytest.raises(RunsFailedError, match=r"1 of 3 .* died each time") as caught:
+        repeat(makers.deadly, seeds=3, grid={"parent": [os.getpid()]}, n_jobs=2, **SHORT)
+    assert [run.seed for run in caught.value.finished.runs] == [0, 2]
+    assert [run.result for run in caught.value.finished.runs] == [by_hand(seed) for seed in (0, 2)]
+
+
+def test_what_cannot_be_sent_to_a_worker_is_said_at_once():
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="`build` cannot be sent to a worker"):
+        repeat(lambda: lock, seeds=2, n_jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"seeds": 0}, ValueError, "`seeds` must be at least 1"),
+        ({"seeds": [1, 1]}, ValueError, "`seeds` must hold different"),
+        ({"seeds": []}, ValueError, "`seeds` must hold different"),
+        ({"seeds": "12"}, TypeError, "`seeds`"),
+        ({"seeds": [-1]}, ValueError, "`seeds` must be at least 0"),
+        ({"grid": {"depth": [1]}}, TypeError, "`build` cannot be called .*depth"),
+        ({"grid": {"width": 4}}, TypeError, "list of values for `width`"),
+        ({"grid": {"optimizer": "sgd"}}, TypeError, "list of values for `optimizer`"),
+        ({"grid": {"width": []}}, ValueError, "different values for `width`"),
+        ({"grid": {"width": [2, 2]}}, ValueError, "different values for `width`"),
+        ({"grid": {"optimizer": [torch.optim.SGD]}}, TypeError, "`optimizer` must be a number"),
+        ({"grid": {"seed": [1]}}, ValueError, "`grid` holds `seed`"),
+        ({"grid": [1]}, TypeError, "`grid` must map names"),
+        ({"sweep_grid": {"width": [1]}}, ValueError, "must be one of"),
+        ({"sweep_grid": {"num_iter": [5]}, "num_iter": 5}, ValueError, "given twice"),
+        ({"num_itr": 5}, ValueError, "must be one of"),
+        ({"start_lr": float("nan")}, ValueError, "`start_lr` must be finite"),
+        ({"probe": torch.ones(3)}, TypeError, "`probe` must be a number"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_runs(tmp_path, arguments, error, message):
+    with pytest.raises(error, match=message):
+        repeat(makers.regression, **{"n_jobs": 1, "out": tmp_path / "out"} | arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_function_is_refused():
+    with pytest.raises(TypeError, match="`build` must be a function"):
+        repeat(3)
+
+
+def test_numpy_values_are_plain_values():
+    runs = repeat(makers.regression, seeds=1, grid={"width": np.array([4, 8])}, n_jobs=1, **SHORT)
+    assert [type(run.settings["width"]) for run in runs.runs] == [int, int]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_bar_counts_runs_those_found_too(tmp_path, capsys, shown):
+    ask = partial(repeat, makers.regression, n_jobs=1, out=tmp_path, progress=shown, **SHORT)
+    ask(seeds=1)
+    ask(seeds=3)
+    assert ("1/3" in capsys.readouterr().err) == shown
+
+
+def test_the_exported_name_is_this():
+    assert lrfind.repeat is repeat

@@ -1,0 +1,148 @@
+"""Losses that arrive late give the same result as losses that are waited for."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from makers import loss_fn, make_loader, make_model, trainable
+
+import lrfind
+from lrfind import StopReason, Sweep
+from lrfind.sweep import recorder as recorder_module
+from lrfind.sweep.readback import DeviceReadback, readback_for
+
+
+class LateReadback:
+    """Losses that arrive some steps after they were put, as from a busy device."""
+
+    def __init__(self, delays):
+        self._values = []
+        self._delays, self._due, self._now = iter(delays), [], 0
+
+    def put(self, loss):
+        self._values.append(float(loss))
+        # Copies finish in the order in which they were queued.
+        last = self._due[-1] if self._due else 0
+        self._due.append(max(last, self._now + next(self._delays, 0)))
+
+    def arrived(self):
+        self._now += 1
+        ready = sum(due < self._now for due in self._due)
+        values, self._values = self._values[:ready], self._values[ready:]
+        self._due = self._due[ready:]
+        return values
+
+    def rest(self):
+        values, self._values, self._due = self._values, [], []
+        return values
+
+
+def run(losses, delays, **options):
+    """A sweep over given losses that arrive that late."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback(delays))
+        with Sweep(optimizer, num_iter=len(losses), **options) as sweep:
+            for loss in losses:
+                if not sweep.record(loss):
+                    break
+    return sweep.result(), sweep.steps
+
+
+def exploding(seed=0):
+    steps = np.arange(100)
+    loss = 2.3 - 2 / (1 + np.exp(-(steps - 60) / 4)) + np.exp(np.minimum((steps - 80) / 1.5, 30))
+    return loss + np.random.default_rng(seed).normal(scale=0.05, size=100)
+
+
+@given(st.lists(st.integers(0, 20), max_size=100), st.integers(0, 5))
+def test_a_delay_costs_steps_and_changes_nothing_else(delays, seed):
+    losses = exploding(seed).tolist()
+    prompt, prompt_steps = run(losses, [])
+    late, late_steps = run(losses, delays)
+    assert prompt.stop_reason is StopReason.DIVERGED
+    assert late == prompt
+    assert prompt_steps <= late_steps <= prompt_steps + 21
+
+
+@pytest.mark.parametrize("delay", [0, 1, 7, 200])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_late_non_finite_loss_cuts_the_result_where_it_came(delay, bad):
+    losses = exploding()[:60].tolist()
+    losses[30] = bad
+    late, _ = run(losses, [delay] * 60, diverge_th=None)
+    assert late.stop_reason is StopReason.NON_FINITE
+    np.testing.assert_array_equal(late.loss, losses[:31])
+
+
+def test_a_sweep_whose_last_losses_are_late_is_complete():
+    losses = exploding()[:50].tolist()
+    late, steps = run(losses, [30] * 50, diverge_th=None)
+    assert (steps, late.stop_reason) == (50, StopReason.COMPLETED)
+    assert late.loss.tolist() == losses
+
+
+def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
+    class Halving:
+        """A scaler that skips the steps it is told to."""
+
+        scale = 2.0**20
+
+        def get_scale(self):
+            return self.scale
+
+    def run(delay):
+        monkeypatch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([delay] * 99))
+        scaler = Halving()
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        with Sweep(optimizer, num_iter=30, diverge_th=None, scaler=scaler) as sweep:
+            for attempt in range(20):
+                if attempt in (2, 7):
+                    scaler.scale /= 2
+                if not sweep.record(float("nan") if attempt == 6 else 1.0):
+                    break
+        return sweep.result()
+
+    prompt, late = run(0), run(8)
+    assert prompt.skipped == (0, 0, 1, 0, 0, 0)
+    assert late == prompt
+
+
+def test_the_result_may_be_asked_for_inside_the_block():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([9] * 9))
+        with Sweep(optimizer) as sweep:
+            for loss in (3.0, 2.0, 1.0):
+                sweep.record(loss)
+            assert sweep.result().loss.tolist() == [3.0, 2.0, 1.0]
+
+
+def test_a_whole_range_test_is_the_same_with_late_losses_and_everything_is_put_back(monkeypatch):
+    def run():
+        model, loader = make_model(), make_loader()
+        optimizer = torch.optim.SGD(trainable(model), lr=0.1, momentum=0.9)
+        return lrfind.range_test(model, optimizer, loss_fn, loader, end_lr=1e4, num_iter=60)
+
+    prompt = run()
+    monkeypatch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([5] * 60))
+    assert run() == prompt
+    assert prompt.lr.size < 60
+
+
+def test_only_losses_on_a_device_are_read_late():
+    assert readback_for(torch.tensor(1.0), 3, 1) is None
+    assert readback_for(1.0, 3, 1) is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_what_a_waiting_reader_gives():
+    readback = DeviceReadback(1000)
+    values = torch.randn(1000, device="cuda")
+    seen = []
+    for value in values:
+        readback.put(value)
+        seen += readback.arrived()
+    seen += readback.rest()
+    assert seen == values.tolist()
