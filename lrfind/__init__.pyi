@@ -1,9 +1,9 @@
+from .analysis.answers import CannotTell, Suggestion, Uncertainty
 from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.sensitivity import Sensitivity
 from .analysis.smoothing import debias_steps, debiased_ema, ema
 from .analysis.smoothing_figure import plot_debiasing, plot_ema
-from .analysis.suggestion import CannotTell, Suggestion, Uncertainty
 from .analysis.verdict import Verdict
 from .batch_size.rescaling import rescale, rescale_beta
 from .checks.controls.record import Controls
@@ -20,8 +20,7 @@ from .repeats.agreement import RepeatSuggestion
 from .repeats.files import load_repeats
 from .repeats.repeat_set import RepeatSet
 from .repeats.run import repeat
-from .result.format import load
-from .result.range_test_result import RangeTestResult
+from .result.range_test_result import RangeTestResult, load
 from .result.settings import StopReason
 from .state.preserve import preserve_state
 from .support.errors import CannotTellError, LrfindError, ResultFileError, RunsFailedError

@@ -53,7 +53,7 @@ def floor(name):
 
 
 def imports(tree):
-    """Every module that a tree imports, by full name; of `from a import b` the `a.b` if it is one."""
+    """Every module that a tree imports, by full name, `from a import b` as `a.b` if it is one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
-from lrfind.analysis.smoothing import debiased_ema, ema
+from lrfind.analysis.smoothing import SMOOTHERS, settled
 from lrfind.analysis.verdict import Verdict, judge
 from lrfind.analysis.whittaker import CentredFit, fit_centred
 from lrfind.support.arguments import require_beta, require_choice
@@ -71,8 +71,8 @@ class Minimum:
 
     Attributes:
         step: Index of the lowest value, 0-based.
-        lr: Rate that made the weights measured there: for a mini-batch loss that of the step
-            before it (see `producing_lr`).
+        lr: Learning rate of the update that produced the weights this loss was computed with: for
+            a mini-batch loss that of the step before it (see `producing_lr`).
         loss: Value of the curve there.
         flags: What to know before using it.
     """
@@ -88,18 +88,25 @@ class Minimum:
         return UNUSABLE.isdisjoint(self.flags)
 
 
-CURVES = ("raw", "centred", "ema", "debiased")
-"""Every curve that a minimum can be read from."""
+RAW, CENTRED = "raw", "centred"
+CURVES = (RAW, CENTRED, *SMOOTHERS)
+"""Every curve that a minimum can be read from; the smoothers are those that have a beta."""
 
-AVERAGES = ("ema", "debiased")
-"""Those of them that look back and have a beta."""
+EXPECTED = "expected"
+"""The expected minimum, which is that of no curve: see `MinimumPosterior.mean`."""
+
+
+def label_of(curve: str, beta: float | None) -> str:
+    """A curve's name as a person reads it, such as `debiased EMA 0.98`."""
+    name = SMOOTHERS[curve].label if curve in SMOOTHERS else curve
+    return name if beta is None else f"{name} {beta:g}"
 
 
 class SweepCurves:
     """The finite part of one sweep, with its curves and their minima.
 
     Args:
-        lr: Shape `(n,)`, the rate that made the weights of each loss (see `producing_lr`).
+        lr: Shape `(n,)`, the rate of the update that each loss shows (see `producing_lr`).
         loss: Shape `(n,)`, the raw losses. What follows the first non-finite one is left out.
 
     Attributes:
@@ -164,27 +171,35 @@ class SweepCurves:
         too_short = Flag.TOO_SHORT in self.sweep_flags
         return Verdict.TOO_SHORT if too_short else judge(self.fit, self.posterior)
 
-    def curve(self, name: str, beta: float = 0.98) -> Array:
-        """The curve of that name, shape `(m,)`; `beta` matters for "ema" and "debiased" alone."""
+    def curve(self, name: str, beta: float = BETA) -> Array:
+        """The curve of that name, shape `(m,)`; `beta` matters for the smoothers alone."""
         require_choice("curve", name, CURVES)
         beta = require_beta(beta)
-        if name in AVERAGES:
-            return average(name, self.loss, beta)
-        return self.fit.curve if name == "centred" else self.loss
+        if name in SMOOTHERS:
+            return SMOOTHERS[name].average(self.loss, beta)
+        return self.fit.curve if name == CENTRED else self.loss
 
-    def minimum(self, name: str, beta: float = 0.98) -> Minimum:
+    def minimum(self, name: str, beta: float = BETA) -> Minimum:
         """The minimum of the curve of that name, with its flags."""
         curve = self.curve(name, beta)
         start, flags = 0, self.sweep_flags
-        if name in AVERAGES:
+        if name in SMOOTHERS:
             start = settled(name, self.fit.curve, beta)
             flags += self._start_flags(name, curve, start, beta)
         step = start + int(np.argmin(curve[start:]))
         flags += self._end_flags(name, step)
         lr = float(self.lr[step])
-        if name in AVERAGES and lr / 10 >= self.lr[np.argmin(self.loss)]:
+        if name in SMOOTHERS and lr / FACTOR >= self.lr[np.argmin(self.loss)]:
             flags += (Flag.ABOVE_RAW,)
         return Minimum(step, lr, float(curve[step]), flags)
+
+    @property
+    def expected_minimum(self) -> Minimum:
+        """The mean of the posterior, between the steps beside it; flagged as the centred one is."""
+        rate = self.posterior.mean
+        step = int(np.argmin(np.abs(np.log10(self.lr / rate))))
+        flags = self.minimum(CENTRED).flags
+        return Minimum(step, rate, float(self.fit.curve[step]), flags)
 
     @cached_property
     def sweep_flags(self) -> tuple[Flag, ...]:
@@ -195,7 +210,8 @@ class SweepCurves:
 
     def _start_flags(self, name: str, curve: Array, start: int, beta: float) -> tuple[Flag, ...]:
         flags = (Flag.START_ARTEFACT,) if int(np.argmin(curve)) < start else ()
-        in_burn_in = name == "ema" and beta > 0 and start == int(np.argmin(self.fit.curve))
+        climbs = SMOOTHERS[name].climbs and beta > 0
+        in_burn_in = climbs and start == int(np.argmin(self.fit.curve))
         return (*flags, Flag.BURN_IN) if in_burn_in else flags
 
     def _end_flags(self, name: str, step: int) -> tuple[Flag, ...]:
@@ -204,33 +220,4 @@ class SweepCurves:
         if self._ended_finite:
             return (Flag.AT_END,)
         # The raw loss may well be lowest just before it turns infinite; an average may not.
-        return (Flag.CUT_OFF,) if name in AVERAGES else ()
-
-
-def average(name: str, loss: Array, beta: float) -> Array:
-    """The "ema" or the "debiased" EMA of a loss."""
-    return ema(loss, beta) if name == "ema" else debiased_ema(loss, beta)
-
-
-def settled(name: str, fitted: Array, beta: float) -> int:
-    """The step from which on the minimum of an average is searched.
-
-    The EMA climbs from 0 towards the loss: its search starts where, without noise, that climb is
-    over. The first values of the debiased EMA are means of a few losses, and lowest by chance: its
-    search starts after one half-life, `ln(0.5) / ln(beta)` steps. Neither starts after the minimum
-    of the noise-free curve, since an average of past values turns only after they do.
-
-    Args:
-        name: "ema" or "debiased".
-        fitted: The noise-free curve, shape `(n,)`.
-        beta: Weight of the old value, in [0, 1).
-
-    Returns:
-        A step, at most that of the curve's minimum.
-    """
-    lowest = int(np.argmin(fitted))
-    if beta == 0:
-        return 0
-    if name == "ema":
-        return int(np.argmax(ema(fitted, beta)[: lowest + 1]))
-    return min(lowest, math.ceil(math.log(0.5) / math.log(beta)))
+        return (Flag.CUT_OFF,) if name in SMOOTHERS else ()

@@ -1,9 +1,10 @@
-"""The rules that read a learning rate off a curve; each is a function, and one table names them."""
+"""The rules that read a learning rate off a sweep; each is a function, and one table names them."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,67 +12,106 @@ from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
 
 
-def minimum(lr: Array, curve: Array, lowest: int, factor: float) -> float:
-    """`lr / factor` at the minimum; with factor 10, one decade below it."""
-    return float(lr[lowest] / factor)
+class Seen(NamedTuple):
+    """What a rule looks at."""
+
+    lr: Array
+    """Shape `(n,)`: the learning rate of the update that each loss shows."""
+    curve: Array
+    """Shape `(n,)`: the curve that is read."""
+    lowest: int
+    """Step of its minimum."""
+    expected: float
+    """The expected minimum of the sweep, as a rate."""
 
 
-def steepest(lr: Array, curve: Array, lowest: int, factor: float) -> float:
+class Rule(NamedTuple):
+    """A rule, and what may be asked of it."""
+
+    rate: Callable[[Seen], float]
+    """The rate that it reads; raises `CannotTellError` where the curve does not hold one."""
+    reads_curve: bool = True
+    """Whether it reads one curve, and not the whole sweep."""
+    uses_factor: bool = False
+    """Whether what it reads is a minimum, to be divided by a factor."""
+    calibrated: bool = False
+    """Whether its factor and its interval were measured, for each schedule."""
+    reads_raw: bool = False
+    """Whether raw losses will do; of those a slope is noise."""
+    skips_start: bool = False
+    """Whether the first values of an average, which move most and by chance, are left out."""
+
+
+def expected(seen: Seen) -> float:
+    """The expected minimum, which weighs the whole sweep."""
+    return seen.expected
+
+
+def minimum(seen: Seen) -> float:
+    """The rate at the minimum of a curve."""
+    return float(seen.lr[seen.lowest])
+
+
+def steepest(seen: Seen) -> float:
     """Where the curve falls fastest per decade, left of its minimum.
 
     The slope is taken in log10 of the rate: per rate it would be amplified by 1/lr and always
     favour the smallest rates.
     """
     # producing_lr gives the first two losses one rate, and a slope needs distinct ones.
-    falling = slice(1, lowest + 1)
-    if lowest < 2:
+    falling = slice(1, seen.lowest + 1)
+    if seen.lowest < 2:
         raise CannotTellError("the curve has fewer than two steps left of its minimum")
-    slope = np.gradient(curve[falling], np.log10(lr[falling]))
-    return float(lr[falling][np.argmin(slope)])
+    slope = np.gradient(seen.curve[falling], np.log10(seen.lr[falling]))
+    return float(seen.lr[falling][np.argmin(slope)])
 
 
-def valley(lr: Array, curve: Array, lowest: int, factor: float) -> float:
+def valley(seen: Seen) -> float:
     """Half-way along the longest valley (the default of fastai 2, by ESRI).
 
     The valley is the longest strictly decreasing subsequence of the curve without its first tenth
     and last five values; taken as if contiguous, the rate is 1/3 + 1/6 of its length after its
     start, as fastai computes it.
     """
-    inner = _without_ends(curve)
-    lengths = _decreasing_lengths(curve[inner])
+    inner = _without_ends(seen.curve)
+    lengths = _decreasing_lengths(seen.curve[inner])
     end = int(np.argmax(lengths))
     start, third = max(0, end - lengths[end]), lengths[end] / 3
-    return float(lr[inner][start + int(third) + int(third / 2)])
+    return float(seen.lr[inner][start + int(third) + int(third / 2)])
 
 
-def slide(lr: Array, curve: Array, lowest: int, factor: float) -> float:
+def slide(seen: Seen) -> float:
     """Left edge of the blow-up (fastai 2, by A. Chang of Novetta).
 
     From the right, the first window of 15 steps whose two ends have slopes (per step) no more than
     0.005 apart; the curve is taken without its first tenth and last five values. The threshold is
     in units of the loss, so the rule is not the same for a rescaled loss.
     """
-    inner = _without_ends(curve)
-    slope = np.gradient(curve[inner])
+    inner = _without_ends(seen.curve)
+    slope = np.gradient(seen.curve[inner])
     if slope.size <= SLIDE_STEPS:
         raise CannotTellError(f"`slide` needs more than {SLIDE_STEPS} losses between the ends")
     flat = np.flatnonzero(np.abs(slope[SLIDE_STEPS:] - slope[:-SLIDE_STEPS]) <= SLIDE_THRESHOLD)
     if not flat.size:
         raise CannotTellError("`slide` finds no flat window: its threshold is in units of the loss")
     # The published loop keeps the left end of the last window that was not yet flat.
-    return float(lr[inner][min(int(flat[-1]) + 1, slope.size - SLIDE_STEPS - 1)])
+    return float(seen.lr[inner][min(int(flat[-1]) + 1, slope.size - SLIDE_STEPS - 1)])
 
 
 SLIDE_STEPS = 15
 SLIDE_THRESHOLD = 0.005
 
-RULES: dict[str, Callable[[Array, Array, int, float], float]] = {
-    "minimum": minimum,
-    "steepest": steepest,
-    "valley": valley,
-    "slide": slide,
+RULES: dict[str, Rule] = {
+    "expected": Rule(expected, reads_curve=False, uses_factor=True, calibrated=True),
+    "minimum": Rule(minimum, uses_factor=True, reads_raw=True),
+    "steepest": Rule(steepest, skips_start=True),
+    "valley": Rule(valley),
+    "slide": Rule(slide),
 }
-"""Every rule on one curve, as a function of (lr, curve, step of its minimum, factor) to a rate."""
+"""Every rule, by the name that `rule` takes."""
+
+DEFAULT, OF_A_CURVE = "expected", "minimum"
+"""Taken where no rule is named: without a curve, and with one."""
 
 
 def _without_ends(curve: Array) -> slice:

@@ -1,12 +1,13 @@
-"""The learning rates of a sweep."""
+"""The learning rates of a sweep, and a smoothing window in decades of them instead of steps."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
-from lrfind.support.arguments import require_choice, require_count, require_positive
+from lrfind.support.arguments import require_beta, require_choice, require_count, require_positive
 from lrfind.support.arrays import Array, ArrayLike
 
 STEP_MODES: dict[str, Callable[[float, float, int], Array]] = {
@@ -49,7 +50,7 @@ def lr_sequence(start_lr: float, end_lr: float, num_iter: int, step_mode: str = 
 
 
 def producing_lr(lr: ArrayLike) -> Array:
-    """The rate that made the weights on which each loss was measured.
+    """The learning rate of the update that produced the weights each loss was computed with.
 
     `loss[k]` is measured before step k, so the last rate that can have moved it is `lr[k - 1]`.
     `loss[0]` was measured on untouched weights; it is placed at `lr[0]`, the left edge. Every
@@ -67,3 +68,85 @@ def producing_lr(lr: ArrayLike) -> Array:
     """
     rates = np.asarray(lr, dtype=np.float64)
     return np.concatenate([rates[:1], rates[:-1]])
+
+
+def decades_per_step(start_lr: float, end_lr: float, num_iter: int, step_mode: str) -> float:
+    """How far one step of a sweep moves the rate, in decades.
+
+    `h = log10(end_lr / start_lr) / (num_iter - 1)`.
+
+    Args:
+        start_lr: Rate of the first step.
+        end_lr: Rate of the last step.
+        num_iter: Number of steps.
+        step_mode: "exp"; the steps of a linear sweep differ from each other in decades.
+
+    Returns:
+        Decades.
+
+    Raises:
+        ValueError: Another `step_mode`.
+
+    Example:
+        >>> round(decades_per_step(1e-7, 10.0, 101, "exp"), 9)
+        0.08
+    """
+    if step_mode != "exp":
+        raise ValueError(
+            f"a window in decades needs a sweep with `step_mode` 'exp', got {step_mode!r}: "
+            "elsewhere one step is not always the same part of a decade."
+        )
+    return math.log10(end_lr / start_lr) / (num_iter - 1)
+
+
+def beta_of_window(decades: float, step: float) -> float:
+    """The beta whose average looks back over a window given in decades.
+
+    `beta = exp(-step / decades)`: a loss that lies `decades` to the left has 1/e of the weight of
+    the newest one, half of it at `ln(2) * decades`. With `decades_per_step` for `step` the shift of
+    a minimum by this average, in decades, no longer depends on the number of steps; at a straight
+    or quadratic minimum it is the window itself, less half a step.
+
+    Args:
+        decades: The window, above 0.
+        step: Decades per step, above 0.
+
+    Returns:
+        In [0, 1); 0, no smoothing, where the window is far shorter than a step.
+
+    Raises:
+        TypeError: `decades` is no number.
+        ValueError: `decades` is not finite and above 0, or too large for a beta below 1.
+
+    Example:
+        >>> round(beta_of_window(0.5, 0.01), 4)
+        0.9802
+    """
+    beta = math.exp(-step / require_positive("decades", decades))
+    if beta >= 1:
+        raise ValueError(f"`decades` must be a window that a beta below 1 has, got {decades!r}.")
+    return beta
+
+
+def window_of_beta(beta: float, step: float) -> float:
+    """The window of a beta in decades; `beta_of_window` reversed.
+
+    `decades = -step / ln(beta)`.
+
+    Args:
+        beta: Weight of the old value, in [0, 1).
+        step: Decades per step, above 0.
+
+    Returns:
+        Decades; 0 for a beta of 0.
+
+    Raises:
+        TypeError: `beta` is no number.
+        ValueError: `beta` outside [0, 1).
+
+    Example:
+        >>> round(window_of_beta(0.98, 0.01), 3)
+        0.495
+    """
+    beta = require_beta(beta)
+    return -step / math.log(beta) if beta else 0.0

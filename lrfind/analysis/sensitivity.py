@@ -11,98 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfind.analysis.answers import CannotTell
 from lrfind.analysis.calibration import SCHEDULES
-from lrfind.analysis.comparison import DEFAULT_BETAS, LABELS
-from lrfind.analysis.curves import AVERAGES, SweepCurves
+from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
+from lrfind.analysis.defaults import BETAS
+from lrfind.analysis.question import Question, ask
+from lrfind.analysis.readings import STRIDES, Reading, Scatter, SensitivityRow, scatter
 from lrfind.analysis.rules import RULES
-from lrfind.analysis.suggestion import EXPECTED, CannotTell, Question, ask, suggest
+from lrfind.analysis.sensitivity_table import LIMITS, sensitivity_table, spread_words
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL
+from lrfind.analysis.suggestion import suggest
 from lrfind.support.arguments import require_beta
 from lrfind.support.errors import CannotTellError
+from lrfind.support.text import plain_text, uncut, wrapped
 
-STRIDES = (2, 3)
-"""Of the sub-sweeps: every 2nd and every 3rd loss."""
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """How far some rates lie apart.
-
-    Attributes:
-        largest: Distance from the lowest to the highest, in decades.
-        deviation: Their standard deviation in log10, in decades.
-        count: How many there are, at least 1.
-    """
-
-    largest: float
-    deviation: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The answer to one question from one part of the record.
-
-    Attributes:
-        stride: 1 for the whole sweep; k for every k-th loss.
-        phase: The first loss of the sub-sweep, 0 to `stride` - 1.
-        lr: The suggested rate; None if there is none.
-        reason: Why there is none; empty if there is one.
-    """
-
-    stride: int
-    phase: int
-    lr: float | None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class SensitivityRow:
-    """One question, asked of the whole sweep and of every sub-sweep.
-
-    Attributes:
-        rule: Name of the rule.
-        schedule: Schedule asked for, for "expected"; None if not known, or for another rule.
-        curve: The curve that was read; None for "expected", which weighs the whole sweep.
-        beta: Beta of that curve; None for a curve that has none.
-        readings: The whole sweep first, then the sub-sweeps.
-    """
-
-    rule: str
-    schedule: str | None
-    curve: str | None
-    beta: float | None
-    readings: tuple[Reading, ...]
-
-    @property
-    def lr(self) -> float | None:
-        """The rate from the whole sweep; None if it gives none."""
-        return self.readings[0].lr
-
-    @property
-    def reason(self) -> str:
-        """Why the whole sweep gives none; empty if it does."""
-        return self.readings[0].reason
-
-    @property
-    def label(self) -> str:
-        """The question as a person reads it, such as `minimum, debiased EMA 0.98`."""
-        beta = "" if self.beta is None else f" {self.beta:g}"
-        of = self.schedule if self.curve is None else LABELS[self.curve] + beta
-        return f"{self.rule}, {of}" if of else self.rule
-
-    @property
-    def sub_sweeps(self) -> tuple[Reading, ...]:
-        """The readings from the sub-sweeps."""
-        return self.readings[1:]
-
-    @property
-    def over_sub_sweeps(self) -> Scatter | None:
-        """How far the rates of the sweep and its sub-sweeps lie apart; None without two of them."""
-        rates = [each.lr for each in self.readings]
-        return scatter(rates) if sum(rate is not None for rate in rates) > 1 else None
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 @dataclass(frozen=True)
@@ -163,13 +91,33 @@ class Sensitivity:
             "over_sub_sweeps": _as_dict(self.over_sub_sweeps),
         }
 
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from uncut(sensitivity_table(self.rows), console, options)
+        yield ""
+        for sentence in self.sentences:
+            yield from wrapped(sentence, console, options)
+
     def __str__(self) -> str:
-        from lrfind.analysis.sensitivity_table import sensitivity_text
+        return plain_text(self)
 
-        return sensitivity_text(self)
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The spreads in words, what they do not show, and why rows cannot tell."""
+        rules = [f"{name} {spread_words(each)}" for name, each in self.by_rule.items() if each]
+        total = spread_words(self.total, "none of them gives a rate")
+        factors = "The rules divide by different factors, which is part of it."
+        by_rule = f" By rule: {', '.join(rules)}. {factors}" if rules else ""
+        alone = "nothing to compare, as at most one of them gives a rate"
+        own = spread_words(self.over_sub_sweeps, alone)
+        return (
+            "Largest distance (standard deviation) in decades, over the rows above: "
+            f"{total}.{by_rule}",
+            f"Of the first row over the sweep and its sub-sweeps: {own}. {LIMITS}",
+            *(f"! {note}" for note in self.notes),
+        )
 
 
-def sensitivity(curves: SweepCurves, betas: Sequence[float] = DEFAULT_BETAS) -> Sensitivity:
+def sensitivity(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Sensitivity:
     """Ask a sweep and its sub-sweeps for a rate in every way there is.
 
     Args:
@@ -198,24 +146,15 @@ def sensitivity(curves: SweepCurves, betas: Sequence[float] = DEFAULT_BETAS) -> 
     return Sensitivity(tuple(_row(question, readings) for question, readings in rows))
 
 
-def scatter(rates: Sequence[float | None]) -> Scatter | None:
-    """How far rates lie apart; None if there are none. Those that are None are left out."""
-    logs = np.log10([rate for rate in rates if rate is not None])
-    if not logs.size:
-        return None
-    return Scatter(float(np.ptp(logs)), float(np.std(logs)), logs.size)
-
-
 def _questions(betas: Sequence[float]) -> Iterator[Question]:
     """Every rule with every schedule, curve and beta that it depends on; the default first."""
-    for schedule in SCHEDULES:
-        yield ask(EXPECTED, schedule=schedule)
-    for rule in RULES:
-        for curve in ("raw", "centred") if rule == "minimum" else ("centred",):
-            yield ask(rule, curve=curve)
-        for curve in AVERAGES if rule == "minimum" else ("debiased",):
-            for beta in betas:
-                yield ask(rule, curve=curve, beta=beta)
+    for name, rule in RULES.items():
+        if not rule.reads_curve:
+            yield from (ask(name, schedule=schedule) for schedule in SCHEDULES)
+            continue
+        yield from (ask(name, curve=curve) for curve in ((RAW,) * rule.reads_raw + (CENTRED,)))
+        for curve in SMOOTHERS if rule.reads_raw else (USUAL,):
+            yield from (ask(name, curve=curve, beta=beta) for beta in betas)
 
 
 def _ask_all(
@@ -235,8 +174,8 @@ def _ask_all(
 
 
 def _row(question: Question, readings: tuple[Reading, ...]) -> SensitivityRow:
-    curve = None if question.rule == EXPECTED else question.curve
-    beta = question.beta if curve in AVERAGES else None
+    curve = question.curve if RULES[question.rule].reads_curve else None
+    beta = question.beta if curve in SMOOTHERS else None
     return SensitivityRow(question.rule, question.schedule, curve, beta, readings)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lrfind.analysis.defaults import BETA
 from lrfind.support.arguments import require_beta, require_number
 from lrfind.support.arrays import Array, ArrayLike
+from lrfind.support.axes import RED, SKY
 
 
-def ema(loss: ArrayLike, beta: ArrayLike = 0.98) -> Array:
+def ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     """Exponential moving average that starts from zero.
 
     `s[t] = beta * s[t-1] + (1 - beta) * loss[t]` with `s[-1] = 0`: the `avg_loss` of fastai's fit
@@ -46,7 +50,7 @@ def ema(loss: ArrayLike, beta: ArrayLike = 0.98) -> Array:
     return average
 
 
-def debiased_ema(loss: ArrayLike, beta: ArrayLike = 0.98) -> Array:
+def debiased_ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     """Exponential moving average with the start from zero divided out.
 
     `ema(loss, beta)[t] / (1 - beta**(t+1))`, the correction of Adam (Kingma & Ba 2015,
@@ -123,6 +127,72 @@ def debias_steps(beta: float, *, tolerance: float = 0.01) -> int:
         return 1
     # Where beta**t is the tolerance exactly, rounding must not ask for one step more.
     return max(1, math.ceil(math.log(tolerance) / math.log(beta) * (1 - 1e-12)))
+
+
+def after_climb(descent: Array, beta: float) -> int:
+    """Where an EMA that starts from 0 has caught up: there it is highest on the way down."""
+    return int(np.argmax(ema(descent, beta)))
+
+
+def after_half_life(descent: Array, beta: float) -> int:
+    """One half-life: the first debiased values are means of a few losses, and low by chance."""
+    return math.ceil(math.log(0.5) / math.log(beta))
+
+
+class Smoother(NamedTuple):
+    """A moving average, and how its minimum is read and drawn."""
+
+    label: str
+    """Its name as a person reads it."""
+    average: Callable[[Array, float], Array]
+    """Takes losses, shape `(n,)`, and beta; returns the average, shape `(n,)`."""
+    settled: Callable[[Array, float], int]
+    """Takes the noise-free curve down to its minimum and a beta above 0; returns the step from
+    which on the average may have its own minimum."""
+    style: dict[str, Any]
+    """Colour, marker and line, by matplotlib's names."""
+    climbs: bool = False
+    """Whether it starts from 0, so that a sweep may end before it has reached the loss."""
+    corrects: str | None = None
+    """The smoother whose start it corrects; what that correction adds to a shift is told apart."""
+
+
+SMOOTHERS: dict[str, Smoother] = {
+    "ema": Smoother(
+        "EMA", ema, after_climb, {"color": SKY, "marker": "s", "linestyle": ":"}, climbs=True
+    ),
+    "debiased": Smoother(
+        "debiased EMA",
+        debiased_ema,
+        after_half_life,
+        {"color": RED, "marker": "D", "linestyle": "--"},
+        corrects="ema",
+    ),
+}
+"""Every average that a minimum can be read from, by the name that `curve` takes."""
+
+USUAL = "debiased"
+"""The one that everyone looks at."""
+
+
+def settled(name: str, fitted: Array, beta: float) -> int:
+    """The step from which on the minimum of an average is searched.
+
+    It never comes after the minimum of the noise-free curve, since an average of past values turns
+    only after they do.
+
+    Args:
+        name: A key of `SMOOTHERS`.
+        fitted: The noise-free curve, shape `(n,)`.
+        beta: Weight of the old value, in [0, 1).
+
+    Returns:
+        A step, at most that of the curve's minimum.
+    """
+    lowest = int(np.argmin(fitted))
+    if beta == 0:
+        return 0
+    return min(lowest, SMOOTHERS[name].settled(fitted[: lowest + 1], beta))
 
 
 def _check_beta(beta: ArrayLike) -> Array:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfind.analysis.smoothing import debias_factor, debias_steps, debiased_ema, ema
-from lrfind.result.figures import STYLES
 from lrfind.support.arrays import ArrayLike
+from lrfind.support.axes import LINES, RAW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BETAS = (0.5, 0.9, 0.98, 0.99)
-LINES = ("-", "--", "-.", ":")
 
 
 def plot_ema(values: ArrayLike, betas: Sequence[float] = BETAS) -> Figure:
@@ -45,9 +44,7 @@ def plot_ema(values: ArrayLike, betas: Sequence[float] = BETAS) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for ax, (title, rows) in zip(axes, drawn.items(), strict=True):
         steps = np.arange(1, rows.shape[1] + 1)
-        ax.plot(
-            steps, np.asarray(values), markersize=2.5, alpha=0.6, label="values", **STYLES["raw"]
-        )
+        ax.plot(steps, np.asarray(values), markersize=2.5, alpha=0.6, label="values", **RAW)
         for row, beta, look in zip(rows, betas, _looks(len(betas)), strict=True):
             ax.plot(steps, row, label=f"beta {beta:g}", **look)
         ax.set_title(title, fontsize="medium")

@@ -163,7 +163,7 @@ def show(result: Path, betas: tuple[float, ...], as_json: bool, sensitivity: boo
     """Print the table of a saved result, for any betas."""
     with _messages():
         from lrfind.cli.run import as_dict, print_report
-        from lrfind.result.format import load
+        from lrfind.result.range_test_result import load
 
         loaded = load(result)
         if as_json:
@@ -191,7 +191,7 @@ def plot(result: Path, output: Path, beta: float, against_beta: bool, layers: bo
         )
     with _messages():
         from lrfind.cli.run import save_figure
-        from lrfind.result.format import load
+        from lrfind.result.range_test_result import load
 
         loaded = load(result)
         draw = loaded.plot_betas if against_beta else lambda ax: loaded.plot(ax, beta=beta)

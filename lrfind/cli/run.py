@@ -119,9 +119,10 @@ def print_report(
     """Print how the sweep ended, its table, and what to do."""
     from rich.console import Console
 
-    from lrfind.analysis.comparison_table import TEXT_WIDTH, print_comparison
+    from lrfind.analysis.comparison_table import print_comparison
     from lrfind.result.report import advice, ending, shift_sentence
     from lrfind.support.errors import CannotTellError
+    from lrfind.support.text import TEXT_WIDTH
 
     try:
         comparison = result.compare(betas)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfind.analysis.suggestion import Suggestion
+from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.curves import label_of
 from lrfind.layers.histograms import Stretches, histograms
 from lrfind.layers.layer_norms import QUANTITIES, BlowUp, Layers
-from lrfind.result.figures import SUGGESTED, TEXT
-from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array
-from lrfind.support.errors import CannotTellError
+from lrfind.support.axes import SUGGESTED, TEXT, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,14 +32,18 @@ OVERLAP = 1.7
 
 
 def plot_layers(
-    result: RangeTestResult, ax: Axes | None = None, *, quantity: str = "update_ratio"
+    layers: Layers,
+    answer: Suggestion | CannotTell,
+    ax: Axes | None = None,
+    *,
+    quantity: str = "update_ratio",
 ) -> Axes:
     """Draw a quantity over layers and rates; see `RangeTestResult.plot_layers`."""
     from matplotlib import colors
 
-    layers = layers_of(result)
     values = layers.quantity(quantity)
-    ax = _new_axes(len(layers.names)) if ax is None else ax
+    height = min(max(3.0, 1.6 + 0.28 * len(layers.names)), 16.0)
+    ax = new_axes(height) if ax is None else ax
     drawn = np.ma.masked_invalid(np.where(values > 0, values, np.nan).T)
     if drawn.count():
         low, high = np.quantile(drawn.compressed(), (0.01, 0.99))
@@ -56,7 +59,7 @@ def plot_layers(
     ax.set_xlabel("learning rate" + ("; grey: zero or undefined" if drawn.mask.any() else ""))
     ax.invert_yaxis()
     _name_layers(ax, layers.names)
-    _mark_rates(ax, result)
+    _mark_rates(ax, answer)
     _mark_blow_ups(ax, layers)
     return ax
 
@@ -138,21 +141,6 @@ def stretch_labels(lr: Array, found: Stretches) -> tuple[str, list[str]]:
     return "learning rate, middle of the stretch", [f"{rate:.1e}" for rate in rates]
 
 
-def layers_of(result: RangeTestResult) -> Layers:
-    """The layers of a result, or one clear error if it has none."""
-    if result.layers is None:
-        raise CannotTellError("no layers were recorded: pass `layers=True` to `range_test`")
-    return result.layers
-
-
-def _new_axes(layers: int) -> Axes:
-    import matplotlib.pyplot as plt
-
-    height = min(max(3.0, 1.6 + 0.28 * layers), 16.0)
-    _, ax = plt.subplots(figsize=(8, height), layout="constrained")
-    return ax
-
-
 def _name_layers(ax: Axes, names: Sequence[str]) -> None:
     """Name every row, or every so-and-so-many-th where the picture is too low for all."""
     room = max(1, int(ax.bbox.height / ax.figure.dpi / LINE))
@@ -166,13 +154,13 @@ def _short(name: str) -> str:
     return name if len(name) <= 32 else "…" + name[-31:]
 
 
-def _mark_rates(ax: Axes, result: RangeTestResult) -> None:
-    answer = result.suggest()
+def _mark_rates(ax: Axes, answer: Suggestion | CannotTell) -> None:
     if not isinstance(answer, Suggestion):
         return
+    minimum = f"{label_of(answer.curve, answer.beta)} minimum"
     marks = [
         (answer.lr, "suggested", SUGGESTED, "right", "-"),
-        (answer.minimum.lr, "minimum", "black", "left", "--"),
+        (answer.minimum.lr, minimum, "black", "left", "--"),
     ]
     for rate, word, colour, side, style in marks:
         # A white line below keeps the mark apart from any colour of the map.

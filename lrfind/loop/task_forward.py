@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from lrfind.loop.step import Forward, check_loss
 from lrfind.multitask.checks import check_task_loss
-from lrfind.result.range_test_result import SOURCES
+from lrfind.result.record import SOURCES
 from lrfind.support.arguments import require_number
 from lrfind.support.arrays import Array
 from lrfind.support.process_group import mean_over_ranks, rank_count

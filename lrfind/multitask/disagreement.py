@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lrfind.analysis.suggestion import CannotTell, Suggestion
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.support.arrays import Array
 from lrfind.support.records import read_only
 

@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.defaults import NORMALIZER_BETA
 from lrfind.analysis.smoothing import debiased_ema
-from lrfind.analysis.suggestion import CannotTell, Suggestion
 from lrfind.multitask.disagreement import steps_with_task
-from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_beta
 from lrfind.support.arrays import Array
-from lrfind.support.errors import CannotTellError
+from lrfind.support.axes import BLACK, LINES, PALETTE, rate_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe & Ito's again; black is the total's.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-LINES = ("-", "--", "-.", ":")
-TOTAL: dict[str, Any] = {"color": "black", "marker": "*", "linestyle": "-"}
+TOTAL: dict[str, Any] = {"color": BLACK, "marker": "*", "linestyle": "-"}
 
 
-def plot_tasks(result: RangeTestResult, ax: Axes | None = None) -> Axes:
+def plot_tasks(
+    curves: Mapping[str, SweepCurves | str],
+    answers: Mapping[str, Suggestion | CannotTell],
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the curves of all tasks; see `RangeTestResult.plot_tasks`.
 
     Each is drawn on a scale of its own, as losses of 1000 and 1 share none: 0 is the lowest of its
     centred curve, 1 its initial level.
-    """
-    _require_tasks(result)
-    if ax is None:
-        import matplotlib.pyplot as plt
 
-        _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    ax.set_xscale("log")
-    ax.set_xlabel("learning rate")
+    Args:
+        curves: Those of the total first, then of each task by its name; or why there are none.
+        answers: What each of them suggests.
+        ax: Axes to draw on; a new figure if None.
+    """
+    ax = rate_axes(ax)
     ax.set_ylabel("loss, from its lowest (0) to its initial level (1)")
-    names = {"total": "train", **{name: name for name in result.tasks}}
-    for place, (label, source) in enumerate(names.items()):
-        style = TOTAL if source == "train" else _style(place - 1)
-        try:
-            curves = result.curves(source)
-        except CannotTellError as error:
-            ax.plot([], [], label=f"{label}: {error}", **style)
-            continue
-        _draw_curve(ax, label, curves, style, result.suggest(source=source))
+    for place, (name, drawn) in enumerate(curves.items()):
+        style = _style(place - 1) if place else TOTAL
+        if isinstance(drawn, str):
+            ax.plot([], [], label=f"{name}: {drawn}", **style)
+        else:
+            _draw_curve(ax, name, drawn, style, answers[name])
     ax.set_ylim(-0.45, 1.45)
     ax.legend(loc="lower left", fontsize="small", framealpha=0.9)
     return ax
 
 
 def plot_task_scales(
-    result: RangeTestResult, axes: Sequence[Axes] | None = None, *, beta: float = 0.99
+    tasks: Mapping[str, Array],
+    total: Array,
+    axes: Sequence[Axes] | None = None,
+    *,
+    beta: float = NORMALIZER_BETA,
 ) -> tuple[Axes, Axes]:
     """Draw raw, average and normalised losses; see `RangeTestResult.plot_task_scales`."""
-    _require_tasks(result)
     beta = require_beta(beta)
     if axes is None:
         import matplotlib.pyplot as plt
@@ -72,7 +72,7 @@ def plot_task_scales(
     lower.set_ylabel("normalised loss")
     lower.set_xlabel("step of the sweep")
     lower.axhline(1, color="0.6", linewidth=0.8)
-    for place, (name, steps, raw) in enumerate(_recorded(result)):
+    for place, (name, steps, raw) in enumerate(_recorded(tasks, total)):
         style = _style(place)
         dots = {"marker": style["marker"], "linestyle": "none", "markersize": 3, "alpha": 0.5}
         average = debiased_ema(raw, beta)
@@ -94,21 +94,16 @@ def scaled(curves: SweepCurves, values: Array) -> Array:
     return scaled
 
 
-def _require_tasks(result: RangeTestResult) -> None:
-    if not result.tasks:
-        raise CannotTellError("no tasks were recorded: return a dictionary of losses")
-
-
-def _recorded(result: RangeTestResult) -> Iterator[tuple[str, Array, Array]]:
-    """Of each task its name, the steps that have it with a finite loss, and those losses."""
-    for name, losses in result.tasks.items():
-        has_it = steps_with_task(losses, result.loss) & np.isfinite(losses)
+def _recorded(tasks: Mapping[str, Array], total: Array) -> Iterator[tuple[str, Array, Array]]:
+    """Name of each task, the steps that have it with a finite loss, and those losses."""
+    for name, losses in tasks.items():
+        has_it = steps_with_task(losses, total) & np.isfinite(losses)
         yield name, np.flatnonzero(has_it).astype(np.float64), losses[has_it]
 
 
 def _style(place: int) -> dict[str, Any]:
     return {
-        "color": COLORS[place % len(COLORS)],
+        "color": PALETTE[place % len(PALETTE)],
         "marker": MARKERS[place % len(MARKERS)],
         "linestyle": LINES[(place + 1) % len(LINES)],
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 import torch.distributed as dist
 
+from lrfind.analysis.defaults import NORMALIZER_BETA
 from lrfind.multitask.checks import check_task_loss, checked_names, checked_weights
 from lrfind.multitask.normalizer import EMANormalizer
 from lrfind.support.arguments import require_choice
@@ -80,7 +81,7 @@ class MultiTaskLoss(torch.nn.Module):
         task_names: Sequence[str],
         *,
         weights: Mapping[str, float] | Sequence[float] | None = None,
-        beta: float = 0.99,
+        beta: float = NORMALIZER_BETA,
         min_value: float = 1e-8,
         normalize: bool = True,
         non_finite: str = "pass",

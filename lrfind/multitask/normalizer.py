@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 
+from lrfind.analysis.defaults import NORMALIZER_BETA
 from lrfind.support.arguments import require_beta, require_positive
 from lrfind.support.process_group import rank_count
 
@@ -65,7 +66,7 @@ class EMANormalizer(torch.nn.Module):
 
     def __init__(
         self,
-        beta: float = 0.99,
+        beta: float = NORMALIZER_BETA,
         *,
         min_value: float = 1e-8,
         shape: Sequence[int] = (),

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import Flag
-from lrfind.analysis.suggestion import CannotTell, Suggestion
 from lrfind.repeats.spread import Spread
 from lrfind.support.errors import CannotTellError
 

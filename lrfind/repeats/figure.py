@@ -9,8 +9,9 @@ import numpy as np
 from lrfind.analysis.curves import SweepCurves
 from lrfind.repeats.agreement import RepeatSuggestion
 from lrfind.repeats.repeat_set import RepeatSet
-from lrfind.result.figures import SUGGESTED, TEXT, y_limits
+from lrfind.result.figures import y_limits
 from lrfind.support.arrays import Array
+from lrfind.support.axes import SUGGESTED, TEXT
 from lrfind.support.errors import CannotTellError
 
 if TYPE_CHECKING:

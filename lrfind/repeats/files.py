@@ -13,8 +13,8 @@ from typing import Any
 
 from lrfind.problems.build import Plain
 from lrfind.repeats.repeat_set import RepeatSet, Run
-from lrfind.result.format import load, save
-from lrfind.result.range_test_result import RangeTestResult
+from lrfind.result.format import save
+from lrfind.result.range_test_result import RangeTestResult, load
 from lrfind.support.errors import ResultFileError
 
 LONGEST_NAME = 150

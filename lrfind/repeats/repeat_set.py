@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrfind.analysis.suggestion import CannotTell, Suggestion
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.problems.build import Plain
 from lrfind.repeats.agreement import RepeatSuggestion, agree
 from lrfind.repeats.spread import Band, RunCurve, Spread, between_run_sd, median_band

@@ -10,9 +10,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lrfind.analysis.comparison_table import plain_console
 from lrfind.repeats.repeat_set import RepeatSet
 from lrfind.repeats.rows import SettingRow
+from lrfind.support.text import plain_console
 
 WIDTH = 100
 """Of the notes under the table, in characters."""

@@ -6,88 +6,114 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import CONFIDENCE
-from lrfind.analysis.comparison import CurveRow, compare
-from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.suggestion import Suggestion
-from lrfind.result.range_test_result import RangeTestResult
-from lrfind.result.report import decades
-from lrfind.result.titles import inches, title, title_verdict
+from lrfind.analysis.comparison import compare
+from lrfind.analysis.curve_rows import CurveRow
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
+from lrfind.analysis.defaults import BETA, FACTOR
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL
+from lrfind.result.titles import title_verdict
+from lrfind.support import axes
 from lrfind.support.arrays import Array
-from lrfind.support.errors import CannotTellError
+from lrfind.support.axes import BAND, SUGGESTED, TEXT, draw_legend, rate_axes, title
+from lrfind.support.text import decades, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe & Ito's colours, told apart in every common colour blindness; the line styles and the
-# different greys they turn into tell the curves apart without colour.
 STYLES: dict[str, dict[str, Any]] = {
-    "raw": {"color": "#9a9a9a", "marker": "o", "linestyle": "none"},
-    "centred": {"color": "#000000", "marker": "o", "linestyle": "-"},
-    "ema": {"color": "#56b4e9", "marker": "s", "linestyle": ":"},
-    "debiased": {"color": "#d55e00", "marker": "D", "linestyle": "--"},
+    RAW: axes.RAW,
+    CENTRED: axes.CENTRED,
+    EXPECTED: axes.EXPECTED,
+    **{name: smoother.style for name, smoother in SMOOTHERS.items()},
 }
-PROBE: dict[str, Any] = {"color": "#cc79a7", "linestyle": "-."}
-SUGGESTED = "#009e73"
-TEXT: dict[str, Any] = {
-    "fontsize": "small",
-    "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
-}
-"""Of labels beside lines: on white, as raw losses may lie below them."""
-BAND: dict[str, Any] = {"color": SUGGESTED, "alpha": 0.12, "linewidth": 0, "zorder": 0.2}
-SMALL = 4.5
-"""Inches of width, below which the legend shrinks."""
 BETAS = 1 - np.geomspace(1, 0.01, 41)
 """From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
 
+Points = tuple[Array, Array]
+"""Rates and losses."""
+
 
 def plot_curves(
-    result: RangeTestResult,
+    curves: SweepCurves,
+    answer: Suggestion | CannotTell,
+    probe: Points | None = None,
     ax: Axes | None = None,
     *,
-    beta: float = 0.98,
-    source: str = "train",
+    beta: float = BETA,
     **raw_style: Any,
 ) -> Axes:
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
     from matplotlib import cbook
     from matplotlib.lines import Line2D
 
-    ax = new_axes() if ax is None else ax
-    ax.set_xscale("log")
-    ax.set_xlabel("learning rate")
-    ax.set_ylabel("loss")
-    curves = _curves_or_title(result, ax, source)
-    if curves is None:
-        ax.plot(result.lr, result.loss, **STYLES["raw"])
-        return ax
+    ax = rate_axes(ax)
     rows = {row.curve: row for row in compare(curves, (beta,)).rows}
-    style = {"markersize": 3, "alpha": 0.6, "zorder": 1, "label": _label(rows["raw"])}
+    style = {"markersize": 3, "alpha": 0.6, "zorder": 1, "label": _label(rows[RAW])}
     style |= cbook.normalize_kwargs(raw_style, Line2D)
-    ax.plot(curves.lr, curves.loss, **(STYLES["raw"] | style))
-    if source == "train" and result.probe.size:
-        draw_probe(ax, result)
-    for row in (rows["ema"], rows["debiased"], rows["centred"]):
-        drawn = curves.fit.smooth if row.curve == "centred" else curves.curve(row.curve, beta)
-        line = {"color": STYLES[row.curve]["color"], "linestyle": STYLES[row.curve]["linestyle"]}
-        ax.plot(curves.lr, drawn, linewidth=1.8, label=_label(row), **line)
-        _mark_minimum(ax, row)
-    _mark_minimum(ax, rows["raw"])
+    ax.plot(curves.lr, curves.loss, **(STYLES[RAW] | style))
+    if probe is not None:
+        draw_probe(ax, *probe)
+    for name in (*SMOOTHERS, CENTRED):
+        drawn = curves.fit.smooth if name == CENTRED else curves.curve(name, beta)
+        line = {key: STYLES[name][key] for key in ("color", "linestyle")}
+        ax.plot(curves.lr, drawn, linewidth=1.8, label=_label(rows[name]), **line)
+        _mark_minimum(ax, rows[name])
+    _mark_minimum(ax, rows[RAW])
     low, high = y_limits(curves)
     ax.set_ylim(low, high)
-    _draw_shift(ax, rows["raw"], rows["debiased"], low + 0.09 * (high - low))
-    answer = result.suggest(source=source)
+    _draw_shift(ax, rows[RAW], rows[USUAL], low + 0.09 * (high - low))
     if isinstance(answer, Suggestion):
         _draw_suggestion(ax, answer)
         _draw_uncertainty(ax, curves)
     title_verdict(ax, answer)
-    _draw_legend(ax)
+    draw_legend(ax)
     return ax
 
 
-def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str = "train") -> Axes:
+def plot_reason(reason: str, points: Points | None = None, ax: Axes | None = None) -> Axes:
+    """Draw what there is of a sweep without curves, and say why there are none."""
+    ax = rate_axes(ax)
+    if points is not None:
+        ax.plot(*points, **STYLES[RAW])
+    title(ax, reason)
+    return ax
+
+
+def plot_betas(
+    curves: SweepCurves, answer: Suggestion | CannotTell, ax: Axes | None = None
+) -> Axes:
     """Draw minimum and suggested rate against beta; see `RangeTestResult.plot_betas`."""
-    ax = new_axes() if ax is None else ax
+    ax = beta_axes(ax)
+    if curves.sweep_flags:
+        title(ax, curves.sweep_flags[0].value)
+        return ax
+    raw, window = curves.minimum(RAW).lr, 1 / (1 - BETAS)
+    minima = {name: minima_against_beta(curves, name) for name in SMOOTHERS}
+    for name, smoother in SMOOTHERS.items():
+        # Hollow and larger, as the minima of most betas lie under those of the debiased average.
+        size = {"markersize": 7, "fillstyle": "none"} if smoother.climbs else {"markersize": 3.5}
+        after = ", after its burn-in" if smoother.climbs else ""
+        label = f"{smoother.label} minimum{after}"
+        ax.plot(window, minima[name], label=label, **(STYLES[name] | size))
+    tenth: dict[str, Any] = {"color": STYLES[USUAL]["color"], "linewidth": 1.2}
+    below, usual = minima[USUAL] / FACTOR, words(USUAL)
+    ax.plot(window, below, label=f"one decade below the {usual} minimum", **tenth)
+    # Where smoothing moves the minimum by a decade, its tenth is no longer below the raw minimum.
+    risky = below >= raw
+    if risky.any():
+        cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
+        ax.plot(window[risky], below[risky], label="not below the raw minimum", **cross)
+    _draw_rates(ax, curves, answer)
+    title_verdict(ax, answer)
+    draw_legend(ax)
+    return ax
+
+
+def beta_axes(ax: Axes | None = None) -> Axes:
+    """Axes for rates against beta; new ones if None."""
+    ax = axes.new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("beta (spaced by the window 1 / (1 - beta))")
@@ -95,35 +121,24 @@ def plot_betas(result: RangeTestResult, ax: Axes | None = None, *, source: str =
     shown = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
     ax.set_xticks(1 / (1 - shown), [f"{beta:g}" for beta in shown])
     ax.xaxis.minorticks_off()
-    curves = _curves_or_title(result, ax, source)
-    if curves is None:
-        return ax
-    if curves.sweep_flags:
-        title(ax, curves.sweep_flags[0].value)
-        return ax
-    raw, centred = curves.minimum("raw").lr, curves.minimum("centred").lr
-    answer = result.suggest(source=source)
-    window = 1 / (1 - BETAS)
-    ema, debiased = (minima_against_beta(curves, name) for name in ("ema", "debiased"))
-    hollow: dict[str, Any] = STYLES["ema"] | {"markersize": 7, "fillstyle": "none"}
-    ax.plot(window, ema, label="EMA minimum, after its burn-in", **hollow)
-    ax.plot(window, debiased, label="debiased EMA minimum", markersize=3.5, **STYLES["debiased"])
-    tenth: dict[str, Any] = {"color": STYLES["debiased"]["color"], "linewidth": 1.2}
-    ax.plot(window, debiased / 10, label="one decade below the debiased minimum", **tenth)
-    # Where smoothing moves the minimum by a decade, its tenth is no longer below the raw minimum.
-    risky = debiased / 10 >= raw
-    if risky.any():
-        cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
-        ax.plot(window[risky], debiased[risky] / 10, label="not below the raw minimum", **cross)
-    ax.axhline(centred, color="black", linewidth=1.2, label=f"centred minimum {centred:.2e}")
+    return ax
+
+
+def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) -> None:
+    """The rates that no beta moves, as lines across."""
+    rates = {"centred": curves.minimum(CENTRED).lr, "raw": curves.minimum(RAW).lr}
+    styles: dict[str, Any] = {
+        "centred": {"color": "black"},
+        "raw": {"color": "0.5", "linestyle": "-."},
+        "expected": {"color": SUGGESTED, "linestyle": ":"},
+    }
     if isinstance(answer, Suggestion):
+        rates["expected"] = curves.posterior.mean
         ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested rate {answer.lr:.2e}")
         if answer.interval:
             ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
-    title_verdict(ax, answer)
-    ax.axhline(raw, color="0.5", linewidth=1.2, linestyle="-.", label=f"raw minimum {raw:.2e}")
-    _draw_legend(ax)
-    return ax
+    for name, rate in rates.items():
+        ax.axhline(rate, linewidth=1.2, label=f"{name} minimum {rate:.2e}", **styles[name])
 
 
 def minima_against_beta(curves: SweepCurves, name: str) -> Array:
@@ -149,30 +164,6 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
     return lowest - 0.25 * height, highest + 0.35 * height
 
 
-def new_axes() -> Axes:
-    """The axes of a new figure of usual size."""
-    import matplotlib.pyplot as plt
-
-    _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    return ax
-
-
-def _curves_or_title(result: RangeTestResult, ax: Axes, source: str) -> SweepCurves | None:
-    """The curves, or None and the reason as the title."""
-    try:
-        return result.curves(source)
-    except CannotTellError as error:
-        title(ax, str(error))
-        return None
-
-
-def _draw_legend(ax: Axes) -> None:
-    """The legend, small enough to leave a small picture to its curves."""
-    small: dict[str, Any] = {"fontsize": 5, "labelspacing": 0.25, "handlelength": 1.8}
-    size = {"fontsize": "small"} if inches(ax) > SMALL else small
-    ax.legend(loc="best", framealpha=0.9, **size)
-
-
 def _label(row: CurveRow) -> str:
     where = f", minimum {row.minimum.lr:.2e}" if row.minimum.usable else ""
     return row.label + where
@@ -181,8 +172,8 @@ def _label(row: CurveRow) -> str:
 def _mark_minimum(ax: Axes, row: CurveRow) -> None:
     if row.minimum.usable:
         marker = {"color": STYLES[row.curve]["color"], "marker": STYLES[row.curve]["marker"]}
-        # The EMA's minimum mostly lies under that of the debiased one; larger, it still shows.
-        size = 12 if row.curve == "ema" else 8
+        # The plain EMA's mostly lies under that of the debiased one; larger, it still shows.
+        size = 12 if SMOOTHERS.get(row.curve, SMOOTHERS[USUAL]).climbs else 8
         ax.plot(
             row.minimum.lr, row.minimum.loss, markersize=size, markeredgecolor="white", zorder=4,
             linestyle="none", **marker,
@@ -194,7 +185,7 @@ def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> N
     if smoothed.from_raw is None:
         return
     start, end = raw.minimum.lr, smoothed.minimum.lr
-    color = STYLES["debiased"]["color"]
+    color = STYLES[USUAL]["color"]
     for row in (raw, smoothed):
         ax.vlines(row.minimum.lr, height, row.minimum.loss, color=color, linewidth=0.8, alpha=0.6)
     if smoothed.from_raw.steps == 0:
@@ -209,11 +200,9 @@ def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> N
     )  # fmt: skip
 
 
-def draw_probe(ax: Axes, result: RangeTestResult) -> None:
-    """The losses on the probe batch, at the rates that moved them."""
-    every = result.settings.probe_every
-    rates, values = result.lr[every - 1 :: every], result.probe[every - 1 :: every]
-    ax.plot(rates, values, label="probe batch", linewidth=1.2, zorder=1.5, **PROBE)
+def draw_probe(ax: Axes, rates: Array, losses: Array) -> None:
+    """The losses on the probe batch, at the rates of the updates that they show."""
+    ax.plot(rates, losses, label="probe batch", linewidth=1.2, zorder=1.5, **axes.PROBE)
 
 
 def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
@@ -229,19 +218,20 @@ def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
 
 
 def _draw_uncertainty(ax: Axes, curves: SweepCurves) -> None:
-    """A bar at the height of the centred minimum, over where it lies on average over seeds.
-
-    The tick in the middle is the expected minimum, that the suggestion is made of.
-    """
-    (low, high), height = curves.posterior.interval(), curves.minimum("centred").loss
+    """The expected minimum, in a bar over where minima lie on average over seeds."""
+    (low, high), height = curves.posterior.interval(), curves.minimum(CENTRED).loss
+    expected = curves.posterior.mean
     ax.plot(
-        [low, curves.posterior.mean, high], [height] * 3,
-        color=STYLES["centred"]["color"], linewidth=1.2, zorder=3.5,
+        expected, height, label=f"expected minimum {expected:.2e}", markersize=8,
+        markeredgecolor="white", zorder=4.5, **STYLES[EXPECTED],
+    )  # fmt: skip
+    ax.plot(
+        [low, expected, high], [height] * 3,
+        color=STYLES[CENTRED]["color"], linewidth=1.2, zorder=3.5,
         marker="|", markersize=9, markeredgewidth=1.2,
         label=f"minimum over seeds, {CONFIDENCE:.0%}",
     )  # fmt: skip
 
 
 def _band_label(answer: Suggestion) -> str:
-    verdict = answer.verdict.name.lower().replace("_", " ")
-    return f"suggested, {CONFIDENCE:.0%} interval ({verdict})"
+    return f"suggested, {CONFIDENCE:.0%} interval ({words(answer.verdict.name)})"

@@ -1,26 +1,34 @@
-"""The pictures of a result, as methods: each imports matplotlib's room only when called."""
+"""The pictures of a sweep, as methods that import matplotlib when they draw."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.defaults import BETA, NORMALIZER_BETA
+from lrfind.layers.layer_norms import Layers
+from lrfind.multitask.disagreement import TaskDisagreement
+from lrfind.result.record import TRAIN
+from lrfind.result.sweep_analysis import NO_TASKS, Answer, SweepAnalysis
+from lrfind.support.errors import CannotTellError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from lrfind.result.range_test_result import RangeTestResult
 
-
-class Pictures:
-    """What `RangeTestResult` can draw; a part of that class, in a file of its own."""
-
-    @property
-    def _drawn(self) -> RangeTestResult:
-        return cast("RangeTestResult", self)
+class SweepPictures(SweepAnalysis):
+    """The record with its pictures; each hands its figure numbers and one answer."""
 
     def plot(
-        self, ax: Axes | None = None, *, beta: float = 0.98, source: str = "train", **raw_style: Any
+        self,
+        ax: Axes | None = None,
+        *,
+        beta: float = BETA,
+        source: str = TRAIN,
+        suggestion: Answer | None = None,
+        **raw_style: Any,
     ) -> Axes:
         """Draw the curves, their minima, the shift and the suggested rate.
 
@@ -29,34 +37,51 @@ class Pictures:
             beta: Weight of the old value for the EMA and the debiased EMA, in [0, 1).
             source: "train" for the mini-batch losses, with those on the probe batch beside them;
                 "probe" for the latter alone; the name of a task for its losses.
+            suggestion: What `suggest` answered; asked here, for no schedule, if None.
             raw_style: Passed to matplotlib for the raw losses.
 
         Returns:
             The Axes.
         """
-        from lrfind.result.figures import plot_curves
+        from lrfind.result.figures import plot_curves, plot_reason
 
-        return plot_curves(self._drawn, ax, beta=beta, source=source, **raw_style)
+        try:
+            curves = self.curves(source)
+        except CannotTellError as error:
+            return plot_reason(str(error), (self.lr, self.loss), ax)
+        answer = self._answer(suggestion, source)
+        probe = self.probe_points if source == TRAIN and self.probe.size else None
+        return plot_curves(curves, answer, probe, ax, beta=beta, **raw_style)
 
-    def plot_betas(self, ax: Axes | None = None, *, source: str = "train") -> Axes:
+    def plot_betas(
+        self, ax: Axes | None = None, *, source: str = TRAIN, suggestion: Answer | None = None
+    ) -> Axes:
         """Draw the minimum and the rate one decade below it against beta, from 0 to 0.99.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             source: "train", "probe", or the name of a task.
+            suggestion: What `suggest` answered; asked here, for no schedule, if None.
 
         Returns:
             The Axes.
         """
-        from lrfind.result.figures import plot_betas
+        from lrfind.result.figures import beta_axes, plot_betas, plot_reason
 
-        return plot_betas(self._drawn, ax, source=source)
+        try:
+            curves = self.curves(source)
+        except CannotTellError as error:
+            return plot_reason(str(error), ax=beta_axes(ax))
+        return plot_betas(curves, self._answer(suggestion, source), ax)
 
-    def plot_tasks(self, ax: Axes | None = None) -> Axes:
+    def plot_tasks(
+        self, ax: Axes | None = None, *, suggestion: TaskDisagreement | None = None
+    ) -> Axes:
         """Draw the curve of each task and of the total, their minima and suggested rates.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
+            suggestion: What `task_disagreement` answered; asked here, for no schedule, if None.
 
         Returns:
             The Axes.
@@ -66,10 +91,16 @@ class Pictures:
         """
         from lrfind.multitask.figures import plot_tasks
 
-        return plot_tasks(self._drawn, ax)
+        answers = self.task_disagreement() if suggestion is None else suggestion
+        sources = {"total": TRAIN, **{name: name for name in self.tasks}}
+        return plot_tasks(
+            {label: self._curves_or_reason(source) for label, source in sources.items()},
+            {"total": answers.total, **answers.tasks},
+            ax,
+        )
 
     def plot_task_scales(
-        self, axes: Sequence[Axes] | None = None, *, beta: float = 0.99
+        self, axes: Sequence[Axes] | None = None, *, beta: float = NORMALIZER_BETA
     ) -> tuple[Axes, Axes]:
         """Draw each task over the steps: raw and its average, and below it the one over the other.
 
@@ -86,17 +117,26 @@ class Pictures:
         """
         from lrfind.multitask.figures import plot_task_scales
 
-        return plot_task_scales(self._drawn, axes, beta=beta)
+        if not self.tasks:
+            raise CannotTellError(NO_TASKS)
+        return plot_task_scales(self.tasks, self.loss, axes, beta=beta)
 
-    def plot_layers(self, ax: Axes | None = None, *, quantity: str = "update_ratio") -> Axes:
+    def plot_layers(
+        self,
+        ax: Axes | None = None,
+        *,
+        quantity: str = "update_ratio",
+        suggestion: Answer | None = None,
+    ) -> Axes:
         """Draw a map of a quantity over layers and rates; see `Layers` for what can be drawn.
 
-        The minimum of the centred curve and the suggested rate are marked, and where each layer
-        blew up (see `Layers.blow_ups`).
+        The minimum that the suggestion rests on and the suggested rate are marked, and where each
+        layer blew up (see `Layers.blow_ups`).
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             quantity: Such as "update_ratio", "lamb_ratio" or "gradient".
+            suggestion: What `suggest` answered; asked here, for no schedule, if None.
 
         Returns:
             The Axes.
@@ -107,7 +147,8 @@ class Pictures:
         """
         from lrfind.layers.figures import plot_layers
 
-        return plot_layers(self._drawn, ax, quantity=quantity)
+        answer = self._answer(suggestion, TRAIN)
+        return plot_layers(self._recorded_layers(), answer, ax, quantity=quantity)
 
     def plot_layer_histograms(
         self,
@@ -130,6 +171,21 @@ class Pictures:
             CannotTellError: No layers were recorded.
             ValueError: An unknown quantity or layer, or `stretches` below 1.
         """
-        from lrfind.layers.figures import layers_of, plot_histograms
+        from lrfind.layers.figures import plot_histograms
 
-        return plot_histograms(layers_of(self._drawn), quantity, stretches=stretches, names=names)
+        return plot_histograms(self._recorded_layers(), quantity, stretches=stretches, names=names)
+
+    def _answer(self, suggestion: Answer | None, source: str) -> Answer:
+        """The answer that was handed in, or that to the default question."""
+        return self.suggest(source=source) if suggestion is None else suggestion
+
+    def _recorded_layers(self) -> Layers:
+        if self.layers is None:
+            raise CannotTellError("no layers were recorded: pass `layers=True` to `range_test`")
+        return self.layers
+
+    def _curves_or_reason(self, source: str) -> SweepCurves | str:
+        try:
+            return self.curves(source)
+        except CannotTellError as error:
+            return str(error)

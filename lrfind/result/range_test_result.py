@@ -1,36 +1,29 @@
-"""The record of one sweep, and every question that can be asked of it afterwards."""
+"""One LR range test as users meet it: the record, its answers, its words, pictures and files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfind.analysis.calibration import BETWEEN_RUNS
-from lrfind.analysis.comparison import DEFAULT_BETAS, Comparison, compare
-from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
-from lrfind.analysis.schedule import producing_lr
-from lrfind.analysis.sensitivity import Sensitivity, sensitivity
-from lrfind.analysis.suggestion import CannotTell, Suggestion, ask, suggest
-from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_beta
+from lrfind.analysis.defaults import BETA, BETAS
 from lrfind.layers.layer_norms import Layers
-from lrfind.multitask.disagreement import TaskDisagreement, checked_tasks, steps_with_task
-from lrfind.result.pictures import Pictures
-from lrfind.result.settings import StopReason, SweepSettings
-from lrfind.support.arguments import require_choice, require_spread
-from lrfind.support.arrays import Array
-from lrfind.support.errors import CannotTellError
-from lrfind.support.records import freeze, same_fields
+from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
+from lrfind.result.pictures import SweepPictures
+from lrfind.result.record import TRAIN
+from lrfind.result.report import Summary, ending
+from lrfind.result.settings import SweepSettings
+from lrfind.result.sweep_analysis import Answer
+from lrfind.support.files import read_document, write_csv, write_json
 
-SOURCES = ("train", "probe")
+if TYPE_CHECKING:
+    pass
 
 
-@dataclass(frozen=True, eq=False)
-class RangeTestResult(Pictures):
+class RangeTestResult(SweepPictures):
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:
@@ -45,8 +38,8 @@ class RangeTestResult(Pictures):
         probe: Shape `(n,)`: loss on the probe batch after step k, so that `lr[k]` has moved it; NaN
             where `settings.probe_every` passes it over. Empty without a probe.
         metric: Shape `(n,)`, likewise.
-        tasks: Of each task its raw loss, shape `(n,)` and recorded as `loss` is, which is their
-            total; NaN where the task is absent from a step. Empty with a single loss.
+        tasks: Raw loss of each task, shape `(n,)` and recorded as `loss` is, which is their total;
+            NaN where the task is absent from a step. Empty with a single loss. Read-only.
         skipped: How many steps a gradient scaler left out before each step, and one more number
             for those after the last step if there were any; empty without a scaler. Left-out
             steps are in no other record.
@@ -54,7 +47,7 @@ class RangeTestResult(Pictures):
         optimizer: Class name of the optimizer; several are joined by "+".
         seed: The seed that torch's default generator last got, None if unknown.
         state_bytes: Size of the copy of the training state held during the sweep; 0 if none was.
-        versions: Versions of lrfind, Python, torch and NumPy.
+        versions: Versions of lrfind, Python, torch and NumPy. Read-only.
 
     Example:
         >>> lr = np.geomspace(1e-3, 1e1, 81)
@@ -65,271 +58,57 @@ class RangeTestResult(Pictures):
         '0.03'
     """
 
-    lr: Array
-    loss: Array
-    stop_reason: StopReason
-    settings: SweepSettings
-    group_scale: tuple[float, ...] = (1.0,)
-    probe: Array = field(default_factory=lambda: np.empty(0))
-    metric: Array = field(default_factory=lambda: np.empty(0))
-    tasks: Mapping[str, Array] = field(default_factory=dict)
-    skipped: tuple[int, ...] = ()
-    optimizer: str = ""
-    seed: int | None = None
-    state_bytes: int = 0
-    versions: Mapping[str, str] = field(default_factory=dict)
-    layers: Layers | None = None
-
-    def __post_init__(self) -> None:
-        freeze(self, "lr", "loss", "probe", "metric")
-        if self.lr.shape != self.loss.shape or self.lr.ndim != 1:
-            raise ValueError(
-                f"`lr` and `loss` must be one-dimensional and of equal length, got shapes "
-                f"{self.lr.shape} and {self.loss.shape}."
-            )
-        for name in ("probe", "metric"):
-            if getattr(self, name).shape not in ((0,), self.lr.shape):
-                raise ValueError(f"`{name}` must be empty or as long as `lr`.")
-        if self.layers is not None and self.layers.lr.shape != self.lr.shape:
-            raise ValueError("`layers` must have as many steps as `lr`.")
-        object.__setattr__(self, "tasks", checked_tasks(self.tasks, self.lr.shape, SOURCES))
-        rising = np.all(np.isfinite(self.lr) & (self.lr > 0)) and np.all(np.diff(self.lr) > 0)
-        if not rising:
-            raise ValueError("`lr` must be finite, above 0 and rising.")
-        if not self.group_scale or not np.all(np.isfinite(self.group_scale)):
-            raise ValueError(f"`group_scale` must hold finite numbers, got {self.group_scale!r}.")
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, RangeTestResult):
-            return NotImplemented
-        return same_fields(self, other)
-
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         span = f"lr {self.lr[0]:.3g} to {self.lr[-1]:.3g}, " if self.lr.size else ""
         return f"<RangeTestResult: {self.lr.size} steps, {span}{self.stop_reason.name.lower()}>"
 
-    @property
-    def group_lr(self) -> Array:
-        """Shape `(groups, n)`: the rate of every parameter group at every step."""
-        return np.outer(self.group_scale, self.lr)
-
-    @cached_property
-    def _train_curves(self) -> SweepCurves:
-        return SweepCurves(producing_lr(self.lr), self.loss)
-
-    @cached_property
-    def _probe_curves(self) -> SweepCurves:
-        if not self.probe.size:
-            raise CannotTellError("no probe was recorded: pass `probe=` to `range_test`")
-        return SweepCurves(self.lr[self._probed], self.probe[self._probed])
-
-    @cached_property
-    def _task_curves(self) -> dict[str, SweepCurves]:
-        return {}
-
-    def _curves_of_task(self, name: str) -> SweepCurves:
-        if name not in self._task_curves:
-            has_it = steps_with_task(self.tasks[name], self.loss)
-            rates = producing_lr(self.lr)[has_it]
-            self._task_curves[name] = SweepCurves(rates, self.tasks[name][has_it])
-        return self._task_curves[name]
-
-    @property
-    def _probed(self) -> slice:
-        """The steps after which the probe was looked at."""
-        return slice(self.settings.probe_every - 1, None, self.settings.probe_every)
-
-    def curves(self, source: str = "train") -> SweepCurves:
-        """The curves over the mini-batch losses or the probe losses, up to the first non-finite.
-
-        Args:
-            source: "train", "probe", or the name of a task.
-
-        Returns:
-            Rates, losses, `curve(name, beta)` and `minimum(name, beta)`, for the names "raw",
-            "centred", "ema" and "debiased".
-
-        Raises:
-            CannotTellError: Fewer than two finite losses, or no probe was recorded.
-            ValueError: An unknown source.
-        """
-        require_choice("source", source, (*SOURCES, *self.tasks))
-        if source in self.tasks:
-            return self._curves_of_task(source)
-        return self._train_curves if source == "train" else self._probe_curves
-
-    def compare(
-        self, betas: Sequence[float] = DEFAULT_BETAS, *, source: str = "train"
-    ) -> Comparison:
-        """Minima of the raw, centred, EMA and debiased curves, and the shifts between them.
+    def summary(
+        self, betas: Sequence[float] = BETAS, *, suggestion: Answer | None = None
+    ) -> Summary:
+        """How the sweep ended, its table, and which rate to train with: `print` it.
 
         Args:
             betas: The betas to show, each in [0, 1).
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
-                name of a task.
+            suggestion: What `suggest` answered; asked here, for no schedule, if None.
 
         Returns:
-            A table: `rows`, `str()`, `to_dict()`.
+            The parts, and as `str()` the text that the command prints.
 
         Raises:
-            CannotTellError: Fewer than two finite losses, or no probe was recorded.
-            ValueError: A beta outside [0, 1), or an unknown source.
+            CannotTellError: Fewer than two finite losses.
+            ValueError: A beta outside [0, 1), or no betas at all.
         """
-        return compare(self.curves(source), betas)
+        if not len(betas):
+            raise ValueError("`betas` must hold at least one.")
+        answer, tasks = self._answer(suggestion, TRAIN), None
+        if self.tasks:
+            tasks = replace(self.task_disagreement(), total=answer)
+        return Summary(ending(self), self.compare(betas), answer, tasks)
 
-    def suggest(
-        self,
-        rule: str | None = None,
-        *,
-        schedule: str | None = None,
-        curve: str | None = None,
-        beta: float = 0.98,
-        factor: float | None = None,
-        source: str = "train",
-        between: float = BETWEEN_RUNS,
-    ) -> Suggestion | CannotTell:
-        """Suggest a learning rate, with a verdict and an interval.
+    def to_dict(
+        self, betas: Sequence[float] = BETAS, *, suggestion: Answer | None = None
+    ) -> dict[str, Any]:
+        """The table and the suggestion as plain values, ready for JSON.
 
         Args:
-            rule: "expected": the expected minimum, which weighs the whole sweep, over a factor
-                measured for the schedule. Or a rule on one curve: "minimum" (the rate at its
-                minimum over `factor`, 10 if not given), "steepest", "valley" or "slide". None for
-                "minimum" if a curve is named, else "expected".
-            schedule: The schedule of the training to come: "constant", or "one_cycle" (a warm-up
-                to the peak and a decay to zero); None if it is not known yet.
-            curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
-            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
-            factor: What "expected" and "minimum" divide by, above 0; None for their own.
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
-                name of a task.
-            between: Standard deviation of the minimum from run to run, in decades; the default is
-                that of the benchmark, and `repeat` measures yours.
+            betas: The betas to show, each in [0, 1).
+            suggestion: What `suggest` answered; asked here, for no schedule, if None.
 
         Returns:
-            A `Suggestion`, or a `CannotTell`, which is false and says why; never None.
+            "stop_reason", "steps", "suggestion"; and "rows" and "notes" of `compare`, unless there
+            are too few losses for a table.
 
         Raises:
-            TypeError: `beta`, `factor` or `between` is no number.
-            ValueError: An unknown rule, schedule, curve or source, a curve for "expected", `beta`
-                outside [0, 1), `factor` not above 0, or `between` negative or not finite.
+            ValueError: A beta outside [0, 1).
         """
-        between = require_spread("between", between)
-        question = ask(rule, schedule=schedule, curve=curve, beta=beta, factor=factor)
-        try:
-            curves = self.curves(source)
-        except CannotTellError as error:
-            return CannotTell(str(error), question.rule)
-        return suggest(curves, question, group_scale=self.group_scale, between=between)
-
-    def beta_over(self, decades: float, *, source: str = "train") -> float:
-        """The beta that smooths this sweep over a window in decades, however many steps it has.
-
-        `beta = exp(-h / decades)` with h decades per step (see `beta_of_window`). With one window
-        for all, sweeps of different numbers of steps, ranges or batch sizes are smoothed alike, and
-        their minima shifted alike: `result.compare(betas=[result.beta_over(0.25)])`. With
-        `other.window(beta)` as the window it is the beta of another sweep, carried over to this
-        one.
-
-        Args:
-            decades: The window, above 0.
-            source: "train" or "probe"; with `probe_every` the latter has fewer points per decade.
-
-        Returns:
-            In [0, 1).
-
-        Raises:
-            TypeError: `decades` is no number.
-            ValueError: `decades` out of range, an unknown source, or a sweep in linear steps.
-
-        Example:
-            >>> lr = np.geomspace(1e-3, 1e1, 81)
-            >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
-            >>> result = RangeTestResult(lr, lr, StopReason.COMPLETED, settings)
-            >>> round(result.beta_over(0.25), 3), round(result.window(0.98), 2)
-            (0.819, 2.47)
-        """
-        return beta_of_window(decades, self._decades_per_step(source))
-
-    def window(self, beta: float, *, source: str = "train") -> float:
-        """The window of a beta on this sweep, in decades: `-h / ln(beta)`.
-
-        Args:
-            beta: Weight of the old value, in [0, 1).
-            source: "train" or "probe".
-
-        Returns:
-            Decades; 0 for a beta of 0.
-
-        Raises:
-            TypeError: `beta` is no number.
-            ValueError: `beta` outside [0, 1), an unknown source, or a sweep in linear steps.
-        """
-        return window_of_beta(beta, self._decades_per_step(source))
-
-    def _decades_per_step(self, source: str) -> float:
-        require_choice("source", source, SOURCES)
-        asked = self.settings
-        step = decades_per_step(asked.start_lr, asked.end_lr, asked.num_iter, asked.step_mode)
-        return step * (asked.probe_every if source == "probe" else 1)
-
-    def sensitivity(
-        self, betas: Sequence[float] = DEFAULT_BETAS, *, source: str = "train"
-    ) -> Sensitivity:
-        """How far the suggestion depends on the rule, the beta and the losses it is read from.
-
-        Args:
-            betas: The betas of the averages, each in [0, 1).
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
-
-        Returns:
-            The rate under every rule, schedule, curve and beta, each from the whole sweep and from
-            every 2nd and every 3rd loss of it, with the spreads in decades: `rows`, `total`,
-            `by_rule`, `over_sub_sweeps`, `str()`, `to_dict()`.
-
-        Raises:
-            CannotTellError: Fewer than two finite losses, or no probe was recorded.
-            ValueError: A beta outside [0, 1), or an unknown source.
-        """
-        return sensitivity(self.curves(source), betas)
-
-    def bounds(self) -> Bounds:
-        """Smith's two rates for a cyclical schedule, read off the metric.
-
-        Returns:
-            `base_lr`, where the metric starts to rise, and `max_lr`, where it is highest.
-
-        Raises:
-            CannotTellError: No metric was recorded, or it never rose.
-        """
-        if not self.metric.size:
-            raise CannotTellError("no metric was recorded: pass `metric=` to `range_test`")
-        return find_bounds(self.lr[self._probed], self.metric[self._probed], self.group_scale)
-
-    def task_disagreement(
-        self, rule: str | None = None, *, curve: str | None = None, beta: float = 0.98
-    ) -> TaskDisagreement:
-        """How far apart the rates lie that the tasks suggest, each for itself.
-
-        Args:
-            rule: As in `suggest`, like all that follow.
-            curve: The curve to read, for a rule on one curve.
-            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
-
-        Returns:
-            The suggestions, their distances in decades, and as `str()` a sentence.
-
-        Raises:
-            CannotTellError: No tasks were recorded.
-            ValueError: An unknown rule or curve, or `beta` outside [0, 1).
-        """
-        if not self.tasks:
-            raise CannotTellError("no tasks were recorded: return a dictionary of losses")
-        answers = {
-            name: self.suggest(rule, curve=curve, beta=beta, source=name) for name in self.tasks
+        answer = self._answer(suggestion, TRAIN)
+        table = self.compare(betas).to_dict() if np.isfinite(self.loss[:2]).sum() == 2 else {}
+        return {
+            "stop_reason": self.stop_reason.name.lower(),
+            "steps": self.lr.size,
+            "suggestion": answer.to_dict(),
+            **table,
         }
-        return TaskDisagreement(self.suggest(rule, curve=curve, beta=beta), answers)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a JSON file that `lrfind.load` reads back equal to this result.
@@ -342,11 +121,9 @@ class RangeTestResult(Pictures):
         Raises:
             OSError: The file cannot be written.
         """
-        from lrfind.result.format import save
+        write_json(path, to_document(self))
 
-        save(self, path)
-
-    def to_csv(self, path: str | Path, *, beta: float = 0.98) -> None:
+    def to_csv(self, path: str | Path, *, beta: float = BETA) -> None:
         """Write the columns step, lr, loss, ema, debiased (probe, metric, tasks), a row per step.
 
         Args:
@@ -357,6 +134,31 @@ class RangeTestResult(Pictures):
             OSError: The file cannot be written.
             ValueError: `beta` outside [0, 1).
         """
-        from lrfind.result.format import to_csv
+        columns = columns_of(self, beta)
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        write_csv(path, ["step", *columns], ([step, *row] for step, row in enumerate(rows)))
 
-        to_csv(self, path, beta)
+
+def load(path: str | Path) -> RangeTestResult:
+    """Read a result that `RangeTestResult.save` wrote.
+
+    Args:
+        path: The JSON file.
+
+    Returns:
+        A result equal to the one saved, non-finite losses included.
+
+    Raises:
+        OSError: The file cannot be read.
+        ResultFileError: It is truncated, is no result of lrfind, or was written by a newer one.
+    """
+    return read_document(path, FORMAT, "result", result_of)
+
+
+def result_of(document: dict[str, Any]) -> RangeTestResult:
+    """The result that a document holds; see `lrfind.result.format.fields_of`."""
+    fields = fields_of(document)
+    layers, settings = fields.pop("layers"), SweepSettings(**fields.pop("settings"))
+    return RangeTestResult(
+        **fields, settings=settings, layers=None if layers is None else Layers(**layers)
+    )

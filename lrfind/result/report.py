@@ -1,53 +1,55 @@
-"""What a sweep says, in a few plain sentences."""
+"""What a sweep says, in a table and a few plain sentences."""
 
 from __future__ import annotations
 
-from lrfind.analysis.calibration import CONFIDENCE
-from lrfind.analysis.comparison import CurveRow
-from lrfind.analysis.curves import UNUSABLE, Flag
-from lrfind.analysis.suggestion import CannotTell, Suggestion
-from lrfind.checks.verification.record import Verification
-from lrfind.result.range_test_result import RangeTestResult
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.comparison import Comparison
+from lrfind.analysis.curve_rows import CurveRow
+from lrfind.analysis.curves import UNUSABLE
+from lrfind.analysis.smoothing import USUAL
+from lrfind.multitask.disagreement import TaskDisagreement
+from lrfind.result.record import SweepRecord
+from lrfind.support.text import decades, plain_text
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 
-def advice(result: RangeTestResult, schedule: str | None = None) -> str:
-    """The rate to train with and why, or why none can be told.
+@dataclass(frozen=True)
+class Summary:
+    """What `RangeTestResult.summary` returns: print it.
 
-    Args:
-        result: The sweep.
-        schedule: Schedule of the training to come; None if it is not known.
-
-    Returns:
-        One sentence, with a second one for what stands against it.
+    Attributes:
+        ending: How the sweep ended.
+        comparison: The minima and shifts; the last beta is the one whose shift is told in words.
+        answer: The suggested rate.
+        tasks: How far the tasks disagree; None with a single loss.
     """
-    answer = result.suggest(schedule=schedule)
-    if isinstance(answer, CannotTell):
-        return f"No learning rate can be suggested: {answer.reason}."
-    groups = ", ".join(f"{rate:.2e}" for rate in answer.group_lr)
-    per_group = f" ({groups} for the parameter groups)" if len(answer.group_lr) > 1 else ""
-    caution = "".join(f" But {flag.value}." for flag in answer.flags if flag not in SAID)
-    return (
-        f"Train at about {answer.lr:.2e}{per_group}{interval_words(answer)}, {answer.factor:g} "
-        f"times below the expected minimum. {verdict_words(answer)}{caution}"
-    )
 
+    ending: str
+    comparison: Comparison
+    answer: Suggestion | CannotTell
+    tasks: TaskDisagreement | None = None
 
-SAID = frozenset({Flag.AT_END, Flag.NO_DESCENT, Flag.TOO_SHORT})
-"""Flags whose sentence the verdict says already."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.ending
+        yield ""
+        yield self.comparison
+        yield ""
+        yield shift_sentence(self._shown)
+        yield str(self.answer)
+        if self.tasks is not None:
+            yield str(self.tasks)
 
+    def __str__(self) -> str:
+        return plain_text(self)
 
-def interval_words(answer: Suggestion | Verification) -> str:
-    """The interval behind a rate, or nothing."""
-    if answer.interval is None:
-        return ""
-    low, high = answer.interval
-    return f" ({CONFIDENCE:.0%} interval {low:.1e} to {high:.1e})"
-
-
-def verdict_words(answer: Suggestion | CannotTell) -> str:
-    """The verdict as a sentence."""
-    name = answer.verdict.name.lower().replace("_", " ")
-    return f"Verdict: {name}, as {answer.verdict.value}."
+    @property
+    def _shown(self) -> CurveRow:
+        return [row for row in self.comparison.rows if row.curve == USUAL][-1]
 
 
 def shift_sentence(row: CurveRow) -> str:
@@ -70,13 +72,7 @@ def shift_sentence(row: CurveRow) -> str:
     )
 
 
-def decades(value: float | None) -> str:
-    """A distance in decades as people read it, signed; "?" if it cannot be told."""
-    # Adding 0.0 turns the -0.00 of a rounded tiny value into +0.00.
-    return "?" if value is None else f"{round(value, 2) + 0.0:+.2f}"
-
-
-def ending(result: RangeTestResult) -> str:
+def ending(record: SweepRecord) -> str:
     """How the sweep ended, as a sentence."""
-    steps, last = result.lr.size, result.lr[-1] if result.lr.size else result.settings.start_lr
-    return f"Ended after {steps} steps at lr {last:.2e}: {result.stop_reason.value}."
+    steps, last = record.lr.size, record.lr[-1] if record.lr.size else record.settings.start_lr
+    return f"Ended after {steps} steps at lr {last:.2e}: {record.stop_reason.value}."

@@ -24,14 +24,6 @@ def require_number(name: str, value: object) -> float:
         raise TypeError(f"`{name}` must be one number, got {value!r}.") from error
 
 
-def require_spread(name: str, value: object) -> float:
-    """Return a standard deviation as a float, or raise if it is not a finite number, 0 or more."""
-    number = require_number(name, value)
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"`{name}` must be a finite number, 0 or more, got {value!r}.")
-    return number
-
-
 def require_beta(value: object) -> float:
     """Return a `beta` as a float, or raise if it is not in [0, 1)."""
     beta = require_number("beta", value)

@@ -1,17 +1,40 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what JSON cannot hold by itself."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lrfind.support.arrays import Array
+from lrfind.support.errors import ResultFileError
+
+T = TypeVar("T")
+
+SCHEMA = 1
+"""Of every JSON file of lrfind that can be read back."""
 
 
 def write_json(path: str | Path, document: Mapping[str, object]) -> None:
     """Write a document of plain, finite values as JSON; see `write_whole`."""
     write_whole(path, (json.dumps(document, allow_nan=False, indent=1) + "\n").encode())
+
+
+def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows under a header as CSV; see `write_whole`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
@@ -38,6 +61,66 @@ def write_whole(path: str | Path, data: bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def read_json(path: str | Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ResultFileError: It is not whole JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
+
+
+def read_document(
+    path: str | Path, wanted: str, kind: str, make: Callable[[dict[str, Any]], T]
+) -> T:
+    """Read a document of lrfind, and make a record of it.
+
+    Args:
+        path: The JSON file.
+        wanted: What its field `format` must say.
+        kind: What an error message calls such a file.
+        make: Makes the record; what it raises means that the file is damaged.
+
+    Raises:
+        OSError: The file cannot be read.
+        ResultFileError: It is truncated, of another format, damaged, or of a newer lrfind.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("format") != wanted:
+        raise ResultFileError(f"{path} is not a {kind} of lrfind.")
+    schema = document.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ResultFileError(
+            f"{path} has schema {schema}, this version reads {SCHEMA}: "
+            "upgrade lrfind to the version that wrote it."
+        )
+    try:
+        return make(document)
+    except KeyError as error:
+        raise ResultFileError(f"{path} is damaged: {error} is missing or unknown.") from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ResultFileError(f"{path} is damaged: {error}") from error
+
+
+def plain(value: float) -> float | str:
+    """A number as JSON can hold it: NaN and infinity go as the strings that `float` reads back."""
+    return float(value) if math.isfinite(value) else str(value)
+
+
+def to_json(values: Array) -> list[float | str]:
+    """An array as JSON can hold it; see `plain`."""
+    return [value if math.isfinite(value) else str(value) for value in values.tolist()]
+
+
+def from_json(values: Sequence[float | str]) -> Array:
+    """The array that `to_json` was given."""
+    return np.array([float(value) for value in values], dtype=np.float64)
 
 
 def _mode_of(target: Path) -> int:

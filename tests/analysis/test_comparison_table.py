@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from makers import make_result
 
-from lrfind.analysis.comparison_table import TEXT_WIDTH
 from lrfind.result.report import advice, ending, shift_sentence
+from lrfind.support.text import TEXT_WIDTH
 
 
 def noisy():

@@ -12,11 +12,13 @@ from makers import make_result
 
 from lrfind import CannotTellError
 from lrfind.analysis.calibration import SCHEDULES
-from lrfind.analysis.comparison_table import TEXT_WIDTH
 from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.sensitivity import Scatter, scatter, sensitivity
+from lrfind.analysis.question import ask
+from lrfind.analysis.readings import Scatter, scatter
+from lrfind.analysis.sensitivity import sensitivity
 from lrfind.analysis.sensitivity_table import LIMITS
-from lrfind.analysis.suggestion import ask, suggest
+from lrfind.analysis.suggestion import suggest
+from lrfind.support.text import TEXT_WIDTH
 
 RATES = np.linspace(-7, 1, 300)
 BETAS = (0.5, 0.98)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from lrfind import CannotTell, CannotTellError, Flag, Suggestion, Verdict
 from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
 from lrfind.analysis.curves import CURVES, SweepCurves
+from lrfind.analysis.question import ask
 from lrfind.analysis.rules import RULES
-from lrfind.analysis.suggestion import EXPECTED, ask
+from lrfind.analysis.suggestion import EXPECTED
 from lrfind.analysis.suggestion import suggest as answer_to
 
 LR = np.geomspace(1e-7, 10, 100)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import lrfind
 from lrfind import RangeTestResult, StopReason
-from lrfind.analysis.window import beta_of_window, decades_per_step, window_of_beta
+from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.result.settings import SweepSettings
 
 CURVES = {

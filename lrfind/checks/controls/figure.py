@@ -10,7 +10,8 @@ from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.schedule import producing_lr
 from lrfind.checks.controls.record import Controls
 from lrfind.checks.controls.text import percent
-from lrfind.result.figures import STYLES, SUGGESTED, TEXT, draw_probe, new_axes, y_limits
+from lrfind.result.figures import STYLES, draw_probe, y_limits
+from lrfind.support.axes import SUGGESTED, TEXT, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,10 @@ import io
 
 from rich.table import Table
 
-from lrfind.analysis.comparison_table import plain_console
 from lrfind.analysis.curves import UNUSABLE
 from lrfind.checks.controls.attribution import DataShare
 from lrfind.checks.controls.record import Controls, MinimumRow
-from lrfind.result.report import decades
+from lrfind.support.text import decades, plain_console
 
 COLUMNS = ("losses", "curve", "minimum at lr", "step", "loss", "decades away", "90 % interval")
 PLACES = {

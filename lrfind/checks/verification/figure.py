@@ -10,8 +10,8 @@ import numpy as np
 from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.verdict import Verdict
 from lrfind.checks.verification.record import Verification
-from lrfind.result.figures import SUGGESTED
 from lrfind.support.arrays import Array
+from lrfind.support.axes import SUGGESTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

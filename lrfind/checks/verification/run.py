@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.noise import noise_scale
-from lrfind.analysis.suggestion import CannotTell, Suggestion, check_schedule
+from lrfind.analysis.question import check_schedule
 from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.trials import Trials, run_trials
 from lrfind.loop.forward import LossFn

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from rich.table import Table
 
-from lrfind.analysis.comparison_table import plain_text
+from lrfind.analysis.answers import interval_words
 from lrfind.checks.verification.record import Verification
-from lrfind.result.report import interval_words
+from lrfind.support.text import plain_text
 
 
 def verification_table(verification: Verification) -> Table:

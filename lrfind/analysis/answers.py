@@ -1,0 +1,191 @@
+"""The answer to a question: a learning rate and how sure it is, or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+from typing import NoReturn
+
+from lrfind.analysis.calibration import CONFIDENCE
+from lrfind.analysis.curves import EXPECTED, Flag, Minimum, label_of
+from lrfind.analysis.rules import RULES
+from lrfind.analysis.verdict import Verdict
+from lrfind.support.errors import CannotTellError
+from lrfind.support.records import flag_names
+from lrfind.support.text import group_words, words
+
+SAID = frozenset({Flag.AT_END, Flag.NO_DESCENT, Flag.TOO_SHORT})
+"""Flags whose sentence the verdict says already."""
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What an interval is made of: three standard deviations, in decades.
+
+    Attributes:
+        within: Of the minimum in this sweep, from its noise.
+        between: Of the minimum from run to run, over seeds and data orders.
+        transfer: Of the best rate of a training around the suggested one, from task to task.
+    """
+
+    within: float
+    between: float
+    transfer: float
+
+    @property
+    def total(self) -> float:
+        """The standard deviation of their sum."""
+        return hypot(self.within, self.between, self.transfer)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A learning rate to train with, how sure it is, and where it comes from.
+
+    Attributes:
+        lr: The rate; for several parameter groups, that of the group with the largest.
+        rule: Name of the rule, a key of `RULES`.
+        factor: What the rate of `minimum` was divided by; 1 for a rule that does not divide.
+        curve: Name of the curve that was read; "expected" for a rule that weighs the whole sweep.
+        beta: Beta of that curve; None for a curve that has none.
+        minimum: The minimum of that curve, or the expected one: `lr * factor` is its rate, where
+            the rule divides.
+        flags: What to know about that minimum; empty when nothing stands against it.
+        group_lr: The rate for each parameter group, in the optimizer's order.
+        verdict: How far to trust it; the value of the enum is the reason.
+        schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
+            between the two.
+        interval: Lower and upper rate that hold the best rate for a training in 9 of 10 cases,
+            measured on the project's benchmark; None for another rule than "expected", where
+            nothing was measured.
+        uncertainty: What the interval is made of; None without one.
+        expected_lr: The expected minimum of the sweep, whatever the rule; None if it was not asked.
+    """
+
+    lr: float
+    rule: str
+    factor: float
+    curve: str
+    beta: float | None
+    minimum: Minimum
+    flags: tuple[Flag, ...]
+    group_lr: tuple[float, ...]
+    verdict: Verdict
+    schedule: str | None = None
+    interval: tuple[float, float] | None = None
+    uncertainty: Uncertainty | None = None
+    expected_lr: float | None = None
+
+    def __repr__(self) -> str:
+        interval = ", {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
+        return f"<Suggestion: lr {self.lr:.3g}{interval}, {words(self.verdict.name)}>"
+
+    def __str__(self) -> str:
+        caution = "".join(f" But {flag.value}." for flag in self.flags if flag not in SAID)
+        return (
+            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}{self._interval_words()}, "
+            f"{self._source_words()}. Verdict: {words(self.verdict.name)}, as "
+            f"{self.verdict.value}.{caution}"
+        )
+
+    def _interval_words(self) -> str:
+        return "" if self.interval is None else interval_words(self.interval)
+
+    def _source_words(self) -> str:
+        if not self.uses_factor:
+            return f"by the rule {self.rule!r} on the {label_of(self.curve, self.beta)} curve"
+        lowest = f"minimum {self.minimum.lr:.2e}"
+        name = label_of(self.curve, self.beta)
+        if self.curve == EXPECTED:
+            return f"{self.factor:g} times below the {name} {lowest}"
+        return f"{self.factor:g} times below the {lowest} of the {name} curve"
+
+    @property
+    def uses_factor(self) -> bool:
+        """Whether it is the rate of `minimum` over `factor`."""
+        return RULES[self.rule].uses_factor
+
+    def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
+        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
+
+        Args:
+            groups: Which groups; with several optimizers, those of the one to schedule.
+        """
+        return {"max_lr": list(self.group_lr[groups])}
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer as plain numbers and strings, ready for JSON."""
+        return {
+            "lr": self.lr,
+            "interval": self.interval and list(self.interval),
+            "verdict": self.verdict.name.lower(),
+            "schedule": self.schedule,
+            "rule": self.rule,
+            "factor": self.factor,
+            "curve": self.curve,
+            "beta": self.beta,
+            "minimum_lr": self.minimum.lr,
+            "expected_minimum_lr": self.expected_lr,
+            "uncertainty": self.uncertainty and vars(self.uncertainty),
+            "flags": flag_names(self.flags),
+            "group_lr": list(self.group_lr),
+        }
+
+
+@dataclass(frozen=True)
+class CannotTell:
+    """The answer when a sweep supports no suggestion. It is false, and asking its `lr` raises.
+
+    Attributes:
+        reason: Why, with the remedy.
+        rule: Name of the rule that was asked.
+        flags: The flags behind the reason.
+        verdict: The reason as an enum.
+    """
+
+    reason: str
+    rule: str
+    flags: tuple[Flag, ...] = ()
+    verdict: Verdict = Verdict.TOO_SHORT
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return f"No learning rate can be suggested: {self.reason}."
+
+    @property
+    def lr(self) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    @property
+    def group_lr(self) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    @property
+    def interval(self) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    def one_cycle(self, groups: slice = slice(None)) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise CannotTellError(f"no learning rate can be suggested: {self.reason}.")
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer as plain strings, ready for JSON; it has no `lr`."""
+        return {
+            "cannot_tell": self.reason,
+            "verdict": self.verdict.name.lower(),
+            "rule": self.rule,
+            "flags": flag_names(self.flags),
+        }
+
+
+def interval_words(interval: tuple[float, float]) -> str:
+    """An interval in brackets, behind the rate that it belongs to."""
+    return " ({:.0%} interval {:.1e} to {:.1e})".format(CONFIDENCE, *interval)
