@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.curve_rows import CurveRow, Shift
-from lrfind.analysis.curves import CENTRED, RAW
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW
 from lrfind.support.text import decades, new_table
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _cells(row: CurveRow) -> list[str]:
         "" if row.curve == CENTRED else _shift(row.from_centred),
         "" if row.curve == RAW else _shift(row.from_raw),
         smoothing + debiasing,
-        "" if row.curve == RAW else decades(row.noise_from_raw),
+        "" if row.curve in (RAW, EXPECTED) else decades(row.noise_from_raw),
         "" if row.lag is None else decades(row.lag),
     ]
 

@@ -45,7 +45,7 @@ class CurveRow:
         from_raw: Shift of its minimum from the raw one; None where one of them is unusable.
         from_centred: Likewise from the centred one.
         smoothing: Decades by which this smoothing moves the minimum of the noise-free curve;
-            None where that smoothed curve has no minimum.
+            None where that smoothed curve has no minimum, and for "expected".
         debiasing: The part of `smoothing` that the debiasing alone adds to the EMA, in decades;
             None where the EMA has no minimum to compare with.
         lag: `beta / (1 - beta)` steps in decades, the EMA's mean delay: the shift on a straight or
@@ -108,7 +108,7 @@ def curve_row(curves: SweepCurves, name: str, beta: float | None = None) -> Curv
         beta: Weight of the old value, in [0, 1), for a smoother; None for the others.
     """
     minimum = _minimum(curves, name, beta)
-    smoothing, debiasing = (0.0, None) if beta is None else _plug_in(curves, name, beta)
+    smoothing, debiasing = _parts(curves, name, beta)
     raw, centred = curves.minimum(RAW), curves.minimum(CENTRED)
     return CurveRow(
         name,
@@ -126,6 +126,14 @@ def _minimum(curves: SweepCurves, name: str, beta: float | None) -> Minimum:
     if name == EXPECTED:
         return curves.expected_minimum
     return curves.minimum(name) if beta is None else curves.minimum(name, beta)
+
+
+def _parts(curves: SweepCurves, name: str, beta: float | None) -> tuple[float | None, float | None]:
+    """Decades that the smoothing moves the minimum, and those of the debiasing among them."""
+    if beta is not None:
+        return _plug_in(curves, name, beta)
+    # The expected minimum is moved by what the blow-up says, which is neither smoothing nor noise.
+    return (None if name == EXPECTED else 0.0), None
 
 
 def _plug_in(curves: SweepCurves, name: str, beta: float) -> tuple[float | None, float | None]:

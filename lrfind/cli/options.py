@@ -2,10 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import click
+
+from lrfind.analysis.defaults import BETA, BETAS, FACTOR
+from lrfind.result.settings import DEFAULTS
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+QUESTION = ("schedule", "rule", "curve", "beta", "factor")
+"""What `question_options` adds to a command: arguments of `RangeTestResult.suggest`."""
+
+
+class NameOf(click.ParamType[str]):
+    """One of the names in a table that is imported when it is needed, and not for `--help`.
+
+    A hyphen stands for an underscore.
+    """
+
+    name = "name"
+
+    def __init__(self, names: Callable[[], Iterable[str | None]]) -> None:
+        self._names = names
+
+    def known(self) -> list[str]:
+        """The names as they are typed."""
+        return [name.replace("_", "-") for name in self._names() if name]
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What the help shows in place of a value."""
+        return f"[{'|'.join(self.known())}]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as the library writes it."""
+        if value.replace("_", "-") not in self.known():
+            self.fail(f"{value!r} is not one of {', '.join(self.known())}.", param, ctx)
+        return value.replace("-", "_")
+
+
+def _schedules() -> Iterable[str | None]:
+    from lrfind.analysis.calibration import SCHEDULES
+
+    return SCHEDULES
+
+
+def _rules() -> Iterable[str]:
+    from lrfind.analysis.rules import RULES
+
+    return RULES
+
+
+def _curves() -> Iterable[str]:
+    from lrfind.analysis.curves import CURVES
+
+    return CURVES
 
 
 def parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
@@ -19,75 +72,132 @@ def parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     return betas
 
 
-def range_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a sweep, by the names of `range_test`'s arguments; None if not given."""
-    positive = click.FloatRange(min=0, min_open=True)
-    options = [
-        click.option("--start-lr", type=positive, help="Default: 1e-6."),
-        click.option("--end-lr", type=positive, help="Default: 10."),
-        click.option("--num-iter", type=click.IntRange(min=2), help="Steps. Default: 300."),
-        click.option("--step-mode", type=click.Choice(["exp", "linear"]), help="Default: exp."),
-        click.option(
-            "--diverge-th",
-            type=click.FloatRange(min=0),
-            help="Stop when the loss has risen by this many times its descent; 0 never stops. "
-            "Default: 4.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+def all_of(*options: Decorator) -> Decorator:
+    """Several options as one decorator, in this order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def out_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+positive = click.FloatRange(min=0, min_open=True)
+
+range_options = all_of(
+    click.option("--start-lr", type=positive, help=f"Default: {DEFAULTS.start_lr:g}."),
+    click.option("--end-lr", type=positive, help=f"Default: {DEFAULTS.end_lr:g}."),
+    click.option(
+        "--num-iter", type=click.IntRange(min=2), help=f"Steps. Default: {DEFAULTS.num_iter}."
+    ),
+    click.option(
+        "--step-mode",
+        type=click.Choice(["exp", "linear"]),
+        help=f"Default: {DEFAULTS.step_mode}.",
+    ),
+    click.option(
+        "--diverge-th",
+        type=click.FloatRange(min=0),
+        help="Stop when the loss has risen by this many times its descent; 0 never stops. "
+        f"Default: {DEFAULTS.diverge_th:g}.",
+    ),
+)
+"""The options of a sweep; None where not given."""
+
+question_options = all_of(
+    click.option("--schedule", type=NameOf(_schedules), help="LR schedule you will train with."),
+    click.option("--rule", type=NameOf(_rules), help="How the rate is read off the sweep."),
+    click.option(
+        "--curve",
+        type=NameOf(_curves),
+        help=f"Curve to read, for a rule on one curve; alone: its minimum over {FACTOR:g}.",
+    ),
+    click.option(
+        "--beta",
+        type=click.FloatRange(0, 1, max_open=True),
+        help=f"Beta of the average that is read and drawn. Default: {BETA:g}, or the last of "
+        "--betas.",
+    ),
+    click.option("--factor", type=positive, help="What the minimum is divided by."),
+)
+"""Which rate is suggested; None where not given."""
+
+betas_option = click.option(
+    "--betas",
+    callback=parse_betas,
+    default=",".join(f"{beta:g}" for beta in BETAS),
+    show_default=True,
+    metavar="B,B,...",
+    help="Betas of the averages in the table; a figure shows the last.",
+)
+
+sweep_options = all_of(
+    click.option(
+        "--controls",
+        is_flag=True,
+        help="Run the controls too: how much of the loss decrease is training time alone, how "
+        "much of the batch-to-batch variance the data. Writes controls.json and controls.png.",
+    ),
+    click.option("--layers", is_flag=True, help="Record every layer, and write layers.png too."),
+    betas_option,
+    range_options,
+    click.option("--verify", is_flag=True, help="Then try rates around the suggested one."),
+    click.option(
+        "--budget",
+        type=click.IntRange(min=80),
+        help="Find one rate within so many steps instead: half a sweep, half trials.",
+    ),
+    question_options,
+)
+"""Those of the commands that run one sweep."""
+
+
+def out_option(default: str, what: str = "the files") -> Decorator:
     """The folder that a command writes to."""
     return click.option(
         "--out",
         type=click.Path(path_type=Path),
         default=default,
         show_default=True,
-        help="Folder for the files.",
+        help=f"Folder for {what}.",
     )
 
 
-layers_option = click.option(
-    "--layers", is_flag=True, help="Record every layer, and write layers.png too."
+traceback_option = click.option(
+    "--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py."
 )
+target_argument = click.argument("target", metavar="FILE.py:FUNCTION")
+result_argument = click.argument("result", type=click.Path(path_type=Path))
 
 
-def verify_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What follows a sweep, or takes its place."""
-    options = [
-        click.option("--verify", is_flag=True, help="Then try rates around the suggested one."),
-        click.option(
-            "--budget",
-            type=click.IntRange(min=80),
-            help="Find one rate within so many steps instead: half a sweep, half trials.",
-        ),
-        click.option(
-            "--schedule",
-            type=click.Choice(["constant", "one-cycle"]),
-            callback=lambda ctx, param, value: value and value.replace("-", "_"),
-            help="Of the training to come.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+def split_target(target: str) -> tuple[str, str]:
+    """File and function of `FILE.py:FUNCTION`."""
+    file, separator, function = target.rpartition(":")
+    if not separator or not function.isidentifier():
+        raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
+    return file, function
 
 
-betas_option = click.option(
-    "--betas",
-    callback=parse_betas,
-    default="0.9,0.98",
-    show_default=True,
-    metavar="B,B,...",
-    help="Betas of the averages; a figure shows the last.",
-)
+def given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The range options that were given, as arguments of `range_test`."""
+    asked = {name: value for name, value in settings.items() if value is not None}
+    if asked.get("layers") is False:
+        del asked["layers"]  # not asked for: a problem's own options decide
+    if asked.get("diverge_th") == 0:
+        asked["diverge_th"] = None
+    return asked
 
-controls_option = click.option(
-    "--controls",
-    is_flag=True,
-    help="Run the controls too: what of the fall is time, what of the wiggle the data. "
-    "Writes controls.json and controls.png.",
-)
+
+def take_question(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the question options out of all options, as arguments of `suggest`.
+
+    Raises:
+        TypeError, ValueError: They don't go together; asked before anything is run.
+    """
+    from lrfind.analysis.question import ask
+
+    question = {name: settings.pop(name) for name in QUESTION}
+    question = {name: value for name, value in question.items() if value is not None}
+    ask(**question)
+    return question

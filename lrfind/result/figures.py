@@ -66,7 +66,7 @@ def plot_curves(
     _draw_shift(ax, rows[RAW], rows[USUAL], low + 0.09 * (high - low))
     if isinstance(answer, Suggestion):
         _draw_suggestion(ax, answer)
-        _draw_uncertainty(ax, curves)
+        _draw_expected(ax, curves, rows[EXPECTED])
     title_verdict(ax, answer)
     draw_legend(ax)
     return ax
@@ -217,16 +217,16 @@ def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
     above.xaxis.minorticks_off()
 
 
-def _draw_uncertainty(ax: Axes, curves: SweepCurves) -> None:
-    """The expected minimum, in a bar over where minima lie on average over seeds."""
-    (low, high), height = curves.posterior.interval(), curves.minimum(CENTRED).loss
-    expected = curves.posterior.mean
+def _draw_expected(ax: Axes, curves: SweepCurves, row: CurveRow) -> None:
+    """The expected minimum, and a bar over where the minimum lies on average over seeds."""
+    minimum, height = row.minimum, curves.minimum(CENTRED).loss
     ax.plot(
-        expected, height, label=f"expected minimum {expected:.2e}", markersize=8,
+        minimum.lr, minimum.loss, label=f"{row.label} minimum {minimum.lr:.2e}", markersize=8,
         markeredgecolor="white", zorder=4.5, **STYLES[EXPECTED],
     )  # fmt: skip
+    low, high = curves.posterior.interval()
     ax.plot(
-        [low, expected, high], [height] * 3,
+        [low, minimum.lr, high], [height] * 3,
         color=STYLES[CENTRED]["color"], linewidth=1.2, zorder=3.5,
         marker="|", markersize=9, markeredgewidth=1.2,
         label=f"minimum over seeds, {CONFIDENCE:.0%}",

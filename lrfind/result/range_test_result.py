@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from lrfind.analysis.defaults import BETA, BETAS
 from lrfind.layers.layer_norms import Layers
+from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import TRAIN
@@ -63,13 +63,18 @@ class RangeTestResult(SweepPictures):
         return f"<RangeTestResult: {self.lr.size} steps, {span}{self.stop_reason.name.lower()}>"
 
     def summary(
-        self, betas: Sequence[float] = BETAS, *, suggestion: Answer | None = None
+        self,
+        betas: Sequence[float] = BETAS,
+        *,
+        suggestion: Answer | None = None,
+        tasks: TaskDisagreement | None = None,
     ) -> Summary:
         """How the sweep ended, its table, and which rate to train with: `print` it.
 
         Args:
             betas: The betas to show, each in [0, 1).
             suggestion: What `suggest` answered; asked here, for no schedule, if None.
+            tasks: What `task_disagreement` answered, likewise, where tasks were recorded.
 
         Returns:
             The parts, and as `str()` the text that the command prints.
@@ -80,9 +85,9 @@ class RangeTestResult(SweepPictures):
         """
         if not len(betas):
             raise ValueError("`betas` must hold at least one.")
-        answer, tasks = self._answer(suggestion, TRAIN), None
-        if self.tasks:
-            tasks = replace(self.task_disagreement(), total=answer)
+        answer = self._answer(suggestion, TRAIN)
+        if tasks is None and self.tasks:
+            tasks = self.task_disagreement()
         return Summary(ending(self), self.compare(betas), answer, tasks)
 
     def to_dict(

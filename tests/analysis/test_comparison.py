@@ -90,10 +90,10 @@ def test_a_noise_free_sweep_has_no_noise_part():
 def test_smoothing_and_noise_add_up_to_the_shift():
     rng = np.random.default_rng(0)
     table = compare(sweep(20 * quadratic(300, 200) + rng.normal(size=300)), (0.9, 0.98))
-    for row in table.rows[2:]:
+    for row in table.rows[3:]:
         assert row.smoothing + row.noise_from_raw == pytest.approx(row.from_raw.decades)
         assert row.smoothing + row.noise_from_centred == pytest.approx(row.from_centred.decades)
-    assert any(abs(row.noise_from_raw) > 0.01 for row in table.rows[2:])
+    assert any(abs(row.noise_from_raw) > 0.01 for row in table.rows[3:])
 
 
 def test_the_smoothing_part_of_a_noisy_sweep_is_that_of_the_same_sweep_without_noise():
@@ -138,11 +138,21 @@ def test_a_linear_sweep_takes_the_spacing_at_the_minimum():
 def test_rows_come_in_order_and_are_found_by_name():
     table = compare(sweep(quadratic(100, 60)), (0.9, 0.98))
     assert [row.label for row in table.rows] == [
-        "raw", "centred", "EMA 0.9", "debiased EMA 0.9", "EMA 0.98", "debiased EMA 0.98",
+        "raw", "centred", "expected", "EMA 0.9", "debiased EMA 0.9", "EMA 0.98",
+        "debiased EMA 0.98",
     ]  # fmt: skip
-    assert table.row("ema", 0.9) is table.rows[2]
+    assert table.row("ema", 0.9) is table.rows[3]
     with pytest.raises(KeyError, match=r"'ema' with beta 0\.5"):
         table.row("ema", 0.5)
+
+
+def test_the_expected_minimum_is_a_row_with_its_distances_and_no_parts():
+    curves = sweep(quadratic(100, 60))
+    row = compare(curves).row("expected")
+    assert row.minimum.lr == curves.posterior.mean
+    assert row.from_raw.decades == pytest.approx(np.log10(row.minimum.lr / curves.lr[60]))
+    assert row.minimum.loss == curves.fit.curve[row.minimum.step]
+    assert (row.smoothing, row.noise_from_raw, row.lag) == (None, None, None)
 
 
 def test_the_table_as_a_dictionary_is_json_with_the_same_numbers():

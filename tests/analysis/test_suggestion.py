@@ -6,18 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrfind import CannotTell, CannotTellError, Flag, Suggestion, Verdict
-from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
+from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.curves import CURVES, SweepCurves
 from lrfind.analysis.question import ask
-from lrfind.analysis.rules import RULES
-from lrfind.analysis.suggestion import EXPECTED
+from lrfind.analysis.rules import DEFAULT, RULES
 from lrfind.analysis.suggestion import suggest as answer_to
 
 LR = np.geomspace(1e-7, 10, 100)
 
 
-def suggest(curves, *, group_scale=(1.0,), between=BETWEEN_RUNS, **question):
-    return answer_to(curves, ask(**question), group_scale=group_scale, between=between)
+def suggest(curves, *, group_scale=(1.0,), **question):
+    return answer_to(curves, ask(**question), group_scale=group_scale)
 
 
 def typical(seed=0, noise=0.02, size=100):
@@ -58,7 +57,7 @@ def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
     for schedule, (factor, deviation) in SCHEDULES.items():
         answer = suggest(curves, schedule=schedule)
         assert answer.lr == pytest.approx(curves.posterior.mean / factor)
-        assert (answer.rule, answer.schedule, answer.factor) == (EXPECTED, schedule, factor)
+        assert (answer.rule, answer.schedule, answer.factor) == (DEFAULT, schedule, factor)
         assert answer.uncertainty.transfer == deviation
         assert answer.flags == ()
         assert answer.verdict is Verdict.CLEAR
@@ -181,7 +180,7 @@ def test_the_emas_artefact_is_never_suggested():
     assert Flag.START_ARTEFACT in answer.flags
 
 
-@pytest.mark.parametrize("rule", [EXPECTED, *RULES])
+@pytest.mark.parametrize("rule", [*RULES])
 @pytest.mark.parametrize(
     ("loss", "flag"),
     [(np.full(100, 2.3), Flag.NO_DESCENT), (np.array([3.0, 1.0, 2.0]), Flag.TOO_SHORT)],
@@ -199,9 +198,9 @@ def test_no_rule_guesses_where_nothing_can_be_told(rule, loss, flag):
 losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 
 
-@given(losses, st.sampled_from([EXPECTED, *RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
+@given(losses, st.sampled_from([*RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
 def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, beta):
-    named = {} if rule == EXPECTED else {"curve": curve}
+    named = {} if rule == DEFAULT else {"curve": curve}
     answer = suggest(sweep(loss), rule=rule, beta=beta, **named)
     if answer:
         assert 1e-8 <= answer.lr <= 10
@@ -238,9 +237,10 @@ def test_an_answer_becomes_plain_numbers():
         "schedule": "constant",
         "rule": "expected",
         "factor": 4.0,
-        "curve": "centred",
+        "curve": "expected",
         "beta": None,
         "minimum_lr": answer.minimum.lr,
+        "expected_minimum_lr": answer.minimum.lr,
         "uncertainty": {
             "within": answer.uncertainty.within,
             "between": answer.uncertainty.between,

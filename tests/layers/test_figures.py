@@ -66,7 +66,7 @@ def test_minimum_and_suggestion_are_marked():
     ax = result.plot_layers()
     shown = [text.get_text() for text in ax.texts]
     assert f"suggested {answer.lr:.2e}" in shown
-    assert f"minimum {answer.minimum.lr:.2e}" in shown
+    assert f"expected minimum {answer.minimum.lr:.2e}" in shown
     marked = {float(line.get_xdata()[0]) for line in ax.get_lines() if len(line.get_xdata()) == 2}
     assert marked == {answer.lr, answer.minimum.lr}
 

@@ -21,7 +21,7 @@ from benchmark_suggestions import (
 from benchmark_tasks import STEPS, TASKS
 from makers import README, ROOT
 
-from lrfind.analysis.rules import slide, valley
+from lrfind.analysis.rules import RULES, Seen
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -101,8 +101,9 @@ def test_the_recomputed_fastai_rules_are_those_of_the_package():
     assert rates[0] == 1e-7
     assert rates[50] == pytest.approx(1e-3)
     inner = slice(losses.size // 10, losses.size - 5)
-    for name, rule in (("valley", valley), ("slide", slide)):
-        expected = rule(rates, losses, int(losses.argmin()), 1.0)
+    seen = Seen(rates, losses, int(losses.argmin()), math.nan)
+    for name in ("valley", "slide"):
+        expected = RULES[name].rate(seen)
         assert FASTAI[name](rates[inner], losses[inner]) == expected
     assert FASTAI["minimum"](rates, losses) == rates[losses.argmin()] / 10
 

@@ -1,0 +1,31 @@
+"""`lrfind demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lrfind.cli.messages import messages
+from lrfind.cli.options import out_option, sweep_options
+
+
+@click.command()
+@out_option("lrfind-demo")
+@click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
+@click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@sweep_options
+def demo(out: Path, model: str, optimizer: str, seed: int, **options: Any) -> None:
+    """Test a small network on bundled handwritten digits.
+
+    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing them; with
+    --verify also verification.json and verification.png, with --budget these alone.
+    """
+    with messages():
+        from lrfind.cli.hand_over import run_problem
+        from lrfind.demo import digits_problem
+
+        problem = digits_problem(model=model, optimizer=optimizer, seed=seed)
+        run_problem(problem, out, **options)

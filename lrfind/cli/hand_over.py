@@ -1,0 +1,162 @@
+"""What the commands do with a problem and its result: run, write, print, with one answer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from lrfind.cli.messages import print_note, print_result
+from lrfind.cli.options import given, take_question
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lrfind.checks.controls.record import Controls
+    from lrfind.checks.verification.record import Verification
+    from lrfind.multitask.disagreement import TaskDisagreement
+    from lrfind.problems.problem import Problem
+    from lrfind.result.range_test_result import RangeTestResult
+    from lrfind.result.report import Summary
+    from lrfind.result.sweep_analysis import Answer
+
+NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode")
+"""Options beside `--budget` that have no meaning there; likewise a question but its schedule."""
+
+
+def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options: Any) -> None:
+    """Run what the options ask for; the first rank writes to `out` and prints.
+
+    Args:
+        problem: The problem.
+        out: The folder, made if it is not there.
+        betas: Betas of the table; the last is that of the figure.
+        options: Those of `sweep_options`, None where not given.
+
+    Raises:
+        click.UsageError: Options that exclude each other.
+    """
+    from lrfind.support.process_group import is_first_rank
+
+    question = take_question(options)
+    verify, controls, budget = (options.pop(name) for name in ("verify", "controls", "budget"))
+    asked = given(options)
+    if budget:
+        _check_budget(asked | {"verify": verify, "controls": controls}, question)
+    first = is_first_rank()
+    if first:
+        out.mkdir(parents=True, exist_ok=True)
+    if budget:
+        found = problem.find_lr(budget=budget, **asked, **question)
+        return _hand_over_verification(found, out) if first else None
+    result = problem.range_test(**asked)
+    answered = answer(result, question, betas)
+    if first:
+        _hand_over(result, out, answered)
+    if controls:
+        told = problem.controls(result)
+        if first:
+            _hand_over_controls(told, out)
+    if verify:
+        found = problem.verify(answered.suggestion, result=result)
+        if first:
+            _hand_over_verification(found, out)
+    return None
+
+
+def _check_budget(asked: dict[str, Any], question: dict[str, Any]) -> None:
+    """Refuse what a budget decides by itself."""
+    names = [name for name in NOT_WITH_A_BUDGET if asked.get(name)]
+    names += [name for name in question if name != "schedule"]
+    if names:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+        raise click.UsageError(f"--budget goes without {listed}.")
+
+
+class Answered(NamedTuple):
+    """The answers to the one question of a command, for whatever is printed, drawn or written."""
+
+    suggestion: Answer
+    tasks: TaskDisagreement | None
+    betas: tuple[float, ...]
+    """Those to show; the last is that of the answer and of the figure."""
+
+
+def answer(result: RangeTestResult, question: dict[str, Any], betas: tuple[float, ...]) -> Answered:
+    """Ask a result once.
+
+    Args:
+        result: The sweep.
+        question: Arguments of `suggest`; without a `beta` the last of `betas` is taken.
+        betas: The betas that were asked for.
+    """
+    beta = question.get("beta", betas[-1])
+    asked = {**question, "beta": beta}
+    return Answered(
+        result.suggest(**asked),
+        result.task_disagreement(**asked) if result.tasks else None,
+        (*(each for each in betas if each != beta), beta),
+    )
+
+
+def report_of(result: RangeTestResult, answered: Answered) -> Summary:
+    """What is printed of a sweep.
+
+    Raises:
+        click.ClickException: It holds too little for a table.
+    """
+    from lrfind.result.report import ending
+    from lrfind.support.errors import CannotTellError
+
+    try:
+        return result.summary(answered.betas, suggestion=answered.suggestion, tasks=answered.tasks)
+    except CannotTellError as error:
+        raise click.ClickException(f"{ending(result)} Cannot tell: {error}.") from error
+
+
+def _hand_over(result: RangeTestResult, out: Path, answered: Answered) -> None:
+    beta, suggestion = answered.betas[-1], answered.suggestion
+    result.save(out / "result.json")
+    result.to_csv(out / "result.csv", beta=beta)
+    curves = partial(result.plot, beta=beta, suggestion=suggestion)
+    save_figure(curves, out / "range_test.png")
+    save_figure(partial(result.plot_betas, suggestion=suggestion), out / "beta.png")
+    print_note(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/")
+    print_result(report_of(result, answered))
+    if result.layers is not None:
+        from lrfind.layers.figures import blow_up_sentence
+
+        save_figure(partial(result.plot_layers, suggestion=suggestion), out / "layers.png")
+        print_note(f"Wrote layers.png to {out}/")
+        click.echo(blow_up_sentence(result.layers.blow_ups()))
+
+
+def _hand_over_controls(controls: Controls, out: Path) -> None:
+    controls.save(out / "controls.json")
+    save_figure(controls.plot, out / "controls.png")
+    print_note(f"Wrote controls.json and controls.png to {out}/")
+    click.echo(f"\n{controls}")
+
+
+def _hand_over_verification(found: Verification, out: Path) -> None:
+    found.save(out / "verification.json")
+    save_figure(found.plot, out / "verification.png")
+    print_note(f"Wrote verification.json and verification.png to {out}/")
+    click.echo(f"\n{found}")
+
+
+def save_figure(draw: Callable[[Axes], object], path: Path) -> None:
+    """Draw on a new figure and write it whole."""
+    from matplotlib.figure import Figure
+
+    from lrfind.support.files import write_whole
+
+    figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
+    draw(figure.subplots())
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:].lower())
+    write_whole(path, data.getvalue())

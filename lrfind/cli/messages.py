@@ -1,0 +1,61 @@
+"""A mistake of the user's as one line, and what is printed as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import extract_tb
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@contextmanager
+def messages(user_file: str | None = None) -> Iterator[None]:
+    """Turn a mistake of the user's into one line and exit code 1.
+
+    With a `user_file` any error may come from what that file made, and its place there is told
+    where it has one. Without, one that is not about an argument or a file is a bug of ours, and
+    keeps its traceback.
+    """
+    from lrfind.support.errors import LrfindError
+
+    try:
+        yield
+    except click.ClickException:
+        raise
+    except Exception as error:
+        place = _place_in(user_file, error) if user_file else ""
+        if not place and isinstance(error, LrfindError | OSError | ValueError | TypeError):
+            raise click.ClickException(str(error)) from error
+        if not user_file:
+            raise
+        message = f"{place}{type(error).__name__}: {error} (--traceback shows where)"
+        raise click.ClickException(message) from error
+
+
+def print_result(thing: RenderableType) -> None:
+    """Print a record on standard output: coloured on a terminal, with no digit cut off."""
+    from rich.console import Console
+
+    from lrfind.support.text import TEXT_WIDTH
+
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width, TEXT_WIDTH)
+    console.print(thing, crop=False)
+
+
+def print_note(text: str) -> None:
+    """Print what is no result on standard error."""
+    click.echo(text, err=True)
+
+
+def _place_in(file: str, error: Exception) -> str:
+    """The last line of that file that an error passed through, or nothing."""
+    frames = extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).resolve() == Path(file).resolve()]
+    return f"{file}, line {own[-1].lineno}, in {own[-1].name}: " if own else ""

@@ -1,0 +1,41 @@
+"""`lrfind plot`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lrfind.analysis.defaults import BETA
+from lrfind.cli.messages import messages
+from lrfind.cli.options import question_options, result_argument, take_question
+
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+@click.command()
+@result_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.option("--against-beta", is_flag=True, help="Draw the minimum against beta instead.")
+@click.option("--layers", is_flag=True, help="Draw the update/weight ratio of every layer instead.")
+@question_options
+def plot(result: Path, output: Path, against_beta: bool, layers: bool, **options: Any) -> None:
+    """Draw a saved result into FILE, a png, svg or pdf."""
+    if against_beta and layers:
+        raise click.UsageError("only one of --against-beta and --layers may be given.")
+    if output.suffix.lower() not in FIGURE_SUFFIXES:
+        raise click.BadParameter(
+            f"{output.name!r} must end in {', '.join(FIGURE_SUFFIXES)}", param_hint="--output"
+        )
+    with messages():
+        from lrfind.cli.hand_over import save_figure
+        from lrfind.result.range_test_result import load
+
+        question = take_question(options)
+        loaded = load(result)
+        draw = partial(loaded.plot, beta=question.get("beta", BETA))
+        if against_beta or layers:
+            draw = partial(loaded.plot_betas if against_beta else loaded.plot_layers)
+        save_figure(partial(draw, suggestion=loaded.suggest(**question)), output)

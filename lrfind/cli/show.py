@@ -1,0 +1,40 @@
+"""`lrfind show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lrfind.cli.messages import messages, print_result
+from lrfind.cli.options import betas_option, question_options, result_argument, take_question
+
+
+@click.command()
+@result_argument
+@betas_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--sensitivity", is_flag=True, help="Add the rate under every rule and sub-sweep.")
+@question_options
+def show(
+    result: Path, betas: tuple[float, ...], as_json: bool, sensitivity: bool, **options: Any
+) -> None:
+    """Print the table of a saved result, for any betas, and the rate that it suggests."""
+    with messages():
+        from lrfind.cli.hand_over import answer, report_of
+        from lrfind.result.range_test_result import load
+
+        question = take_question(options)
+        loaded = load(result)
+        answered = answer(loaded, question, betas)
+        if as_json:
+            more = {"sensitivity": loaded.sensitivity(betas).to_dict()} if sensitivity else {}
+            document = loaded.to_dict(answered.betas, suggestion=answered.suggestion)
+            click.echo(json.dumps(document | more, indent=2))
+            return
+        print_result(report_of(loaded, answered))
+        if sensitivity:
+            print_result("")
+            print_result(loaded.sensitivity(betas))

@@ -1,0 +1,61 @@
+"""The answers in words, and as JSON."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from makers import make_result
+
+from lrfind.analysis.rules import RULES
+
+
+def noisy():
+    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
+
+
+def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
+    result = noisy()
+    answer = result.suggest()
+    said = str(answer)
+    low, high = answer.interval
+    assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
+    assert f"3 times below the expected minimum {answer.expected_lr:.2e}" in said
+    assert f"Verdict: clear, as {answer.verdict.value}" in said
+    assert "But" not in said
+
+
+def test_a_suggestion_in_words_lists_the_rates_of_the_groups_and_what_stands_against_it():
+    said = str(make_result(np.linspace(3, 1, 100), group_scale=(0.5, 1.0)).suggest())
+    assert "for the parameter groups" in said
+    assert "Verdict: at end, as the loss was still falling" in said
+
+
+def test_without_a_suggestion_the_words_say_why():
+    said = str(make_result(np.full(100, 2.0)).suggest())
+    assert said.startswith("No learning rate can be suggested: the loss never fell")
+
+
+@pytest.mark.parametrize("curve", ["raw", "centred", "ema", "debiased"])
+def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
+    answer = noisy().suggest(curve=curve, beta=0.9)
+    assert f"10 times below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
+    assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
+
+
+@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, schedule):
+    answer = noisy().suggest(rule, schedule=schedule)
+    read = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert read["expected_minimum_lr"] == noisy().curves().posterior.mean
+    if not answer.uses_factor:
+        assert (read["factor"], f"by the rule {rule!r}" in str(answer)) == (1.0, True)
+        return
+    assert read["lr"] * read["factor"] == pytest.approx(read["minimum_lr"], rel=1e-12)
+    (named,) = re.findall(r"times below the (?:expected )?minimum (\S+?)(?: of|\. )", str(answer))
+    assert named == f"{read['minimum_lr']:.2e}"
+
+
+def test_the_repr_is_short():
+    assert re.fullmatch(r"<Suggestion: lr [^ ]+, [^ ]+ to [^ ]+, clear>", repr(noisy().suggest()))
