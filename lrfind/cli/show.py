@@ -36,5 +36,4 @@ def show(
             return
         print_result(report_of(loaded, answered))
         if sensitivity:
-            print_result("")
-            print_result(loaded.sensitivity(betas))
+            click.echo(f"\n{loaded.sensitivity(betas)}")
