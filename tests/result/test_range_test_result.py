@@ -1,6 +1,7 @@
 """The record: read-only, comparable, and analysable for any beta."""
 
 import dataclasses
+import pickle
 import subprocess
 import sys
 
@@ -23,6 +24,32 @@ def test_the_arrays_are_float64_and_cannot_be_changed():
         result.seed = 3
     loss[0] = 7
     assert result.loss[0] == 0
+
+
+def test_nothing_that_hangs_on_a_result_can_be_changed():
+    result = make_result(tasks={"a": np.ones(100)}, versions={"torch": "2"})
+    for change in (
+        lambda: result.tasks.update(b=np.ones(100)),
+        lambda: result.tasks.pop("a"),
+        lambda: result.versions.__setitem__("torch", "3"),
+        lambda: result.versions.clear(),
+    ):
+        with pytest.raises(TypeError, match="frozen record"):
+            change()
+    with pytest.raises(ValueError, match="read-only"):
+        result.tasks["a"][0] = 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.settings.num_iter = 3
+    copied = pickle.loads(pickle.dumps(result))
+    assert copied == result
+    assert type(copied.versions) is type(result.versions)
+
+
+def test_the_summary_is_what_the_command_prints():
+    text = str(make_result().summary())
+    assert text.startswith("Ended after 100 steps")
+    assert str(make_result().compare()).splitlines()[3] in text
+    assert " ".join(text.split()).endswith(str(make_result().suggest()))
 
 
 def test_arrays_of_unequal_length_are_refused():
