@@ -24,10 +24,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from rate_error import RateError, rate_error
 from tqdm import tqdm
 
 from lrfind import rescale
-from lrfind.batch_size.rate_error import RateError, rate_error
 from lrfind.demo import digits_problem
 
 BASE, OTHERS = 64, (16, 256)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
+from rate_error import RateError, rate_error
 from scipy import stats
-
-from lrfind.batch_size.rate_error import RateError, rate_error
 
 
 def test_it_is_the_interval_of_a_paired_t_test():
