@@ -27,7 +27,7 @@ LOG_ROUNDING = 1e-9
 """Decades by which a distance between two rates may be off by rounding."""
 
 MOST_REGRET = 2.0
-"""Where regrets are cut off: the loss rose by as much as the best trial brought it down, or more."""
+"""Regrets are cut off there: the loss rose by as much as the best trial brought it down."""
 
 ALL_BLEW_UP = "every rate that was tried blew up: try lower `rates`"
 AT_END = "the {} of the rates that were tried is among the best: try `rates` beyond it"
