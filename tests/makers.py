@@ -1,6 +1,7 @@
 """What several tests make: small training problems, all of their state, and builds for workers."""
 
 import json
+import math
 import os
 import random
 import signal
@@ -15,7 +16,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason
+from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason, Verification
+from lrfind.checks.verification.scores import Trial
 from lrfind.repeats.repeat_set import Run
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import SweepSettings
@@ -23,6 +25,8 @@ from lrfind.state.random_state import seed_everything
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
+BEFORE = TESTS / "fixtures" / "5a026df"
+"""Files that the version of that commit wrote."""
 README = (ROOT / "README.md").read_text()
 TIMEOUT_S = 60
 """Of a pair of processes."""
@@ -238,6 +242,21 @@ def make_controls(frozen=True, suggested=None, drift=FALLEN, **changes):
     result = make_result(make_result().loss - drift + BATCHES, **changes)
     constant = ConstantRun(1e-7, 2.3 - drift + BATCHES)
     return Controls(result, constant, suggested, 2.3 + BATCHES if frozen else np.empty(0))
+
+
+def make_trial(lr, halfway, end):
+    """A short training that came to those losses; one whose end is not finite has blown up."""
+    losses = [2.0, 1.5, 1.2, 1.0] if math.isfinite(end) else [2.0, math.nan]
+    return Trial(ConstantRun(lr, losses), halfway, end)
+
+
+def flat_trials(*scores):
+    """Trials that stay where they are, so that their scores are those given."""
+    return [make_trial(10.0 ** (k / 2 - 3), score, score) for k, score in enumerate(scores)]
+
+
+def make_verification(trials, suggested=None, level=2.0, noise=0.1, **rest):
+    return Verification(tuple(trials), suggested, level, noise, 200, **rest)
 
 
 def parabola(best, *, stop=None, steps=81, slope=1.0):

@@ -1,12 +1,12 @@
-"""What the fall of a sweep owes to time, and its wiggle to the data: the sums of the controls.
+"""How much of a sweep's loss decrease is training time alone, and how much of its noise the data.
 
 Three runs see the same batches with the same random numbers: the sweep, a training at a constant
-rate, and the untouched model, whose weights stand still ("frozen"). What batch and dropout mask do
-to the loss is common to all three as long as their weights are alike, and falls out of a
-difference between two of them. So time is read off the constant run minus the frozen one, which
-share nearly all of their noise, and is smoothed before it is taken off the sweep. Taking the
-constant run's raw losses off instead would clean the plateau but add noise around the minimum,
-where the sweep's model is another one and shares little of it.
+learning rate, and the frozen-weights control. What batch and dropout mask add to the loss is common
+to all three as long as their weights are alike, and cancels in the difference of two of them. So
+the effect of training time is estimated by the constant run minus the frozen-weights control, which
+share nearly all of their noise, and is smoothed before the sweep is corrected for it. Correcting by
+the raw losses of the constant run would clean the plateau but add noise around the minimum, where
+the sweep's weights are different ones and share little of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lrfind.analysis.curves import Minimum, SweepCurves
+from lrfind.analysis.curves import CENTRED, Minimum, SweepCurves
 from lrfind.analysis.whittaker import CAP_SIGMAS, ROUNDING, CentredFit, uncapped
 from lrfind.support.arrays import Array
 
@@ -26,16 +26,16 @@ FEWEST_DIFFERENCES = 5
 
 @dataclass(frozen=True)
 class TimeShare:
-    """How much of the fall of a sweep is time: what training at a constant rate reaches as well.
+    """How much of a sweep's loss decrease is training time alone, as at a constant rate.
 
     Attributes:
         step: Where the centred curve of the sweep is lowest.
         lr: The rate there.
-        fall: How far the sweep has fallen by then, in units of the loss.
-        time_fall: How far the run at a constant rate has fallen by then.
-        share: `time_fall / fall`; None if the sweep did not fall. Noise may take it a little
-            below 0 or above 1.
-        minimum: The minimum of the centred curve of the sweep with time taken off.
+        fall: Decrease of the sweep's loss up to that step.
+        time_fall: Decrease of the constant run's loss up to that step.
+        share: `time_fall / fall`; None if the sweep's loss did not decrease. Noise may take it a
+            little below 0 or above 1.
+        minimum: The minimum of the centred curve of the time-corrected sweep.
         shift: How far that minimum lies from the sweep's own, in decades; None if one is unusable.
     """
 
@@ -50,17 +50,17 @@ class TimeShare:
 
 @dataclass(frozen=True)
 class DataStretch:
-    """How much of the wiggle is the data in one stretch of a sweep.
+    """How much of the batch-to-batch variance is the data, in one stretch of a sweep.
 
     Attributes:
         name: "plateau" (before a tenth of the descent is done), "descent", or "bottom" (the lowest
             tenth of the descent, on both sides of the minimum).
         steps: Number of its losses.
-        correlation: Between the differences from batch to batch of the sweep's losses, without
-            their trend, and of those of the untouched model, in [-1, 1]; None where too few or
-            constant.
-        explained: The share of the variance of the former that goes when the untouched model's
-            loss is taken off, at most 1; below 0 where that adds noise. None likewise.
+        correlation: Between the batch-to-batch differences of the sweep's detrended losses and
+            those of the frozen-weights control, in [-1, 1]; None where too few or constant.
+        explained: Share of the variance of the former that disappears when the losses of the
+            frozen-weights control are subtracted, at most 1; below 0 where that adds noise. None
+            where there are too few differences, or none but rounding.
     """
 
     name: str
@@ -71,13 +71,13 @@ class DataStretch:
 
 @dataclass(frozen=True)
 class DataShare:
-    """How much of the wiggle of a sweep is the data.
+    """How much of the batch-to-batch variance of a sweep is the data.
 
     Attributes:
-        sd: Standard deviation of the untouched model's losses over the batches.
+        sd: Standard deviation of the frozen-weights control's losses over the batches.
         noise: Standard deviation of the sweep's losses from batch to batch (`CentredFit.noise`).
         stretches: Plateau, descent and bottom.
-        minimum: The minimum of the centred curve of the sweep with the data taken off.
+        minimum: The minimum of the centred curve of the data-corrected sweep.
         shift: How far that minimum lies from the sweep's own, in decades; None if one is unusable.
     """
 
@@ -89,12 +89,12 @@ class DataShare:
 
 
 def time_fall(constant: Array, frozen: Array, count: int) -> Array:
-    """How far a training at a constant rate has fallen before each step, without its batch noise.
+    """Decrease of the loss of a training at a constant rate before each step, without batch noise.
 
     Args:
         constant: Shape `(p,)`, the losses of the constant run, the first of them finite.
-        frozen: Shape `(n,)`, n >= count, the losses of the untouched model; or empty.
-        count: Number of steps wanted. Beyond the last finite loss the fall stays what it was.
+        frozen: Shape `(n,)`, n >= count, the losses of the frozen-weights control; or empty.
+        count: Number of steps wanted. Beyond the last finite loss the decrease stays what it was.
 
     Returns:
         Shape `(count,)`, see `fall_of`.
@@ -111,15 +111,15 @@ def time_fall(constant: Array, frozen: Array, count: int) -> Array:
 
 
 def fall_of(loss: Array, frozen: Array) -> Array:
-    """How far a run has fallen before each step.
+    """Decrease of the loss of a run before each step.
 
-    The run and the untouched model see the same batch, so the noise of the batch falls out of
-    their difference; what is left is smoothed (see `uncapped`). Without a frozen control, or where
-    one of its losses is not finite, the run's own smooth curve has to do.
+    The run and the frozen-weights control see the same batch, so the noise of the batch cancels in
+    their difference; what is left is smoothed (see `uncapped`). Without that control, or where one
+    of its losses is not finite, the run's own smooth curve has to do.
 
     Args:
         loss: Shape `(p,)`, finite.
-        frozen: Shape `(n,)`, n >= p, the losses of the untouched model; or empty.
+        frozen: Shape `(n,)`, n >= p, the losses of the frozen-weights control; or empty.
 
     Returns:
         Shape `(p,)`.
@@ -132,14 +132,14 @@ def fall_of(loss: Array, frozen: Array) -> Array:
 
 
 def data_part(frozen: Array, count: int) -> Array:
-    """What each batch adds to the loss of the untouched model, as a deviation from the mean.
+    """What each batch adds to the loss at frozen weights, as a deviation from the mean.
 
     Args:
-        frozen: Shape `(n,)`, n >= count.
+        frozen: Shape `(n,)`, n >= count, the losses of the frozen-weights control.
         count: Number of steps wanted.
 
     Returns:
-        Shape `(count,)`; 0 where the untouched model's loss is not finite.
+        Shape `(count,)`; 0 where the control's loss is not finite.
     """
     values, finite = frozen[:count], np.isfinite(frozen[:count])
     mean = values[finite].mean() if finite.any() else 0.0
@@ -147,20 +147,20 @@ def data_part(frozen: Array, count: int) -> Array:
 
 
 def time_share(
-    sweep: SweepCurves, without: SweepCurves, constant_fall: Array, frozen: Array
+    sweep: SweepCurves, corrected: SweepCurves, constant_fall: Array, frozen: Array
 ) -> TimeShare:
-    """Compare the fall of a sweep with that of time, where the sweep is lowest.
+    """Compare the loss decrease of a sweep with that of training time alone, at its minimum.
 
     Args:
         sweep: The sweep.
-        without: The same with time taken off.
+        corrected: The time-corrected sweep.
         constant_fall: Shape `(n,)`, from `time_fall`.
-        frozen: Shape `(n,)`, the losses of the untouched model; or empty.
+        frozen: Shape `(n,)`, the losses of the frozen-weights control; or empty.
 
     Returns:
         The comparison.
     """
-    own, left = sweep.minimum("centred"), without.minimum("centred")
+    own, left = sweep.minimum(CENTRED), corrected.minimum(CENTRED)
     # The blow-up, which would decide the smoothing, is cut down as in `fit_centred`.
     top = sweep.fit.level + CAP_SIGMAS * sweep.fit.noise
     capped = np.where(np.isnan(sweep.fit.smooth), top, sweep.loss)
@@ -170,13 +170,13 @@ def time_share(
     return TimeShare(own.step, own.lr, whole, time, share, left, decades_between(own, left))
 
 
-def data_share(sweep: SweepCurves, without: SweepCurves, frozen: Array) -> DataShare:
-    """Compare the wiggle of a sweep with that of the untouched model, stretch by stretch.
+def data_share(sweep: SweepCurves, corrected: SweepCurves, frozen: Array) -> DataShare:
+    """Compare the noise of a sweep with that of the frozen-weights control, stretch by stretch.
 
     Args:
         sweep: The sweep.
-        without: The same with the data taken off.
-        frozen: Shape `(n,)`, the losses of the untouched model on the sweep's batches.
+        corrected: The data-corrected sweep.
+        frozen: Shape `(n,)`, the losses of the frozen-weights control on the sweep's batches.
 
     Returns:
         The comparison.
@@ -185,13 +185,14 @@ def data_share(sweep: SweepCurves, without: SweepCurves, frozen: Array) -> DataS
     finite = values[np.isfinite(values)]
     # Not the plain standard deviation, which for equal values is rounding instead of 0.
     sd = float(np.std(finite)) if finite.size and np.ptp(finite) > 0 else 0.0
-    own, left = sweep.minimum("centred"), without.minimum("centred")
-    # Differences along a bent descent are not noise alone: the trend goes first, as it is without
-    # the data. Measured with made-up noise, the shares come out unbiased to within 0.1.
-    wiggle = sweep.loss - without.fit.curve
+    own, left = sweep.minimum(CENTRED), corrected.minimum(CENTRED)
+    # Differences along a curved descent are not noise alone, so the trend is removed first: that
+    # of the corrected sweep, which has the least noise. On simulated noise the shares come out
+    # unbiased to within 0.1.
+    detrended = sweep.loss - corrected.fit.curve
     least = ROUNDING * abs(sweep.fit.level)
     stretches = tuple(
-        _stretch(name, wiggle[part], values[part], least)
+        _stretch(name, detrended[part], values[part], least)
         for name, part in stretches_of(sweep.fit).items()
     )
     return DataShare(sd, sweep.fit.noise, stretches, left, decades_between(own, left))
@@ -227,12 +228,13 @@ def decades_between(start: Minimum, end: Minimum) -> float | None:
     return math.log10(end.lr / start.lr) if start.usable and end.usable else None
 
 
-def _stretch(name: str, wiggle: Array, frozen: Array, least: float) -> DataStretch:
-    own, data = np.diff(wiggle), np.diff(frozen)
+def _stretch(name: str, detrended: Array, frozen: Array, least: float) -> DataStretch:
+    """One stretch by its losses; variation up to `least` is rounding."""
+    own, data = np.diff(detrended), np.diff(frozen)
     both = np.isfinite(data)
     own, data = own[both], data[both]
     if own.size < FEWEST_DIFFERENCES or np.ptp(own) <= least:
-        return DataStretch(name, wiggle.size, None, None)
+        return DataStretch(name, detrended.size, None, None)
     explained = float(1 - np.var(own - data) / np.var(own))
     correlation = float(np.corrcoef(own, data)[0, 1]) if np.ptp(data) > least else None
-    return DataStretch(name, wiggle.size, correlation, explained)
+    return DataStretch(name, detrended.size, correlation, explained)

@@ -6,60 +6,61 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.analysis.schedule import producing_lr
-from lrfind.checks.controls.record import Controls
+from lrfind.checks.controls.attribution import TimeShare
+from lrfind.checks.controls.numbers import TIME, TIME_CORRECTED, ControlNumbers
 from lrfind.checks.controls.text import percent
-from lrfind.result.figures import STYLES, draw_probe, y_limits
-from lrfind.support.axes import SUGGESTED, TEXT, new_axes
+from lrfind.result.constant_run import ConstantRun
+from lrfind.result.figures import draw_probe, y_limits
+from lrfind.support.arrays import Array
+from lrfind.support.axes import BLACK, BLUE, GREEN, ORANGE, RAW, RED, TEXT, rate_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lrfind.result.constant_run import ConstantRun
+LABEL = "learning rate of the sweep (each control is drawn where the sweep had the same batch)"
+DOTS: dict[str, Any] = RAW | {"markersize": 3, "alpha": 0.6, "zorder": 1}
+CONSTANT: dict[str, Any] = {"color": ORANGE, "linewidth": 2.6}
+SECOND: dict[str, Any] = {"color": GREEN, "linewidth": 1.2}
+FROZEN: dict[str, Any] = {"color": BLUE, "linewidth": 0.8, "zorder": 2.1}
+SWEEP: dict[str, Any] = {"color": BLACK, "linestyle": "-"}
+CORRECTED: dict[str, Any] = {"color": RED, "linestyle": "--"}
 
-CONSTANT: dict[str, Any] = {"color": "#e69f00", "linestyle": "-", "linewidth": 2.6}
-FROZEN: dict[str, Any] = {"color": "#0072b2", "linestyle": "-", "linewidth": 0.8}
-ADJUSTED: dict[str, Any] = {"color": "#d55e00", "linestyle": "--"}
-SECOND: dict[str, Any] = {"color": SUGGESTED, "linestyle": "-", "linewidth": 1.2}
 
-
-def plot_controls(controls: Controls, ax: Axes | None = None) -> Axes:
-    """Draw a sweep, its controls and the sweep with time taken off; see `Controls.plot`."""
-    ax = new_axes() if ax is None else ax
-    ax.set_xscale("log")
-    ax.set_xlabel("learning rate of the sweep (the controls: same batch at the same place)")
-    ax.set_ylabel("loss")
-    sweep, without = controls.result.curves(), controls.curves("time")
-    dots = STYLES["raw"] | {"markersize": 3, "alpha": 0.6, "zorder": 1}
-    ax.plot(sweep.lr, sweep.loss, label="sweep", **dots)
-    _draw_run(ax, controls, controls.constant, CONSTANT)
-    if controls.suggested is not None:
-        _draw_run(ax, controls, controls.suggested, SECOND)
-    if controls.frozen.size:
-        count = sweep.loss.size
-        ax.plot(sweep.lr, controls.frozen[:count], label="weights left alone", zorder=2.1, **FROZEN)
-    if controls.result.probe.size:
-        draw_probe(ax, controls.result)
-    _draw_centred(ax, sweep, "sweep, centred", {"color": "black", "linestyle": "-"})
-    _draw_centred(ax, without, "time taken off, centred", ADJUSTED)
-    ax.set_ylim(*_limits(controls))
-    _say_share(ax, controls)
-    # So many entries hide something wherever they are put inside.
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small", frameon=False
-    )  # fmt: skip
+def plot_controls(numbers: ControlNumbers, ax: Axes | None = None) -> Axes:
+    """Draw a sweep, its controls and the time-corrected sweep; see `Controls.plot`."""
+    ax = rate_axes(ax, LABEL)
+    result, sweep, corrected = numbers.result, numbers.result.curves(), numbers.curves(TIME)
+    rates = producing_lr(result.lr)
+    ax.plot(sweep.lr, sweep.loss, label="sweep", **DOTS)
+    _draw_run(ax, rates, numbers.constant, CONSTANT)
+    if numbers.suggested is not None:
+        _draw_run(ax, rates, numbers.suggested, SECOND)
+    if numbers.frozen.size:
+        frozen = numbers.frozen[: sweep.loss.size]
+        ax.plot(sweep.lr, frozen, label="frozen-weights control", **FROZEN)
+    if result.probe.size:
+        draw_probe(ax, *result.probe_points)
+    _draw_centred(ax, sweep, "sweep, centred", SWEEP)
+    _draw_centred(ax, corrected, f"{TIME_CORRECTED}, centred", CORRECTED)
+    # The descent, with and without what time adds to it.
+    lows, highs = zip(y_limits(sweep), y_limits(corrected), strict=True)
+    ax.set_ylim(min(lows), max(highs))
+    _draw_share(ax, numbers.time, sweep.minimum(CENTRED).loss)
+    # Inside the axes, so many entries would hide something wherever they were put.
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small", frameon=False)
     return ax
 
 
-def _draw_run(ax: Axes, controls: Controls, run: ConstantRun, style: dict[str, Any]) -> None:
-    rates = producing_lr(controls.result.lr)[: run.loss.size]
-    ax.plot(rates, run.loss, label=f"constant {run.lr:.2e}", zorder=2, alpha=0.8, **style)
+def _draw_run(ax: Axes, rates: Array, run: ConstantRun, style: dict[str, Any]) -> None:
+    label = f"constant rate {run.lr:.2e}"
+    ax.plot(rates[: run.loss.size], run.loss, label=label, zorder=2, alpha=0.8, **style)
 
 
 def _draw_centred(ax: Axes, curves: SweepCurves, name: str, style: dict[str, Any]) -> None:
     """The centred curve up to its blow-up, and its minimum."""
-    lowest = curves.minimum("centred")
+    lowest = curves.minimum(CENTRED)
     where = f", minimum {lowest.lr:.2e}" if lowest.usable else ""
     blown_up = np.flatnonzero(np.isnan(curves.fit.smooth))
     part = slice(0, int(blown_up[0]) if blown_up.size else None)
@@ -74,22 +75,13 @@ def _draw_centred(ax: Axes, curves: SweepCurves, name: str, style: dict[str, Any
         )  # fmt: skip
 
 
-def _limits(controls: Controls) -> tuple[float, float]:
-    """Limits that show the descent of the sweep, with and without time."""
-    low, high = y_limits(controls.result.curves())
-    other_low, other_high = y_limits(controls.curves("time"))
-    return min(low, other_low), max(high, other_high)
-
-
-def _say_share(ax: Axes, controls: Controls) -> None:
-    """At the minimum, how much of the fall is time: from the adjusted curve down to the sweep."""
-    time = controls.time
+def _draw_share(ax: Axes, time: TimeShare, low: float) -> None:
+    """The part of the decrease that is training time, as a line up from the sweep's minimum."""
     if time.share is None or time.time_fall <= 0:
         return
-    low = controls.result.curves().minimum("centred").loss
-    ax.vlines(time.lr, low, low + time.time_fall, color=ADJUSTED["color"], linewidth=1.2, zorder=2)
+    color = CORRECTED["color"]
+    ax.vlines(time.lr, low, low + time.time_fall, color=color, linewidth=1.2, zorder=2)
     ax.annotate(
-        f"{percent(time.share)} of the fall is time", (time.lr, low), (0, -9),
-        textcoords="offset points", ha="center", va="top", color=ADJUSTED["color"], zorder=5,
-        **TEXT,
+        f"{percent(time.share)} of the loss decrease\nis training time alone", (time.lr, low),
+        (0, -9), textcoords="offset points", ha="center", va="top", color=color, zorder=5, **TEXT,
     )  # fmt: skip

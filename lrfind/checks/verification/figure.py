@@ -1,122 +1,110 @@
-"""The figure of a verification: what each rate that was tried came to."""
+"""The figure of a verification: the loss that each trial came to."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfind.analysis.calibration import CONFIDENCE
+from lrfind.analysis.calibration import CARRIED_ON, CONFIDENCE
 from lrfind.analysis.verdict import Verdict
-from lrfind.checks.verification.record import Verification
+from lrfind.checks.verification.scores import TrialScores
 from lrfind.support.arrays import Array
-from lrfind.support.axes import SUGGESTED
+from lrfind.support.axes import (
+    BAND,
+    BLACK,
+    BLUE,
+    GREY,
+    RED,
+    SKY,
+    SUGGESTED,
+    draw_legend,
+    rate_axes,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HALFWAY: dict[str, Any] = {"color": "#56b4e9", "marker": "s", "linestyle": ":"}
-END: dict[str, Any] = {"color": "#0072b2", "marker": "o", "linestyle": "-"}
-HEADING: dict[str, Any] = {"color": "#d55e00", "marker": "D", "linestyle": "--"}
+HALFWAY: dict[str, Any] = {"color": SKY, "marker": "s", "linestyle": ":"}
+END: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "-"}
+EXTRAPOLATED: dict[str, Any] = {"color": RED, "marker": "D", "linestyle": "--"}
 LINE: dict[str, Any] = {"linewidth": 1.5, "zorder": 0.5}
 MOST_TICKS = 6
 """Beyond so many rates, their labels would run into each other."""
 
 
-def plot_verification(verification: Verification, ax: Axes | None = None) -> Axes:
+def plot_verification(scores: TrialScores, ax: Axes | None = None) -> Axes:
     """Draw the loss of the trials against their rates; see `Verification.plot`."""
-    ax = _new_axes() if ax is None else ax
-    ax.set_xscale("log")
-    ax.set_xlabel("learning rate")
-    ax.set_ylabel("loss")
-    if verification.rates.size <= MOST_TICKS:
-        ax.set_xticks(verification.rates, [f"{rate:.1e}" for rate in verification.rates])
-        ax.minorticks_off()
-    if verification.verdict is not Verdict.CLEAR:
-        ax.set_title(textwrap.fill(verification.reason, width=95), fontsize="small")
-    rates, lines = verification.rates, _lines(verification)
-    blown_up = ~np.isfinite(verification.scores)
-    low, high = _limits(verification, lines)
-    for label, (values, style) in lines.items():
-        ax.plot(rates, values, label=label, markersize=6, linewidth=1.8, **style)
-        above = np.isfinite(values) & (values > high)
-        if above.any():  # no empty line: unclipped, it would widen the margins
-            ax.plot(rates[above], np.full(above.sum(), high), **_at_the_top(style["color"], "^"))
-    if blown_up.any():
-        label = f"blew up: {', '.join(f'{rate:.2e}' for rate in rates[blown_up])}"
-        ax.plot(
-            rates[blown_up], np.full(blown_up.sum(), high), label=label, **_at_the_top("k", "X")
-        )
-    if np.isfinite(verification.level):
-        ax.axhline(verification.level, color="0.5", linewidth=1, label="before the first step")
-    if not blown_up.all():
-        _mark_best(ax, verification)
-        _draw_answer(ax, verification)
-    if verification.suggested is not None:
-        label = f"put to the test {verification.suggested:.2e}"
-        ax.axvline(verification.suggested, color="0.3", linestyle=":", label=label, **LINE)
+    ax = rate_axes(ax)
+    rates, lines = scores.rates, _lines(scores)
+    low, high = _limits(scores.level, [values for _, values, _ in lines])
     ax.set_ylim(low, high)
-    ax.legend(loc="best", fontsize="small", framealpha=0.9)
+    if rates.size <= MOST_TICKS:
+        ax.set_xticks(rates, [f"{rate:.1e}" for rate in rates])
+        ax.minorticks_off()
+    for label, values, style in lines:
+        ax.plot(rates, values, label=label, markersize=6, linewidth=1.8, **style)
+        _mark_top(ax, rates[values > high], color=style["color"], marker="^")
+    blown_up = rates[~np.isfinite(scores.scores)]
+    named = ", ".join(f"{rate:.2e}" for rate in blown_up)
+    _mark_top(ax, blown_up, color=BLACK, marker="X", label=f"blew up: {named}")
+    if np.isfinite(scores.level):
+        ax.axhline(scores.level, color=GREY, linewidth=1, label="before the first step")
+    if not scores.all_blew_up:
+        _draw_answer(ax, scores)
+    if scores.suggested is not None:
+        label = f"suggestion {scores.suggested:.2e}"
+        ax.axvline(scores.suggested, color=BLACK, linestyle=":", label=label, **LINE)
+    if scores.verdict is not Verdict.CLEAR:
+        cause, _, _ = scores.reason.partition(": ")
+        title(ax, scores.reason, cause)
+    draw_legend(ax)
     return ax
 
 
-def _lines(verification: Verification) -> dict[str, tuple[Array, dict[str, Any]]]:
-    """What is drawn: loss at each rate, with its style; a trial that blew up is a gap."""
-    blown_up = ~np.isfinite(verification.scores)
-    if blown_up.all():
-        return {}
-    steps = max(trial.run.loss.size for trial in verification.trials)
-    halfway = np.array([trial.halfway for trial in verification.trials])
-    end = np.array([trial.end for trial in verification.trials])
-    return {
-        f"after {steps // 2} steps": (np.where(blown_up, np.nan, halfway), HALFWAY),
-        f"after {steps} steps": (np.where(blown_up, np.nan, end), END),
-        "where that is heading": (np.where(blown_up, np.nan, verification.scores), HEADING),
-    }
+def _lines(scores: TrialScores) -> list[tuple[str, Array, dict[str, Any]]]:
+    """What is drawn: label, loss at each rate, and style; a trial that blew up is a gap."""
+    if scores.all_blew_up:
+        return []
+    steps = max(trial.run.loss.size for trial in scores.trials)
+    carried_on = steps + round(CARRIED_ON * steps / 2)
+    values = np.array([(trial.halfway, trial.end) for trial in scores.trials])
+    values = np.column_stack([values, scores.scores])
+    values[~np.isfinite(scores.scores)] = np.nan
+    halfway, end, extrapolated = values.T
+    return [
+        (f"after {steps // 2} steps", halfway, HALFWAY),
+        (f"after {steps} steps", end, END),
+        (f"extrapolated to {carried_on} steps", extrapolated, EXTRAPOLATED),
+    ]
 
 
-def _limits(
-    verification: Verification, lines: dict[str, tuple[Array, dict[str, Any]]]
-) -> tuple[float, float]:
+def _limits(level: float, drawn: list[Array]) -> tuple[float, float]:
     """From below the lowest loss to above the level before: what rose further leaves the top."""
-    drawn = np.array([values for values, _ in lines.values()])
-    drawn = drawn[np.isfinite(drawn)]
-    level = verification.level
-    if not np.isfinite(level):
-        level = float(drawn.max()) if drawn.size else 1.0
-    lowest = min(float(drawn.min()), level) if drawn.size else level - 1
-    height = (level - lowest) or 1.0
-    return lowest - 0.12 * height, level + 0.2 * height
+    values = np.concatenate([[level], *drawn])
+    values = values[np.isfinite(values)]
+    lowest, highest = (values.min(), values.max()) if values.size else (0.0, 1.0)
+    if np.isfinite(level):
+        highest = level
+    height = (highest - lowest) or 1.0
+    return float(lowest - 0.12 * height), float(highest + 0.2 * height)
 
 
-def _at_the_top(color: str, marker: str) -> dict[str, Any]:
-    return {
-        "color": color, "marker": marker, "linestyle": "none", "markersize": 9, "clip_on": False,
-        "zorder": 5,
-    }  # fmt: skip
+def _mark_top(ax: Axes, rates: Array, **style: Any) -> None:
+    """Mark the rates whose losses lie above the picture."""
+    if rates.size:  # no empty line: unclipped, it would widen the margins
+        heights = np.full(rates.size, ax.get_ylim()[1])
+        ax.plot(rates, heights, linestyle="none", markersize=9, clip_on=False, zorder=5, **style)
 
 
-def _mark_best(ax: Axes, verification: Verification) -> None:
-    best = int(np.argmin(verification.losses))
+def _draw_answer(ax: Axes, scores: TrialScores) -> None:
+    """The best trial, and the rate to train with in the band of its interval."""
     ax.plot(
-        verification.rates[best], verification.scores[best], marker="o", markersize=16,
-        markerfacecolor="none", markeredgecolor=HEADING["color"], linestyle="none",
-        label=f"best of those tried {verification.best:.2e}",
+        scores.best, scores.scores.min(), marker="o", markersize=16, markerfacecolor="none",
+        markeredgecolor=EXTRAPOLATED["color"], linestyle="none",
+        label=f"best of those tried {scores.best:.2e}",
     )  # fmt: skip
-
-
-def _draw_answer(ax: Axes, verification: Verification) -> None:
-    low, high = verification.interval
-    ax.axvspan(
-        low, high, color=SUGGESTED, alpha=0.12, linewidth=0, zorder=0,
-        label=f"{CONFIDENCE:.0%} interval {low:.1e} to {high:.1e}",
-    )  # fmt: skip
-    ax.axvline(verification.lr, color=SUGGESTED, label=f"train at {verification.lr:.2e}", **LINE)
-
-
-def _new_axes() -> Axes:
-    import matplotlib.pyplot as plt
-
-    _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    return ax
+    low, high = scores.interval
+    ax.axvspan(low, high, label=f"{CONFIDENCE:.0%} interval {low:.1e} to {high:.1e}", **BAND)
+    ax.axvline(scores.lr, color=SUGGESTED, label=f"train at {scores.lr:.2e}", **LINE)

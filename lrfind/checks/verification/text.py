@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
-import numpy as np
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import interval_words
-from lrfind.checks.verification.record import Verification
-from lrfind.support.text import plain_text
+from lrfind.checks.verification.scores import MOST_REGRET, TrialScores
+from lrfind.support.text import group_words, new_table, words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLUMNS = ("rate", "loss half-way", "loss at the end", "regret against the best trial", "")
+SAME_RATE = 1e-6
+"""Relative difference up to which a trial is that of the suggested rate."""
 
 
-def verification_table(verification: Verification) -> Table:
+def trials_table(scores: TrialScores) -> Table:
     """One row for each rate that was tried."""
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column in ("rate", "loss half-way", "loss at the end", "of the best gain lost", ""):
-        table.add_column(column, justify="right" if column else "left", no_wrap=True)
-    suggested = verification.suggested or 0.0
-    best = int(np.argmin(verification.losses)) if np.isfinite(verification.scores).any() else None
-    for place, trial in enumerate(verification.trials):
-        rate, loses = trial.run.lr, verification.losses[place]
-        marks = ["best"] * (place == best)
-        marks += ["suggested"] * (abs(rate - suggested) < 1e-6 * rate)
+    table = new_table(COLUMNS)
+    best = None if scores.all_blew_up else scores.best
+    suggested = scores.suggested or 0.0
+    for trial, regret in zip(scores.trials, scores.losses, strict=True):
+        rate = trial.run.lr
+        marks = ["best"] * (rate == best)
+        marks += ["suggested"] * (abs(rate - suggested) < SAME_RATE * rate)
         table.add_row(
             f"{rate:.2e}",
             f"{trial.halfway:.3g}" if trial.finite else "blew up",
             f"{trial.end:.3g}" if trial.finite else "blew up",
-            f"{loses:.0%}" if loses < 2 else "all",
+            f"{regret:.0%}" if regret < MOST_REGRET else f">={MOST_REGRET:.0%}",
             ", ".join(marks),
         )
     return table
 
 
-def verification_sentence(verification: Verification) -> str:
-    """The rate to train with, whether the suggestion stands, and what it cost."""
-    words = {True: "The suggestion stands. ", False: "The suggestion does not stand. ", None: ""}
-    if verification.suggested is not None:
-        words[None] = "The suggestion lies outside of the rates that were tried. "
-    cost = f"after {len(verification.trials)} short trainings and {verification.steps} steps in all"
-    name = verification.verdict.name.lower().replace("_", " ")
-    verdict = f"Verdict: {name}, as {verification.reason}."
-    if not np.isfinite(verification.scores).any():
-        return f"{words[verification.stands]}No learning rate can be given, {cost}. {verdict}"
-    groups = ", ".join(f"{rate:.2e}" for rate in verification.group_lr)
-    per_group = f" ({groups} for the parameter groups)" if len(verification.group_lr) > 1 else ""
-    return (
-        f"{words[verification.stands]}Train at about {verification.lr:.2e}{per_group}"
-        f"{interval_words(verification)}, {cost}. {verdict}"
-    )
+def answer_sentence(scores: TrialScores) -> str:
+    """Whether the suggestion holds up, the rate to train with, and what it cost."""
+    cost = f"after {len(scores.trials)} short trainings and {scores.steps} steps in all"
+    if scores.all_blew_up:
+        answer = "No learning rate can be given"
+    else:
+        rates = f"{scores.lr:.2e}{group_words(scores.group_lr)}"
+        answer = f"Train at about {rates}{interval_words(scores.interval)}"
+    verdict = f"Verdict: {words(scores.verdict.name)}, as {scores.reason}."
+    return f"{_holds_up(scores)}{answer}, {cost}. {verdict}"
 
 
-def verification_text(verification: Verification) -> str:
-    """Table and sentence as plain text."""
-    sentence = verification_sentence(verification)
-    return f"{plain_text(verification_table(verification))}\n\n{sentence}"
+def _holds_up(scores: TrialScores) -> str:
+    if scores.suggested is None:
+        return ""
+    said = {
+        True: "holds up",
+        False: "does not hold up",
+        None: "lies outside of the rates that were tried",
+    }
+    return f"The suggestion {said[scores.stands]}. "

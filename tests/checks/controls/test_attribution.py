@@ -1,4 +1,4 @@
-"""Time and data taken off: the noise of the batch cancels, and closed forms come out."""
+"""Time- and data-corrected sweeps: the noise of the batch cancels, and closed forms come out."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ SWEPT = 2 / (1 + np.exp(-(STEPS - 60) / 4)) - 3 * np.exp((STEPS - 110) / 8)
 """A fall of 2 and the blow-up after it, without noise."""
 
 
-def without_time(loss, constant, frozen):
+def time_corrected(loss, constant, frozen):
     fall = time_fall(constant, frozen, loss.size)
     sweep = SweepCurves(LR, loss)
     return time_share(sweep, SweepCurves(LR, loss + fall), fall, frozen)
@@ -36,7 +36,7 @@ def test_the_noise_of_the_batches_leaves_no_trace_in_the_fall():
     assert np.abs(alone - drift).max() > 0.02
 
 
-def test_without_a_frozen_control_a_run_without_noise_says_it_alone():
+def test_without_a_frozen_weights_control_a_run_without_noise_says_it_alone():
     fall = time_fall(5 * 0.99**STEPS, np.empty(0), N)
     np.testing.assert_allclose(fall, 5 - 5 * 0.99**STEPS, atol=1e-3)
 
@@ -65,7 +65,7 @@ def test_the_share_of_time_is_that_which_was_put_in(share):
     whole = 2 * share * STEPS / 80
     rate = -2 * (1 - share) * np.exp(-(((STEPS - 80) / 8) ** 2))
     loss = BATCHES - whole + rate
-    found = without_time(loss, BATCHES - whole, BATCHES)
+    found = time_corrected(loss, BATCHES - whole, BATCHES)
     assert found.share == pytest.approx(whole[found.step] / found.fall)
     assert found.time_fall == pytest.approx(whole[found.step], abs=1e-6)
 
@@ -73,7 +73,7 @@ def test_the_share_of_time_is_that_which_was_put_in(share):
 def test_where_time_goes_on_falling_its_minimum_lay_too_far_right():
     drift = 2 * STEPS / N
     valley = 1.5 * ((STEPS - 60) / 40) ** 2
-    found = without_time(5 + valley - drift, 5 - drift, np.full(N, 5.0))
+    found = time_corrected(5 + valley - drift, 5 - drift, np.full(N, 5.0))
     # valley' = drift' at 60 + 2/N * 40**2 / 3 steps
     assert found.step == round(60 + 2 / N * 40**2 / 3)
     assert found.minimum.step == 60
@@ -81,14 +81,14 @@ def test_where_time_goes_on_falling_its_minimum_lay_too_far_right():
 
 
 def test_a_sweep_that_never_fell_has_no_share():
-    found = without_time(BATCHES, BATCHES, BATCHES)
+    found = time_corrected(BATCHES, BATCHES, BATCHES)
     assert found.share is None
     assert found.shift is None
 
 
 def shares(loss, frozen):
-    off = SweepCurves(LR, loss - data_part(frozen, loss.size))
-    return data_share(SweepCurves(LR, loss), off, frozen)
+    corrected = SweepCurves(LR, loss - data_part(frozen, loss.size))
+    return data_share(SweepCurves(LR, loss), corrected, frozen)
 
 
 def test_losses_that_are_data_alone_are_explained_in_full():
@@ -108,7 +108,7 @@ def test_equal_batches_explain_nothing():
     assert found.shift == 0
 
 
-def test_where_model_and_frozen_model_share_no_noise_taking_it_off_adds_some():
+def test_where_sweep_and_frozen_weights_share_no_noise_subtracting_it_adds_some():
     own, other = np.random.default_rng(1).normal(0, 0.1, (2, N))
     found = shares(3 - SWEPT + np.where(STEPS < 50, other, own), 3 + other)
     plateau, descent, bottom = found.stretches

@@ -26,12 +26,12 @@ def test_every_run_is_drawn_where_the_sweep_had_the_same_batch():
     rates = producing_lr(found.result.lr)
     for label, losses in [
         ("sweep", found.result.loss),
-        ("constant 1.00e-07", found.constant.loss),
-        ("constant 2.00e-02", found.suggested.loss),
-        ("weights left alone", found.frozen),
+        ("constant rate 1.00e-07", found.constant.loss),
+        ("constant rate 2.00e-02", found.suggested.loss),
+        ("frozen-weights control", found.frozen),
     ]:
         np.testing.assert_array_equal(lines.pop(label), [rates[: losses.size], losses])
-    assert list(lines) == ["sweep, centred", "time taken off, centred"]
+    assert list(lines) == ["sweep, centred", "time-corrected, centred"]
     for (label, (_, values)), curves in zip(
         lines.items(), (found.result.curves(), found.curves("time")), strict=True
     ):
@@ -55,7 +55,8 @@ def test_the_time_at_the_minimum_is_a_line_of_its_length():
     (((x, low), (_, high)),) = ax.collections[0].get_segments()
     assert x == found.time.lr
     assert high - low == pytest.approx(found.time.time_fall)
-    assert ax.texts[0].get_text() == f"{found.time.share:.0%} of the fall is time"
+    said = f"{found.time.share:.0%} of the loss decrease\nis training time alone"
+    assert ax.texts[0].get_text() == said
 
 
 def test_the_picture_holds_every_curve_of_a_usual_sweep():

@@ -394,7 +394,7 @@ def test_a_step_of_the_users_own_has_its_control_at_a_constant_rate():
     result = swept(*own, step=step)
     found = controls(*own, result, step=step, frozen=False)
     assert found.constant == controls(*made, result).constant
-    with pytest.raises(CannotTellError, match="no frozen control"):
+    with pytest.raises(CannotTellError, match="no frozen-weights control"):
         _ = found.data
 
 

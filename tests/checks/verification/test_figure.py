@@ -5,42 +5,28 @@ import math
 import matplotlib
 import numpy as np
 import pytest
+from makers import line, make_trial, make_verification
 from matplotlib import pyplot
-
-from lrfind import Verification
-from lrfind.checks.verification.record import Trial
-from lrfind.result.constant_run import ConstantRun
-
-LOSS = np.array([2.0, 1.5, 1.2, 1.0])
 
 
 def make(*trials, suggested=0.03, level=2.0):
-    made = [
-        Trial(ConstantRun(lr, LOSS if math.isfinite(end) else LOSS[:2]), halfway, end)
-        for lr, halfway, end in trials
-    ]
-    return Verification(tuple(made), suggested, level, 0.1, 200)
+    return make_verification([make_trial(*trial) for trial in trials], suggested, level)
 
 
 def usual():
     return make((0.01, 1.8, 1.5), (0.1, 1.0, 0.5), (1.0, 9.0, 7.0), (3.0, math.inf, math.inf))
 
 
-def drawn(ax, start):
-    (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
-    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
-
-
-def test_the_losses_of_every_trial_and_where_they_are_heading():
+def test_the_measured_and_the_extrapolated_losses_of_every_trial():
     answer = usual()
     ax = answer.plot()
     expected = {
         "after 2 steps": [1.8, 1.0, 9.0, math.nan],
         "after 4 steps": [1.5, 0.5, 7.0, math.nan],
-        "where": [*answer.scores[:3], math.nan],
+        "extrapolated to 8 steps": [*answer.scores[:3], math.nan],
     }
     for label, values in expected.items():
-        rates, losses = drawn(ax, label)
+        rates, losses = line(ax, label)
         np.testing.assert_array_equal(rates, answer.rates)
         np.testing.assert_array_equal(losses, values)
     assert ax.get_xscale() == "log"
@@ -50,10 +36,10 @@ def test_the_losses_of_every_trial_and_where_they_are_heading():
 def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
     answer = usual()
     ax = answer.plot()
-    assert set(drawn(ax, f"train at {answer.lr:.2e}")[0]) == {answer.lr}
-    assert set(drawn(ax, "put to the test 3.00e-02")[0]) == {0.03}
-    assert drawn(ax, "best of those tried 1.00e-01")[1] == answer.scores[1]
-    assert set(drawn(ax, "before the first step")[1]) == {2.0}
+    assert set(line(ax, f"train at {answer.lr:.2e}")[0]) == {answer.lr}
+    assert set(line(ax, "suggestion 3.00e-02")[0]) == {0.03}
+    assert line(ax, "best of those tried 1.00e-01")[1] == answer.scores[1]
+    assert set(line(ax, "before the first step")[1]) == {2.0}
     (band,) = ax.patches
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(answer.interval)
 
@@ -63,7 +49,7 @@ def test_what_rose_or_blew_up_is_marked_at_the_top():
     low, high = ax.get_ylim()
     assert low < 0.5 * 0.5**2
     assert 2.0 < high < 3.0
-    rates, heights = drawn(ax, "blew up: 3.00e+00")
+    rates, heights = line(ax, "blew up: 3.00e+00")
     assert (rates, heights) == (3.0, high)
     arrows = [item for item in ax.get_lines() if item.get_marker() == "^"]
     assert all(list(item.get_xdata()) == [1.0] for item in arrows)

@@ -1,0 +1,101 @@
+"""The controls as a table and in words."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from makers import BATCHES, BEFORE, N, make_controls, make_result
+
+from lrfind import Controls
+from lrfind.result.constant_run import ConstantRun
+
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?")
+
+
+def words(controls):
+    return " ".join(str(controls).split())
+
+
+def test_the_numbers_are_those_of_the_version_before():
+    told = NUMBER.findall(str(Controls.load(BEFORE / "controls.json")))
+    assert told == NUMBER.findall((BEFORE / "controls.txt").read_text())
+
+
+def test_every_minimum_is_a_line_of_the_table():
+    found = make_controls()
+    heading, *lines = str(found).split("\n\n")[0].splitlines()
+    assert heading.split()[:2] == ["losses", "curve"]
+    assert len(lines) == len(found.minima)
+    for line, row in zip(lines, found.minima, strict=True):
+        numbers = f"{row.curve} {row.minimum.lr:.2e} {row.minimum.step} {row.minimum.loss:.3g}"
+        assert numbers in " ".join(line.split())
+        assert (row.name in line) == (row.curve == "raw")
+
+
+def test_the_sentence_on_time_says_the_share_and_the_move():
+    found = make_controls()
+    time = found.time
+    share = f"{time.share:.0%} of the sweep's loss decrease is training time alone"
+    assert share in words(found)
+    minimum = f"The time-corrected minimum lies at {time.minimum.lr:.2e}"
+    assert f"{minimum}, {time.shift + 0.0:+.2f} decades away" in words(found)
+    nothing = make_controls(drift=0)
+    assert "none of the sweep's loss decrease is training time alone" in words(nothing)
+
+
+def test_where_time_is_all_the_words_say_why_no_minimum_is_left():
+    drift = 1.5 * np.arange(N) / N
+    result = make_result(2.3 - drift + BATCHES)
+    found = Controls(result, ConstantRun(1e-7, 2.3 - drift + BATCHES), frozen=2.3 + BATCHES)
+    assert found.time.share == pytest.approx(1)
+    assert "100% of the sweep's loss decrease" in words(found)
+    assert "No time-corrected minimum can be told: the loss never fell" in words(found)
+
+
+def test_a_sweep_that_never_fell_says_so_and_its_flag_names_its_losses():
+    level = 2.3 + BATCHES
+    flat = Controls(make_result(level), ConstantRun(1e-7, level), frozen=level)
+    assert "no clear decrease of the loss" in words(flat)
+    assert "! no_descent (mini-batch, time-corrected, data-corrected): the loss" in words(flat)
+    assert "centred*" in words(flat)
+    assert "!" not in words(make_controls())
+
+
+def test_the_sentence_on_data_says_what_they_explain_where():
+    found = make_controls()
+    assert f"standard deviation of {found.data.sd:.2g}" in words(found)
+    assert (
+        "explain 100% before the descent, 100% in the descent and 100% around the minimum"
+        in words(found)
+    )
+    short = Controls(make_result([3.0, 2.0, 1.0]), ConstantRun(1e-7, [3.0] * 3), frozen=[3.0] * 3)
+    assert "the data explain" not in words(short)
+    assert "Data:" not in words(make_controls(frozen=False))
+
+
+def test_a_second_rate_is_told_with_its_fall_or_its_end():
+    found = make_controls(suggested=ConstantRun(0.02, 2.3 - 1.5 * np.arange(N) / N + BATCHES))
+    assert (
+        f"Training at the constant rate 2.00e-02 has decreased the loss by "
+        f"{found.suggested_fall[-1]:.3g} after as many steps"
+    ) in words(found)
+    ended = make_controls(suggested=ConstantRun(0.02, [2.3, np.inf]))
+    assert "ended after 2 steps" in words(ended)
+
+
+def test_a_constant_run_that_ended_early_and_other_random_numbers_are_told():
+    found = make_controls()
+    early = dataclasses.replace(found, constant=ConstantRun(1e-7, found.constant.loss[:40]))
+    assert "gave 40 losses, the sweep 100" in words(early)
+    other = dataclasses.replace(found, same_numbers=False)
+    assert "the frozen-weights control saw other dropout masks" in words(other)
+
+
+def test_the_sentence_on_the_probe_says_how_far_its_minimum_lies():
+    found = make_controls(probe=make_result().loss[::-1])
+    row = found.minima[-1]
+    assert f"lies at {row.minimum.lr:.2e}, {row.shift:+.2f} decades from" in words(found)
+    assert "Probe:" not in words(make_controls())
+    level = make_controls(probe=np.ones(N))
+    assert "Probe: its minimum cannot be compared" in words(level)
