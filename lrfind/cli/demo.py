@@ -25,7 +25,7 @@ def demo(out: Path, model: str, optimizer: str, seed: int, **options: Any) -> No
     """
     with messages():
         from lrfind.cli.hand_over import run_problem
-        from lrfind.demo import digits_problem
+        from lrfind.demo import DEMO, digits_problem
 
-        problem = digits_problem(model=model, optimizer=optimizer, seed=seed)
+        problem = digits_problem(model=model, optimizer=optimizer, seed=seed, **DEMO)
         run_problem(problem, out, **options)

@@ -81,7 +81,11 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     assert re.search(r"Train at about (\S+)", text)[1] == f"{answer.lr:.2e}"
     pictures = dict(zip(["curves", "betas", "layers", "controls", "trials"], drawn, strict=True))
     assert [line_in(pictures[name]) for name in ("curves", "betas", "layers")] == [answer.lr] * 3
-    tried = [line for line in pictures["trials"].axes[0].get_lines() if line.get_label().startswith("suggestion")]
+    tried = [
+        line
+        for line in pictures["trials"].axes[0].get_lines()
+        if line.get_label().startswith("suggestion")
+    ]
     assert [line.get_xdata()[0] for line in tried] == [answer.lr]
     assert json.loads((out / "verification.json").read_text())["suggested"] == answer.lr
 
