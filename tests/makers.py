@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason, Verification
 from lrfind.checks.verification.scores import Trial
-from lrfind.repeats.repeat_set import Run
+from lrfind.repeats.runs import Run
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import SweepSettings
 from lrfind.state.random_state import seed_everything

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from lrfind.repeats.repeat_set import RepeatSet
+    from lrfind.repeats.table import RepeatTable
 
 
 def parse_grid(
@@ -45,26 +46,15 @@ def _value(word: str) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else word
 
 
-def print_runs(runs: RepeatSet, out: Path, *, drawn: bool) -> None:
+def print_runs(runs: RepeatSet, table: RepeatTable, out: Path, *, drawn: bool) -> None:
     """Print where the files are, the table, and what to train with."""
     from rich.console import Console
-
-    from lrfind.repeats.agreement import RepeatSuggestion
-    from lrfind.repeats.text import WIDTH, print_repeats
 
     files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
     click.echo(f"Wrote {len(runs)} runs{files} to {out}/", err=True)
     if not drawn:
         click.echo("There are more settings than a picture can hold.", err=True)
     console = Console(highlight=False, markup=False)
-    console.width = max(console.width, WIDTH)
-    print_repeats(runs, console)
-    groups = runs.by_setting()
-    answer = groups[0].suggest()
-    if len(groups) == 1 and isinstance(answer, RepeatSuggestion):
-        low, high = answer.interval
-        console.print(
-            f"\nTrain at about {answer.lr:.2e}, the median of what {answer.runs} runs suggest. "
-            f"Very many runs would put it between {low:.2e} and {high:.2e} "
-            f"({100 * answer.confidence:g} %); a single one scatters by {answer.sd:.2f} decades."
-        )
+    console.print(table, crop=False)
+    if len(table.rows) == 1 and table.rows[0].answer:
+        console.print(f"\n{table.rows[0].answer}", crop=False)

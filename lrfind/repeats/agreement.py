@@ -11,6 +11,8 @@ from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import Flag
 from lrfind.repeats.spread import Spread
 from lrfind.support.errors import CannotTellError
+from lrfind.support.records import flag_names
+from lrfind.support.text import group_words
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,30 @@ class RepeatSuggestion:
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return f"<RepeatSuggestion: lr {self.lr:.3g}, {low:.1e} to {high:.1e}, {self.runs} runs>"
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}, the median of what "
+            f"{self.runs} runs suggest. The {100 * self.confidence:g} % confidence interval of "
+            f"that median is {low:.2e} to {high:.2e}; a single run scatters by {self.sd:.2f} "
+            "decades."
+        )
+
     def to_dict(self) -> dict[str, object]:
         """The answer as plain numbers and strings, ready for JSON."""
         return asdict(self) | {
             "interval": list(self.interval),
-            "flags": [flag.name.lower() for flag in self.flags],
+            "flags": flag_names(self.flags),
             "group_lr": list(self.group_lr),
         }
 
 
 def agree(
     answers: Sequence[Suggestion | CannotTell],
-    rule: str | None,
     confidence: float,
     *,
     least: float,
@@ -63,7 +77,6 @@ def agree(
 
     Args:
         answers: One for each run.
-        rule: Name of the rule that was asked; None for the default.
         confidence: Of the interval, between 0 and 1.
         least: The interval's half-width is no less, in decades.
         group_scale: Rate of each parameter group as a multiple of the largest.
@@ -80,7 +93,7 @@ def agree(
     if len(told) < len(refused):
         reason = f"{len(refused)} of {len(answers)} runs have none: {refused[0].reason}"
         return CannotTell(reason, refused[0].rule, refused[0].flags, refused[0].verdict)
-    spread = Spread(tuple(math.log10(answer.lr) for answer in told), len(refused))
+    spread = spread_of(answers)
     try:
         interval = spread.interval(confidence, least=least)
     except CannotTellError as error:
@@ -97,6 +110,12 @@ def agree(
         flags=_common_flags(told),
         group_lr=tuple(spread.median_lr * scale for scale in group_scale),
     )
+
+
+def spread_of(answers: Sequence[Suggestion | CannotTell]) -> Spread:
+    """The suggested rates; an answer without one is counted as missing."""
+    decades = tuple(math.log10(each.lr) for each in answers if isinstance(each, Suggestion))
+    return Spread(decades, len(answers) - len(decades))
 
 
 def _common_flags(answers: Sequence[Suggestion]) -> tuple[Flag, ...]:

@@ -2,92 +2,100 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.answers import CannotTell
+from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.repeats.agreement import RepeatSuggestion
-from lrfind.repeats.repeat_set import RepeatSet
+from lrfind.repeats.rows import SettingRow
+from lrfind.repeats.spread import COVERAGE, Band, Spread
 from lrfind.result.figures import y_limits
+from lrfind.result.titles import title_verdict
 from lrfind.support.arrays import Array
-from lrfind.support.axes import SUGGESTED, TEXT
-from lrfind.support.errors import CannotTellError
+from lrfind.support.axes import BAND, BLACK, PALETTE, SUGGESTED, TEXT, draw_legend, rate_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe & Ito's, the darkest first; yellow is too pale for a line."""
+COLORS = (*PALETTE, BLACK)
+"""One for each setting."""
 
 RUG = 0.035
 """Height of the ticks of one setting, as a share of the picture's."""
 
 
-def plot_repeats(runs: RepeatSet, ax: Axes | None = None, *, curve: str = "centred") -> Axes:
-    """Draw repeated runs; see `RepeatSet.plot`."""
-    import matplotlib.pyplot as plt
+class SettingCurves(NamedTuple):
+    """What is drawn of the runs with one setting."""
 
-    groups = runs.by_setting()
-    if len(groups) > len(COLORS):
-        raise ValueError(
-            f"the runs have {len(groups)} settings, and a picture holds {len(COLORS)}: `select` "
-            "some."
-        )
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    ax.set_xscale("log")
-    ax.set_xlabel("learning rate")
-    ax.set_ylabel("loss")
-    limits = [y_limits(curves) for group in groups for curves in _curves(group)]
-    low = min((each[0] for each in limits), default=0.0)
-    high = max((each[1] for each in limits), default=1.0)
-    # Room at the bottom for the ticks, a row for each setting; some is there already.
-    low -= (high - low) * max(0.0, 1.5 * RUG * len(groups) - 0.1)
-    for place, (group, color) in enumerate(zip(groups, COLORS, strict=False)):
-        _draw_group(ax, group, color, curve, high, alone=len(groups) == 1)
-        _draw_rug(ax, group, color, curve, place)
+    row: SettingRow
+    """Their setting, and the rate that they suggest."""
+    curves: tuple[SweepCurves, ...]
+    """Those of the runs that have two finite losses."""
+    band: Band | None
+    """Over the drawn curve of these; None if there are none."""
+    minima: Spread
+    """The minima of the drawn curve."""
+
+
+def plot_repeats(
+    settings: Sequence[SettingCurves], ax: Axes | None = None, *, curve: str = CENTRED
+) -> Axes:
+    """Draw repeated runs; see `RepeatSet.plot`.
+
+    Args:
+        settings: One for each setting, and no more than `COLORS`.
+        ax: Axes to draw on; a new figure if None.
+        curve: Name of the drawn curve.
+    """
+    ax = rate_axes(ax)
+    alone = len(settings) == 1
+    low, high = _limits(settings)
+    for place, (drawn, color) in enumerate(zip(settings, COLORS, strict=False)):
+        label = _median_label(drawn.row, curve) if alone else _rate_label(drawn.row)
+        if alone:
+            # With several settings their thin lines would hide each other.
+            _draw_runs(ax, drawn.curves, curve, color, high)
+        if drawn.band is not None:
+            _draw_band(ax, drawn.band, color, high, label, alone=alone)
+        _draw_rug(ax, drawn.minima, color, place)
     ax.set_ylim(low, high)
-    if len(groups) == 1:
-        _draw_suggestion(ax, groups[0])
     ax.plot([], [], color="0.5", marker="|", linestyle="none", label="minimum of each run")
-    title = None if len(groups) == 1 else "setting: suggested rate"
-    ax.legend(loc="best", fontsize="small", framealpha=0.9, title=title, title_fontsize="small")
+    draw_legend(ax, None if alone else "setting: suggested rate")
+    if alone:
+        _draw_answer(ax, settings[0].row.answer)
     return ax
 
 
-def _curves(runs: RepeatSet) -> list[SweepCurves]:
-    found = []
-    for run in runs.runs:
-        try:
-            found.append(run.result.curves())
-        except CannotTellError:
-            continue
-    return found
+def _limits(settings: Sequence[SettingCurves]) -> tuple[float, float]:
+    """Limits that show every descent, with room at the bottom for a row of ticks per setting."""
+    limits = [y_limits(curves) for drawn in settings for curves in drawn.curves]
+    low = min((each[0] for each in limits), default=0.0)
+    high = max((each[1] for each in limits), default=1.0)
+    # Some room is there already.
+    return low - (high - low) * max(0.0, 1.5 * RUG * len(settings) - 0.1), high
 
 
-def _draw_group(
-    ax: Axes, runs: RepeatSet, color: str, curve: str, top: float, *, alone: bool
-) -> None:
-    """The single runs, thin, and the median with its band."""
-    try:
-        band = runs.band(curve)
-    except CannotTellError:
-        return
-    # With several settings their thin lines would hide each other.
-    if alone:
-        for curves in _curves(runs):
-            values = until_it_leaves(curves.curve(curve), top)
-            ax.plot(curves.lr, values, color=color, linewidth=0.6, alpha=0.45)
+def _draw_runs(ax: Axes, runs: Sequence[SweepCurves], curve: str, color: str, top: float) -> None:
+    for curves in runs:
+        values = until_it_leaves(curves.curve(curve), top)
+        ax.plot(curves.lr, values, color=color, linewidth=0.6, alpha=0.45)
+
+
+def _draw_band(ax: Axes, band: Band, color: str, top: float, label: str, *, alone: bool) -> None:
+    """The median, and the band around it."""
     median = until_it_leaves(band.median, top)
     # Where more than a tenth of the runs have blown up, the upper edge is above the picture.
     height = top - float(np.nanmin(band.low))
+    tail = 50 * (1 - COVERAGE)
     ax.fill_between(
         band.lr, band.low, np.minimum(band.high, top + height), where=np.isfinite(median),
         color=color, alpha=0.2 if alone else 0.15, linewidth=0,
-        label="10 to 90 % of the runs" if alone else None,
+        label=f"{tail:.0f} to {100 - tail:.0f} % of the runs" if alone else None,
     )  # fmt: skip
-    ax.plot(band.lr, median, color=color, linewidth=2, label=_label(runs, curve, alone))
+    ax.plot(band.lr, median, color=color, linewidth=2, label=label)
 
 
 def until_it_leaves(values: Array, top: float) -> Array:
@@ -113,33 +121,34 @@ def until_it_leaves(values: Array, top: float) -> Array:
     return shown
 
 
-def _draw_rug(ax: Axes, runs: RepeatSet, color: str, curve: str, place: int) -> None:
+def _draw_rug(ax: Axes, minima: Spread, color: str, place: int) -> None:
     """A tick along the bottom for the minimum of each run."""
-    rates = [10**decade for decade in runs.minima(curve).decades]
+    rates = [10**decade for decade in minima.decades]
     foot = 1.25 * RUG * place
     ax.vlines(
         rates, foot, foot + RUG, transform=ax.get_xaxis_transform(), color=color, linewidth=1.3
     )
 
 
-def _label(runs: RepeatSet, curve: str, alone: bool) -> str:
-    named = ", ".join(f"{name}={value}" for name, value in runs.settings.items())
-    if alone:
-        return f"median of {len(runs)} {curve} curves" + (f", {named}" if named else "")
-    answer = runs.suggest()
-    rate = f": {answer.lr:.1e}" if isinstance(answer, RepeatSuggestion) else ": no suggestion"
-    return named + rate
+def _median_label(row: SettingRow, curve: str) -> str:
+    named = f", {row.label}" if row.settings else ""
+    return f"median of {row.total} {curve} curves{named}"
 
 
-def _draw_suggestion(ax: Axes, runs: RepeatSet) -> None:
-    answer = runs.suggest()
-    if not isinstance(answer, RepeatSuggestion):
-        ax.set_title(f"No suggestion: {answer.reason}", fontsize="small", wrap=True)
+def _rate_label(row: SettingRow) -> str:
+    return f"{row.label}: {row.answer.lr:.1e}" if row.answer else f"{row.label}: no suggestion"
+
+
+def _draw_answer(ax: Axes, answer: RepeatSuggestion | CannotTell) -> None:
+    """The suggested rate in the band of its interval, or above the picture why there is none."""
+    if isinstance(answer, CannotTell):
+        title_verdict(ax, answer)
         return
-    ax.axvspan(*answer.interval, color=SUGGESTED, alpha=0.15, linewidth=0, zorder=0.4)
+    low, high = answer.interval
+    ax.axvspan(low, high, **BAND)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
     ax.annotate(
-        f"suggested {answer.lr:.2e}\n({answer.interval[0]:.1e} to {answer.interval[1]:.1e})",
+        f"suggested {answer.lr:.2e}\n({low:.1e} to {high:.1e})",
         (answer.lr, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
         ha="center", va="bottom", color=SUGGESTED, **TEXT,
     )  # fmt: skip

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from lrfind.problems.build import Plain
-from lrfind.repeats.repeat_set import RepeatSet, Run
-from lrfind.result.format import save
+from lrfind.repeats.repeat_set import RepeatSet
+from lrfind.repeats.runs import Run
+from lrfind.result.format import to_document
 from lrfind.result.range_test_result import RangeTestResult, load
 from lrfind.support.errors import ResultFileError
+from lrfind.support.files import read_json, write_json
 
 LONGEST_NAME = 150
 """Of a file without its fingerprint and suffix, in characters; file systems take 255."""
@@ -51,7 +53,7 @@ class RunKey:
 
 def save_run(folder: Path, key: RunKey, result: RangeTestResult) -> None:
     """Write one run, whole or not at all."""
-    save(result, folder / key.file_name, run=asdict(key))
+    write_json(folder / key.file_name, {**to_document(result), "run": asdict(key)})
 
 
 def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
@@ -129,10 +131,7 @@ def load_repeats(folder: str | Path) -> RepeatSet:
 
 def _key_in(path: Path) -> dict[str, Any] | None:
     """The key that a file says it belongs to; None for one that is no run."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
+    document = read_json(path)
     key = document.get("run") if isinstance(document, dict) else None
     if key is None:
         return None

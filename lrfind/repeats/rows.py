@@ -1,86 +1,103 @@
-"""The table of repeated runs: one row for each setting."""
+"""One row of the table of repeated runs: what the runs with one setting say."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from lrfind.analysis.answers import CannotTell
 from lrfind.problems.build import Plain
 from lrfind.repeats.agreement import RepeatSuggestion
-from lrfind.repeats.repeat_set import RepeatSet
-from lrfind.support.files import write_whole
+from lrfind.repeats.spread import Spread
+
+COLUMNS = ("runs", "missing", "minimum_lr", "sd", "lr", "low", "high", "note")
+"""What a row has beside its setting, in files too."""
 
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One line of the table: a setting and what its runs say.
+    """A setting and what its runs say.
 
     Attributes:
         settings: The setting.
-        runs: How many runs have a minimum.
-        missing: How many have none.
-        minimum_lr: Rate at the median of their centred minima; NaN if there is none.
-        sd: Standard deviation of the minima over the runs, in decades; NaN for fewer than two.
-        lr: The suggested rate; NaN if there is none.
-        low: Lower end of its interval; NaN for fewer than three runs.
-        high: Upper end, likewise.
-        note: Why there is no suggestion or no interval, or what stands against it.
+        minima: The rates at the minima of the single runs.
+        suggestions: The rates that the single runs suggest.
+        answer: The rate that they suggest together, or why there is none.
     """
 
     settings: Mapping[str, Plain]
-    runs: int
-    missing: int
-    minimum_lr: float
-    sd: float
-    lr: float
-    low: float
-    high: float
-    note: str
+    minima: Spread
+    suggestions: Spread
+    answer: RepeatSuggestion | CannotTell
+
+    @property
+    def label(self) -> str:
+        """The setting as a person reads it, such as `batch_size=64, optimizer=adam`."""
+        return ", ".join(f"{name}={value_words(value)}" for name, value in self.settings.items())
+
+    @property
+    def runs(self) -> int:
+        """How many runs have a minimum."""
+        return len(self.minima.decades)
+
+    @property
+    def missing(self) -> int:
+        """How many have none."""
+        return self.minima.missing
+
+    @property
+    def total(self) -> int:
+        """How many runs there are."""
+        return self.runs + self.missing
+
+    @property
+    def minimum_lr(self) -> float:
+        """Rate at the median of the minima; NaN if there is none."""
+        return self.minima.median_lr
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the minima over the runs, in decades; NaN for fewer than two."""
+        return self.minima.sd
+
+    @property
+    def lr(self) -> float:
+        """The suggested rate; of one run or two their median; NaN if most runs have none."""
+        if isinstance(self.answer, RepeatSuggestion):
+            return self.answer.lr
+        enough = len(self.suggestions.decades) >= self.suggestions.missing
+        return self.suggestions.median_lr if enough else math.nan
+
+    @property
+    def low(self) -> float:
+        """Lower end of its interval; NaN for fewer than three runs."""
+        return self._interval[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end, likewise."""
+        return self._interval[1]
+
+    @property
+    def note(self) -> str:
+        """Why there is no suggestion or no interval, or what stands against it."""
+        if isinstance(self.answer, RepeatSuggestion):
+            return "; ".join(flag.value for flag in self.answer.flags)
+        return self.answer.reason
 
     def to_dict(self) -> dict[str, object]:
         """The row as plain values, ready for JSON; what is not there is None."""
-        numbers = ("minimum_lr", "sd", "lr", "low", "high")
-        known = {name: value for name in numbers if not math.isnan(value := getattr(self, name))}
-        gaps = dict.fromkeys(numbers)
-        return asdict(self) | {"settings": dict(self.settings)} | gaps | known
+        values = {name: getattr(self, name) for name in COLUMNS}
+        gaps = [name for name, value in values.items() if value != value]  # NaN alone differs
+        return {"settings": dict(self.settings), **values, **dict.fromkeys(gaps)}
+
+    @property
+    def _interval(self) -> tuple[float, float]:
+        answer = self.answer
+        return answer.interval if isinstance(answer, RepeatSuggestion) else (math.nan, math.nan)
 
 
-def setting_row(runs: RepeatSet, confidence: float) -> SettingRow:
-    """The row of a set with one setting."""
-    minima, answer = runs.minima(), runs.suggest(confidence=confidence)
-    if isinstance(answer, RepeatSuggestion):
-        lr, (low, high) = answer.lr, answer.interval
-        note = "; ".join(flag.value for flag in answer.flags)
-    else:
-        # One run or two still have a rate; where most have none, the others' is left out.
-        enough = 2 * len(minima.decades) >= len(runs)
-        lr = runs.suggestions().median_lr if enough else math.nan
-        low, high, note = math.nan, math.nan, answer.reason
-    return SettingRow(
-        settings=runs.settings,
-        runs=len(minima.decades),
-        missing=minima.missing,
-        minimum_lr=minima.median_lr,
-        sd=minima.sd,
-        lr=lr,
-        low=low,
-        high=high,
-        note=note,
-    )
-
-
-def to_csv(rows: Sequence[SettingRow], names: Sequence[str], path: str | Path) -> None:
-    """Write rows as CSV; see `RepeatSet.to_csv`."""
-    told = [asdict(row) for row in rows]
-    columns = [name for name in told[0] if name != "settings"]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([*names, *columns])
-    for row in told:
-        varied = [row["settings"].get(name) for name in names]
-        writer.writerow([*varied, *(row[name] for name in columns)])
-    write_whole(path, text.getvalue().encode())
+def value_words(value: Plain) -> str:
+    """The value of a setting as a person reads it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

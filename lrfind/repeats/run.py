@@ -17,7 +17,8 @@ from lrfind.loop.progress import bar_class, hidden
 from lrfind.loop.range_test import range_test
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
-from lrfind.repeats.repeat_set import RepeatSet, Run
+from lrfind.repeats.repeat_set import RepeatSet
+from lrfind.repeats.runs import Run
 from lrfind.repeats.workers import Failure, outcomes
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_choice, require_count

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.support.arguments import require_number
 from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
 
 FEWEST_RUNS = 3
 """With fewer runs their spread cannot be told from chance."""
+
+COVERAGE = 0.8
+"""Share of the runs in a band: from the 10 % to the 90 % quantile."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,10 @@ class Spread:
         """Sample standard deviation over the runs, in decades; NaN for fewer than two."""
         return float(np.std(self.decades, ddof=1)) if len(self.decades) > 1 else math.nan
 
-    def interval(self, confidence: float = 0.9, *, least: float = 0.0) -> tuple[float, float]:
-        """An interval for the rate that the median of very many runs would have.
+    def interval(
+        self, confidence: float = CONFIDENCE, *, least: float = 0.0
+    ) -> tuple[float, float]:
+        """A confidence interval for the median rate of very many runs.
 
         `median ± t * sqrt(pi / 2) * sd / sqrt(k)` decades, with Student's t for k - 1 degrees of
         freedom: sqrt(pi / 2) is what the median of many normal values scatters more than their
@@ -157,7 +163,7 @@ class Band:
     count: Array
 
 
-def median_band(curves: Sequence[RunCurve], coverage: float = 0.8) -> Band:
+def median_band(curves: Sequence[RunCurve], coverage: float = COVERAGE) -> Band:
     """The pointwise median and quantiles of curves over one common axis.
 
     Curves over the same rates are compared step by step. Others are interpolated linearly in

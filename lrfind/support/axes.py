@@ -55,11 +55,11 @@ def rate_axes(ax: Axes | None, label: str = "learning rate") -> Axes:
     return ax
 
 
-def draw_legend(ax: Axes) -> None:
-    """The legend, small enough to leave a small picture to its curves."""
+def draw_legend(ax: Axes, heading: str | None = None) -> None:
+    """The legend, small enough to leave a small picture to its curves, with or without a title."""
     small: dict[str, Any] = {"fontsize": 5, "labelspacing": 0.25, "handlelength": 1.8}
     size = {"fontsize": "small"} if inches(ax) > SMALL else small
-    ax.legend(loc="best", framealpha=0.9, **size)
+    ax.legend(loc="best", framealpha=0.9, title=heading, title_fontsize=size["fontsize"], **size)
 
 
 def title(ax: Axes, *texts: str) -> None:

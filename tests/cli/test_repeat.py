@@ -2,14 +2,16 @@
 
 import sys
 import textwrap
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from makers import FIVE, make_set
 
 import lrfind
 from lrfind.cli import main
-from lrfind.cli.repeat import parse_grid
+from lrfind.cli.repeat import parse_grid, print_runs
 
 PROBLEM = """
     import torch
@@ -148,3 +150,13 @@ def test_the_values_of_a_grid_are_read_as_json_where_they_are():
 def test_what_is_no_grid_is_refused(text):
     with pytest.raises(click.BadParameter):
         parse_grid(None, None, text)
+
+
+def test_what_is_printed_is_the_table_and_the_rate_in_it(capsys):
+    runs = make_set(*FIVE)
+    table = runs.table(schedule="one_cycle")
+    print_runs(runs, table, Path("mine"), drawn=True)
+    out, err = capsys.readouterr()
+    assert out.split() == f"{table}\n{table.rows[0].answer}".split()
+    assert f"Train at about {runs.suggest(schedule='one_cycle').lr:.2e}" in out
+    assert err == "Wrote 5 runs, repeats.csv and repeats.png to mine/\n"

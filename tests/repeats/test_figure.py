@@ -4,19 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from makers import FIVE, flat, grid, make_set, parabola
+from makers import FIVE, flat, grid, line, make_set, parabola
 from matplotlib import pyplot
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from lrfind import RepeatSet
 from lrfind.repeats.figure import COLORS, until_it_leaves
-from lrfind.repeats.repeat_set import Run
-
-
-def line(ax, start):
-    (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
-    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+from lrfind.repeats.runs import Run
 
 
 def rugs(ax):

@@ -2,15 +2,20 @@
 
 import dataclasses
 import json
+import shutil
 
+import numpy as np
 import pytest
-from makers import parabola
+from makers import TESTS, parabola
 
 import lrfind
 from lrfind import RepeatSet, ResultFileError, load_repeats
+from lrfind.demo import digits_problem
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
-from lrfind.repeats.repeat_set import Run
+from lrfind.repeats.runs import Run
 
+EARLIER = TESTS / "fixtures" / "5a026df" / "repeats"
+"""Four runs of the digits, two seeds with two batch sizes, that an earlier version wrote."""
 KEY = RunKey(3, {"size": 64, "kind": "a/b c"}, {"num_iter": 81}, "build 0123")
 RESULT = parabola(-1.0)
 
@@ -123,6 +128,32 @@ def test_a_folder_that_is_not_right_is_refused(tmp_path):
     path.write_text(cut(path.read_text()))
     with pytest.raises(ResultFileError, match="not whole JSON"):
         load_repeats(tmp_path)
+
+
+def test_runs_of_an_earlier_version_are_read():
+    runs = load_repeats(EARLIER)
+    assert [(run.seed, run.settings) for run in runs.runs] == [
+        (seed, {"model": "mlp", "batch_size": size}) for size in (64, 128) for seed in (0, 1)
+    ]
+    assert all(np.isfinite(run.result.loss).all() for run in runs.runs)
+    assert all(row.answer.lr for row in runs.table().rows if row.answer)
+
+
+def test_and_found_again_by_what_they_say_they_are(tmp_path):
+    folder = shutil.copytree(EARLIER, tmp_path / "out")
+    for path in EARLIER.glob("*.json"):
+        key = RunKey(**json.loads(path.read_text())["run"])
+        assert key.file_name == path.name
+        assert find_run(folder, key) == lrfind.load(path)
+
+
+def test_and_not_done_again(tmp_path):
+    folder = shutil.copytree(EARLIER, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    grid = {"model": ["mlp"], "batch_size": [64, 128]}
+    runs = lrfind.repeat(digits_problem, seeds=2, grid=grid, n_jobs=1, num_iter=25, out=folder)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert runs == load_repeats(EARLIER)
 
 
 @pytest.mark.parametrize("key", [3, {}, {"seed": "1", "grid": {}, "sweep": {}, "build": "b"}])

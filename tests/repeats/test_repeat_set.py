@@ -1,171 +1,101 @@
-"""The set of runs: what it says of sweeps whose minima are known."""
+"""The set of runs: one answer in every form, and the record itself."""
 
 import csv
 import dataclasses
 import json
-import math
 import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from makers import FIVE, flat, grid, make_set, parabola
+from makers import FIVE, grid, make_set
 
-from lrfind import CannotTell, RepeatSet, RepeatSuggestion
-from lrfind.repeats.repeat_set import Run
+from lrfind import RangeTestResult, RepeatSet
+
+QUESTIONS = [
+    {"schedule": None},
+    {"schedule": "constant"},
+    {"schedule": "one_cycle"},
+    {"rule": "minimum", "curve": "debiased"},
+]
 
 
-def test_the_minima_are_those_of_the_single_runs():
-    spread = make_set(*FIVE).minima()
-    assert spread.decades == pytest.approx(FIVE)
-    assert spread.median_lr == pytest.approx(0.1)
-    assert spread.sd == pytest.approx(np.std(FIVE, ddof=1))
+def rates_in_files(runs, table, folder):
+    """The rate of each row in JSON and in CSV."""
+    runs.to_csv(folder / "table.csv", table=table)
+    with open(folder / "table.csv", newline="") as file:
+        in_csv = [float(row["lr"]) for row in csv.DictReader(file)]
+    told = json.loads(json.dumps(runs.to_dict(table=table)))
+    return [row["lr"] for row in told["rows"]], in_csv
 
 
-def test_the_suggestion_is_a_decade_below_their_median_with_an_interval():
+def rate_lines(ax):
+    """The rates at vertical lines."""
+    lines = [np.asarray(line.get_xdata(), float) for line in ax.get_lines()]
+    return [float(x[0]) for x in lines if x.size == 2 and x[0] == x[1]]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_words_files_and_picture_give_the_rate_of_one_question(question, tmp_path):
     runs = make_set(*FIVE)
-    answer = runs.suggest("minimum")
-    assert isinstance(answer, RepeatSuggestion)
-    assert answer.lr == pytest.approx(0.01)
-    assert answer.group_lr == pytest.approx((0.01, 0.001))
-    # t of 4 degrees of freedom at 95 %: 2.132.
-    half = 2.1318 * math.sqrt(math.pi / 2) * np.std(FIVE, ddof=1) / math.sqrt(5)
-    assert np.log10(answer.interval) == pytest.approx([-2 - half, -2 + half], abs=1e-4)
-    assert (answer.runs, answer.missing, answer.flags) == (5, 0, ())
-    assert runs.suggest("minimum", factor=1).lr == pytest.approx(0.1)
-    assert runs.suggest("minimum", confidence=0.99).interval[0] < answer.interval[0]
-    assert json.loads(json.dumps(answer.to_dict()))["interval"] == list(answer.interval)
+    answer = runs.suggest(**question)
+    table = runs.table(**question)
+    assert rates_in_files(runs, table, tmp_path) == ([answer.lr], [answer.lr])
+    assert f"{answer.lr:.2e}  " in str(table)
+    assert str(table.rows[0].answer).startswith(f"Train at about {answer.lr:.2e} (")
+    ax = runs.plot(table=table)
+    assert rate_lines(ax) == [answer.lr]
+    assert ax.texts[0].get_text().startswith(f"suggested {answer.lr:.2e}\n")
 
 
-def test_runs_that_agree_leave_an_interval_of_one_step_either_way():
-    low, high = make_set(-1.0, -1.0, -1.0).suggest("minimum").interval
-    assert np.log10([low, high]) == pytest.approx([-2.1, -1.9])
-
-
-def test_a_run_without_a_minimum_is_counted_as_missing():
-    runs = RepeatSet((*make_set(*FIVE).runs, flat()))
-    assert (runs.minima().missing, runs.suggest().missing, runs.suggest().runs) == (1, 1, 5)
-
-
-def test_too_few_runs_or_too_few_minima_cannot_tell():
-    two = make_set(-1.0, -0.5).suggest()
-    assert isinstance(two, CannotTell)
-    assert "at least 3 runs" in two.reason
-    most = RepeatSet(
-        (*make_set(-1.0, -0.8, -0.6).runs, *(flat(seed) for seed in range(4)))
-    ).suggest()
-    assert isinstance(most, CannotTell)
-    assert "4 of 7 runs have none: the loss never fell" in most.reason
-
-
-def test_a_flag_of_half_of_the_runs_is_told():
-    assert make_set(3.0, -1.0, -1.0).suggest().flags == ()
-    (flag,) = make_set(3.0, 3.0, -1.0).suggest().flags
-    assert flag.name == "AT_END"
-
-
-def test_the_default_suggestion_is_the_median_of_the_runs_own_with_the_transfer_stated():
-    runs = make_set(*FIVE)
-    own = [run.result.suggest(schedule="constant") for run in runs.runs]
-    answer = runs.suggest(schedule="constant")
-    assert answer.lr == pytest.approx(np.median([each.lr for each in own]))
-    assert answer.transfer == own[0].uncertainty.transfer
-    assert runs.suggest("minimum").transfer is None
-
-
-def test_the_between_run_part_is_what_the_sweeps_noise_does_not_explain():
-    runs = RepeatSet((*make_set(*FIVE).runs, flat()))
-    posteriors = [run.result.curves().posterior for run in runs.runs[:5]]
-    expected = [np.log10(each.mean) for each in posteriors]
-    noise = np.mean([each.deviation**2 for each in posteriors])
-    assert runs.between_run() == pytest.approx(np.sqrt(np.var(expected, ddof=1) - noise))
-    assert runs.between_run() == pytest.approx(np.std(FIVE, ddof=1), rel=0.01)
-    single = runs.runs[0].result.suggest(between=runs.between_run())
-    assert single.uncertainty.between == runs.between_run()
-
-
-def test_the_band_is_over_the_curves_that_were_asked():
-    runs = make_set(*FIVE)
-    raw = np.array([run.result.loss for run in runs.runs])
-    np.testing.assert_allclose(runs.band("raw").median, np.median(raw, axis=0))
-    smooth = [run.result.curves().curve("ema", 0.5) for run in runs.runs]
-    np.testing.assert_allclose(runs.band("ema", beta=0.5).median, np.median(smooth, axis=0))
-
-
-def test_a_run_that_diverged_early_is_above_all_others_beyond_its_end():
-    runs = RepeatSet((Run(0, {}, parabola(-1.0, stop=60)), *make_set(-1.0, -1.0).runs))
-    band = runs.band("raw", coverage=0.5)
-    assert np.isfinite(band.median).all()
-    assert np.isfinite(band.high[:60]).all()
-    assert np.isinf(band.high[60:]).all()
-
-
-def test_settings_are_told_apart_and_selected():
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_so_they_do_for_several_settings(question, tmp_path):
     runs = grid()
-    assert runs.names == ("size", "kind")
-    assert [tuple(group.settings.values()) for group in runs.by_setting()] == [
-        (64, "a"), (64, "b"), (16, "a"), (16, "b"),
-    ]  # fmt: skip
-    assert runs.select(size=16, kind="b").suggest("minimum").lr == pytest.approx(1e-3)
-    assert len(runs.select(size=16)) == 6
-    with pytest.raises(ValueError, match="no run has"):
-        runs.select(size=17)
-    with pytest.raises(ValueError, match="`settings` must be one of 'size', 'kind'"):
-        runs.select(sizes=16)
+    rates = [each.suggest(**question).lr for each in runs.by_setting()]
+    table = runs.table(**question)
+    assert rates_in_files(runs, table, tmp_path) == (rates, rates)
+    lines = str(table).splitlines()[2:6]
+    assert all(f"{lr:.2e}" in line for lr, line in zip(rates, lines, strict=True))
+    legend = [text.get_text() for text in runs.plot(table=table).get_legend().get_texts()]
+    assert [text.split()[-1] for text in legend[:-1]] == [f"{lr:.1e}" for lr in rates]
 
 
-@pytest.mark.parametrize("ask", ["suggest", "minima", "suggestions", "band", "between_run"])
-def test_one_answer_is_not_given_for_several_settings(ask):
-    with pytest.raises(ValueError, match="the runs have 4 settings"):
-        getattr(grid(), ask)()
+def test_the_questions_have_different_answers():
+    assert len({make_set(*FIVE).suggest(**question).lr for question in QUESTIONS}) == 4
 
 
-def test_values_that_are_equal_but_of_other_types_are_other_settings():
-    runs = [Run(0, {"flag": value}, parabola(-1.0)) for value in (1, True, 1.0, None)]
-    assert len(RepeatSet(tuple(runs)).by_setting()) == 4
+def test_a_table_that_was_handed_over_is_not_asked_for_again(tmp_path, monkeypatch):
+    runs = make_set(*FIVE)
+    table = runs.table()
+    monkeypatch.setattr(RangeTestResult, "suggest", None)
+    monkeypatch.setattr(RepeatSet, "table", None)
+    rates_in_files(runs, table, tmp_path)
+    runs.plot(table=table)
+    assert str(table)
 
 
-def test_the_table_in_all_its_forms_says_the_same(tmp_path):
+def test_without_a_table_the_default_question_is_asked(tmp_path):
     runs = grid()
-    rows = runs.table()
-    assert [row.lr for row in rows] == pytest.approx(
-        [group.suggest().lr for group in runs.by_setting()]
-    )
-    assert [row.minimum_lr for row in rows] == pytest.approx([1e-1, 1e-1, 1e-2, 1e-2])
-    assert [row.sd for row in rows] == pytest.approx([0.2] * 4)
-    told = json.loads(json.dumps(runs.to_dict()))["rows"]
-    assert [row["settings"] for row in told] == [group.settings for group in runs.by_setting()]
-    assert [row["high"] for row in told] == [row.high for row in rows]
-    runs.to_csv(tmp_path / "table.csv")
-    with open(tmp_path / "table.csv", newline="") as file:
-        read = list(csv.DictReader(file))
-    assert [(row["size"], row["kind"], float(row["lr"])) for row in read] == [
-        (str(row.settings["size"]), row.settings["kind"], row.lr) for row in rows
-    ]
-    lines = str(runs).splitlines()
-    assert [line.split()[:3] for line in lines[2:]] == [
-        ["64", "a", "3"], ["64", "b", "3"], ["16", "a", "3"], ["16", "b", "3"],
-    ]  # fmt: skip
-    assert f"{rows[0].lr:.2e}" in lines[2]
-
-
-def test_a_row_that_cannot_tell_says_why_and_leaves_its_numbers_out():
-    runs = RepeatSet((Run(0, {"a": 1}, parabola(-1.0)), flat(a=2)))
-    few, none = runs.to_dict()["rows"]
-    assert few["lr"] == pytest.approx(runs.runs[0].result.suggest().lr)
-    assert (few["low"], none["lr"], none["minimum_lr"]) == (None, None, None)
-    assert "at least 3 runs" in few["note"]
-    assert "! a=2: 1 of 1 runs have none: the loss never fell" in str(runs)
-    assert "0 of 1*" in str(runs)
+    table = runs.table()
+    assert str(runs) == str(table)
+    assert runs.to_dict() == table.to_dict()
+    assert runs.to_dict(confidence=0.5)["rows"][0]["low"] > table.rows[0].low
+    runs.to_csv(tmp_path / "default.csv")
+    table.to_csv(tmp_path / "table.csv")
+    assert (tmp_path / "default.csv").read_bytes() == (tmp_path / "table.csv").read_bytes()
 
 
 def test_the_set_is_frozen_and_comparable_and_can_be_pickled():
     runs = grid()
     assert runs == grid() != make_set(*FIVE)
-    assert pickle.loads(pickle.dumps(runs)) == runs
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        runs.runs = ()
+    again = pickle.loads(pickle.dumps(runs))
+    assert again == runs
+    for each in (runs, again):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            each.runs = ()
+        with pytest.raises(TypeError, match="cannot be changed"):
+            each.runs[0].settings["size"] = 3
     with pytest.raises(ValueError, match="at least one run"):
         RepeatSet(())
     assert repr(runs) == "<RepeatSet: 12 runs of 4 setting(s)>"
@@ -174,8 +104,8 @@ def test_the_set_is_frozen_and_comparable_and_can_be_pickled():
 def test_reading_and_drawing_runs_never_imports_torch():
     code = (
         "import sys, lrfind\n"
-        "lrfind.load_repeats; lrfind.RepeatSet; import lrfind.repeats.figure\n"
-        "print('torch' in sys.modules, 'joblib' in sys.modules)"
+        "lrfind.load_repeats; lrfind.RepeatSet\n"
+        "print(*(name in sys.modules for name in ('torch', 'joblib', 'matplotlib', 'rich')))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.split() == ["False"] * 4
