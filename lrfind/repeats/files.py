@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -66,7 +66,7 @@ def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
     if not path.exists():
         return None
     try:
-        if _key_in(path) == asdict(key):
+        if _key_in(path) == key:
             return load(path)
         problem = f"{path} does not hold the run that its name says"
     except ResultFileError as error:
@@ -82,14 +82,14 @@ def check_one_build(folder: Path, build: str) -> None:
     """Refuse a folder that holds runs of another problem.
 
     Raises:
-        ValueError: It does.
+        ValueError: There are such runs in it.
     """
     for path in sorted(folder.glob("*.json")):
         try:
             key = _key_in(path)
         except ResultFileError:
             continue
-        if key is not None and key["build"] != build:
+        if key is not None and key.build != build:
             raise ValueError(
                 f"`out` is {folder}, which holds runs of another `build` or of an older version "
                 f"of it, such as {path.name}: give another folder."
@@ -100,7 +100,7 @@ def load_repeats(folder: str | Path) -> RepeatSet:
     """Read the runs that `lrfind.repeat(..., out=folder)` wrote, those of an unfinished call too.
 
     Args:
-        folder: The folder. Files in it that are no runs are passed over.
+        folder: The folder. Other files in it are ignored.
 
     Returns:
         All runs in it, ordered by settings and seed. Settings of the sweep are among a run's
@@ -116,21 +116,25 @@ def load_repeats(folder: str | Path) -> RepeatSet:
     keys = {path: key for path in sorted(folder.glob("*.json")) if (key := _key_in(path))}
     if not keys:
         raise ResultFileError(f"{folder} holds no runs of `lrfind.repeat`.")
-    if len({key["build"] for key in keys.values()}) > 1:
+    if len({key.build for key in keys.values()}) > 1:
         raise ResultFileError(f"{folder} holds runs of several problems: keep each in its own.")
-    sweeps = [key["sweep"] for key in keys.values()]
-    names = dict.fromkeys(name for sweep in sweeps for name in sweep)
-    varied = [name for name in names if any(sweep.get(name, ...) != sweeps[0].get(name, ...)
-                                            for sweep in sweeps)]  # fmt: skip
+    varied = _varied([key.sweep for key in keys.values()])
     runs = []
     for path, key in keys.items():
-        of_sweep = {name: key["sweep"].get(name) for name in varied}
-        runs.append(Run(key["seed"], key["grid"] | of_sweep, load(path)))
+        of_sweep = {name: key.sweep.get(name) for name in varied}
+        runs.append(Run(key.seed, {**key.grid, **of_sweep}, load(path)))
     return RepeatSet(tuple(sorted(runs, key=_order)))
 
 
-def _key_in(path: Path) -> dict[str, Any] | None:
-    """The key that a file says it belongs to; None for one that is no run."""
+def _varied(sweeps: Sequence[Mapping[str, Plain]]) -> list[str]:
+    """Names of the settings that are not the same in all sweeps, or not given in all."""
+    names = dict.fromkeys(name for sweep in sweeps for name in sweep)
+    values = {name: [sweep.get(name, ...) for sweep in sweeps] for name in names}
+    return [name for name, each in values.items() if any(value != each[0] for value in each)]
+
+
+def _key_in(path: Path) -> RunKey | None:
+    """The key of the run that a file holds; None for a file that holds no run."""
     document = read_json(path)
     key = document.get("run") if isinstance(document, dict) else None
     if key is None:
@@ -140,7 +144,7 @@ def _key_in(path: Path) -> dict[str, Any] | None:
         raise ResultFileError(f"{path} is damaged: its run has no key.")
     if not all(isinstance(key[name], kind) for name, kind in kinds.items()):
         raise ResultFileError(f"{path} is damaged: its run has a wrong key.")
-    return key
+    return RunKey(**key)
 
 
 def _unused(path: Path) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from makers import FIVE, grid, make_set
 
 from lrfind import RangeTestResult, RepeatSet
+from lrfind.support.text import plain_text
 
 QUESTIONS = [
     {"schedule": None},
@@ -78,7 +79,7 @@ def test_a_table_that_was_handed_over_is_not_asked_for_again(tmp_path, monkeypat
 def test_without_a_table_the_default_question_is_asked(tmp_path):
     runs = grid()
     table = runs.table()
-    assert str(runs) == str(table)
+    assert str(runs) == plain_text(runs) == str(table)
     assert runs.to_dict() == table.to_dict()
     assert runs.to_dict(confidence=0.5)["rows"][0]["low"] > table.rows[0].low
     runs.to_csv(tmp_path / "default.csv")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from makers import FIVE, flat, grid, make_set, parabola
 
-from lrfind import CannotTell, RepeatSet, RepeatSuggestion
+from lrfind import CannotTell, CannotTellError, RepeatSet, RepeatSuggestion
 from lrfind.repeats.runs import Run
 
 
@@ -104,6 +104,13 @@ def test_a_run_that_diverged_early_is_above_all_others_beyond_its_end():
     assert np.isfinite(band.median).all()
     assert np.isfinite(band.high[:60]).all()
     assert np.isinf(band.high[60:]).all()
+
+
+def test_runs_without_two_finite_losses_have_no_band():
+    nothing = Run(0, {}, parabola(-1.0, stop=1))
+    with pytest.raises(CannotTellError, match="no run has two finite losses"):
+        RepeatSet((nothing, nothing)).band()
+    assert RepeatSet((nothing, *make_set(-1.0).runs)).band().median.size == 81
 
 
 def test_settings_are_told_apart_and_selected():
