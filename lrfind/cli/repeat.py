@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrfind.cli.messages import print_note, print_result
+
 if TYPE_CHECKING:
     from lrfind.repeats.repeat_set import RepeatSet
     from lrfind.repeats.table import RepeatTable
@@ -48,13 +50,10 @@ def _value(word: str) -> Any:
 
 def print_runs(runs: RepeatSet, table: RepeatTable, out: Path, *, drawn: bool) -> None:
     """Print where the files are, the table, and what to train with."""
-    from rich.console import Console
-
     files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
-    click.echo(f"Wrote {len(runs)} runs{files} to {out}/", err=True)
+    print_note(f"Wrote {len(runs)} runs{files} to {out}/")
     if not drawn:
-        click.echo("There are more settings than a picture can hold.", err=True)
-    console = Console(highlight=False, markup=False)
-    console.print(table, crop=False)
+        print_note("There are more settings than a picture can hold.")
+    print_result(table)
     if len(table.rows) == 1 and table.rows[0].answer:
-        console.print(f"\n{table.rows[0].answer}", crop=False)
+        print_result(f"\n{table.rows[0].answer}")
