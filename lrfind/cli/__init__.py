@@ -11,7 +11,7 @@ import click
 from lrfind._version import __version__
 from lrfind.cli.demo import demo
 from lrfind.cli.plot import plot
-from lrfind.cli.repeat_command import repeat
+from lrfind.cli.repeat import repeat
 from lrfind.cli.run import run
 from lrfind.cli.show import show
 

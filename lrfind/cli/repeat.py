@@ -1,18 +1,30 @@
-"""What the command `lrfind repeat` reads and prints."""
+"""`lrfind repeat`."""
 
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrfind.cli.messages import print_note, print_result
+from lrfind.cli.hand_over import save_figure
+from lrfind.cli.messages import messages, print_note, print_result
+from lrfind.cli.options import (
+    given,
+    out_option,
+    question_options,
+    range_options,
+    split_target,
+    take_question,
+    target_argument,
+    traceback_option,
+)
 
 if TYPE_CHECKING:
     from lrfind.repeats.repeat_set import RepeatSet
-    from lrfind.repeats.table import RepeatTable
 
 
 def parse_grid(
@@ -48,12 +60,60 @@ def _value(word: str) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else word
 
 
-def print_runs(runs: RepeatSet, table: RepeatTable, out: Path, *, drawn: bool) -> None:
-    """Print where the files are, the table, and what to train with."""
+@click.command()
+@target_argument
+@out_option("lrfind-repeats", "the runs, the table and the picture")
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--jobs", type=int, default=-1, help="Runs at a time. Default: one on each core.")
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="NAME=V,V,...",
+    callback=parse_grid,
+    help="Values of an argument of FUNCTION, each to be tried; may be given several times.",
+)
+@traceback_option
+@range_options
+@question_options
+def repeat(
+    target: str,
+    out: Path,
+    seeds: int,
+    jobs: int,
+    grid: dict[str, list[Any]],
+    traceback: bool,
+    **options: Any,
+) -> None:
+    """Test the problem that a function of yours returns, with several seeds.
+
+    FUNCTION returns what it does for `lrfind run`; it takes the names in --grid as arguments, and
+    the seed if it has a parameter of that name. Each run is written to --out at once, and runs
+    that are there are not done again. Writes repeats.csv and repeats.png beside them.
+    """
+    file, function = split_target(target)
+    with nullcontext() if traceback else messages():
+        from lrfind.problems.from_file import file_build
+        from lrfind.repeats.run import repeat as repeat_runs
+
+        question = take_question(options)
+        build = file_build(Path(file), function)
+        runs = repeat_runs(build, seeds=seeds, grid=grid, n_jobs=jobs, out=out, **given(options))
+        _hand_over(runs, question, out)
+
+
+def _hand_over(runs: RepeatSet, question: dict[str, Any], out: Path) -> None:
+    """Write and print the runs, with one answer for each setting."""
+    from lrfind.repeats.figure import COLORS
+
+    table = runs.table(**question)
+    runs.to_csv(out / "repeats.csv", table=table)
+    drawn = len(table) <= len(COLORS)
+    if drawn:
+        save_figure(partial(runs.plot, table=table), out / "repeats.png")
     files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
     print_note(f"Wrote {len(runs)} runs{files} to {out}/")
     if not drawn:
         print_note("There are more settings than a picture can hold.")
     print_result(table)
-    if len(table.rows) == 1 and table.rows[0].answer:
-        print_result(f"\n{table.rows[0].answer}")
+    if len(table) == 1 and table[0].answer:
+        print_result(f"\n{table[0].answer}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from lrfind.repeats.rows import COLUMNS, SettingRow, value_words
 from lrfind.support.files import write_csv
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RepeatTable:
-    """What `RepeatSet.table` returns: `rows`, `str()`, `to_dict()`, `to_csv()`.
+class RepeatTable(Sequence[SettingRow]):
+    """What `RepeatSet.table` returns: its rows in order, `str()`, `to_dict()`, `to_csv()`.
 
     Attributes:
         names: Names of the settings.
@@ -29,6 +30,18 @@ class RepeatTable:
     names: tuple[str, ...]
     rows: tuple[SettingRow, ...]
     confidence: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> SettingRow: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[SettingRow, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> SettingRow | tuple[SettingRow, ...]:
+        return self.rows[place]
 
     @property
     def notes(self) -> tuple[str, ...]:
