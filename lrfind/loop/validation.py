@@ -100,3 +100,16 @@ def loader_objects(train_loader: Any) -> list[Any]:
         )
         return []
     return [train_loader if isinstance(train_loader, DataLoader) else Data(train_loader)]
+
+
+def check_restartable(train_loader: Any) -> None:
+    """Refuse an iterator, where several runs must begin with the same batches.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if hasattr(train_loader, "__next__"):
+        raise TypeError(
+            "`train_loader` is an iterator, which cannot be restarted, and every run must begin "
+            "with the same batches: pass what it was made from, such as the DataLoader or a list."
+        )

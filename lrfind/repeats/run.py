@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lrfind.loop.progress import bar_class, hidden
-from lrfind.loop.range_test import range_test
+from lrfind.loop.progress import bar
+from lrfind.loop.range_test import ARGUMENTS
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
 from lrfind.repeats.repeat_set import RepeatSet, Run
@@ -123,9 +122,7 @@ def _run_missing(
     """Add the results of the missing runs to `found`, and to the folder, as they come."""
     missing = [place for place in range(len(keys)) if place not in found]
     failures = {}
-    with bar_class()(
-        total=len(keys), initial=len(found), desc="repeats", unit="run", disable=hidden(progress)
-    ) as bar:
+    with bar(progress, total=len(keys), initial=len(found), desc="repeats", unit="run") as shown:
         for index, outcome in outcomes(build, [keys[place] for place in missing], n_jobs):
             place = missing[index]
             if isinstance(outcome, Failure):
@@ -135,7 +132,7 @@ def _run_missing(
                 found[place] = replace(outcome)
                 if folder is not None:
                     save_run(folder, keys[place], found[place])
-            bar.update()
+            shown.update()
     return failures
 
 
@@ -154,7 +151,7 @@ def _plan(
         if name in grid or name in settings:
             raise ValueError(f"`{name}` is given twice: in `sweep_grid` and beside it.")
     for name in (*sweep_grid, *settings):
-        require_choice("settings", name, _sweep_arguments())
+        require_choice("settings", name, ARGUMENTS)
     fixed = {name: _plain(name, value) for name, value in settings.items()}
     check_build(build, builds[0])
     # Without `out` too: a run is then always known by the same key.
@@ -163,11 +160,6 @@ def _plan(
         (RunKey(seed, of_build, {**fixed, **of_sweep}, known), {**of_build, **of_sweep})
         for of_build, of_sweep, seed in product(builds, sweeps, _seeds(seeds))
     ]
-
-
-def _sweep_arguments() -> list[str]:
-    parameters = inspect.signature(range_test).parameters.values()
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:

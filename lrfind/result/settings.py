@@ -30,9 +30,13 @@ class StopReason(enum.Enum):
 class SweepSettings:
     """What was asked of a sweep; the arguments of `range_test` by the same names."""
 
-    start_lr: float
-    end_lr: float
-    num_iter: int
-    step_mode: str
-    diverge_th: float | None
+    start_lr: float = 1e-6
+    end_lr: float = 10.0
+    num_iter: int = 300
+    step_mode: str = "exp"
+    diverge_th: float | None = 4.0
     probe_every: int = 1
+
+
+DEFAULTS = SweepSettings()
+"""What is asked of a sweep where nothing else is said."""
