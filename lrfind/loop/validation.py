@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from lrfind.state.snapshot import CODE, Data
+from lrfind.state.kinds import CODE, Data
 
 
 def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
