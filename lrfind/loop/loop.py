@@ -1,4 +1,4 @@
-"""A training loop of ours: everything that a run needs but its learning rates."""
+"""The training loop: everything that a run needs but its learning rates."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Loop:
         ]
 
     def _training_step(self, summed: bool, maker: str) -> Step:
-        """The step that trains: ours, or the user's own `step`."""
+        """The step that trains: of this package, or the user's own `step`."""
         options = self.options
         if options["step"] is None:
             return TrainStep(
@@ -185,7 +185,7 @@ class Loop:
         probes: Sequence[Probe],
         show: Callable[[], None] | None,
     ) -> None:
-        self._forward.take(0)  # what a run that was broken off may have left
+        self._forward.take(0)  # what an interrupted run may have left
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
@@ -216,7 +216,7 @@ class Loop:
             return list(islice(batches, first, first + count))
 
     def agreed(self, value: T) -> T:
-        """The value of the first rank, if this loop runs over all of them."""
+        """The value of the first rank on all ranks, if this loop runs over all of them."""
         return same_on_every_rank(value) if self.options["all_ranks"] else value
 
     def _preserved(self) -> AbstractContextManager[Preserved]:
@@ -245,7 +245,7 @@ def _on_one_batch(step: Callable[[Any], torch.Tensor | float], device: torch.dev
 
 
 def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
-    """Schedule-free optimizers have modes of their own, and step in train mode only."""
+    """Schedule-free optimizers have train and eval modes too, and can step in train mode only."""
     for optimizer in optimizers:
         if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
             optimizer.train()

@@ -17,12 +17,12 @@ Metric = Callable[[torch.nn.Module, Any], torch.Tensor | float]
 
 
 class Probe:
-    """Evaluates a model on one batch, without gradient, in eval mode, leaving no trace.
+    """Evaluates a model on one batch, without gradient, in eval mode, without side effects.
 
-    No trace, that is, in parameters, buffers and random state; what a module of the user's notes
-    of its inputs even in eval mode stays until the end of the test. Random numbers that the model
-    draws in eval mode are the same at every call and are not taken from the training's stream, so
-    that the training losses with and without a probe are equal.
+    That is, on parameters, buffers and random state; what a module of the user's own stores even
+    in eval mode stays until the end of the run. Random numbers that the model draws in eval mode
+    are the same at every call, and the generators of the training do not advance, so that the
+    training losses with and without a probe are equal.
 
     Args:
         model: The model.

@@ -1,4 +1,4 @@
-"""Losses of several tasks on their way to one: the total is trained on, each is recorded."""
+"""The losses of several tasks combined into the one that is trained on; each is recorded."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Total = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
 
 
 class TaskForward:
-    """Calls `forward`, and makes one loss of a dictionary that it may return.
+    """Calls `forward`, and combines the losses into one where it returns a dictionary of them.
 
-    Those losses are kept, detached and on their device, for `take`. They are not where gradients
-    are disabled, as for the probe.
+    The single losses are kept, detached and on their device, for `take`; but not where gradients
+    are disabled, as in the evaluation of a probe.
 
     Args:
         forward: Takes (model, batch) and returns a loss, or a dictionary of them.
-        total: Makes one loss of that dictionary; their sum if None.
+        total: Combines the dictionary into one loss; the sum if None.
         maker: Name of the argument that makes the losses, for error messages.
     """
 
@@ -60,7 +60,7 @@ class TaskForward:
     def take(self, count: int) -> dict[str, torch.Tensor] | None:
         """The mean losses of the first `count` batches since the last call; None without tasks.
 
-        Later ones are of an optimizer that evaluates its closure several times.
+        Later ones are those of an optimizer that evaluates its closure several times.
         """
         seen, self._seen = self._seen[:count], []
         if len(seen) <= 1:

@@ -1,4 +1,4 @@
-"""What a range test refuses, or warns of, before anything is touched."""
+"""What a training loop refuses, or warns of, before anything is touched."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def state_of(function: Any) -> Any:
 
 
 def check_preserve(preserve: Any) -> None:
-    """Refuse what is no list of objects: a single one would be taken apart.
+    """Refuse what is no list of objects: a single module would be iterated over.
 
     Raises:
         TypeError: `preserve` is neither a list nor a tuple.

@@ -12,11 +12,11 @@ ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtyp
 """Values that cannot change in place; they come back with whatever holds them."""
 
 CODE = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
-"""Things that have a `__dict__` and no state of a training run."""
+"""Kinds of object that have a `__dict__`, but no state of a training."""
 
 
 class Data:
-    """Marks a loader or dataset of the user's own: state beside data, and the data not copied."""
+    """Marks a loader or dataset of the user's own: its state is kept, its data is not copied."""
 
     def __init__(self, source: object) -> None:
         self.source = source

@@ -1,4 +1,4 @@
-"""The engine of every run: sets the rate of each step, takes its loss, knows when to stop."""
+"""The engine of every run: sets the rate of each step, takes its loss, and ends the run."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from lrfind.sweep.group_rates import GroupRates, as_optimizers, check_rates
 from lrfind.sweep.readback import Readback, readback_for
 from lrfind.sweep.recording import Recording
 from lrfind.sweep.series import Series, TaskSeries
+from lrfind.sweep.skipped_steps import SkippedSteps
 from lrfind.sweep.stop_rules import StopRule
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-MAX_SKIPS = 30
-"""Steps that a gradient scaler may skip in a row: halving 2**16 so often leaves nothing."""
-
 
 class Recorder:
-    """Records one run over given rates, once: enter it, `record` every step, leave it.
+    """Records one run over given rates: enter it, `record` every step, leave it.
 
-    Whatever a run is for, it is made of one: what differs is given here.
+    It is for one run only. What differs between sweeps, trials and controls is given here, so
+    that none of them needs a recorder of its own kind.
 
     Args:
         optimizer: One optimizer or several.
@@ -64,28 +63,26 @@ class Recorder:
     ) -> None:
         self.optimizers = as_optimizers(optimizer)
         check_rates(self.optimizers)
-        if scaler is not None and not hasattr(scaler, "get_scale"):
-            raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
         self.num_iter, self.name = lr.size, name
         self._lr = lr
         # As a list too: an element of an array would be a new NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
         self._stop_rule = stop_rule
         self._probe_every = probe_every
-        self._scaler = scaler
+        self._skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
         self._losses: list[float] = []
         self._probe, self._metric = Series("probe"), Series("metric")
         self._tasks = TaskSeries()
-        self._skipped: dict[int, int] = {}
         self._recorded = 0
         self._readback: Readback | None = None
         self._stop_reason: StopReason | None = None
         self._group_scale: tuple[float, ...] | None = None
 
     def __enter__(self) -> Self:
-        self._scale = 1.0 if self._scaler is None else self._scaler.get_scale()
+        if self._skipped is not None:
+            self._skipped.start()
         # Read now: the caller's random state may be put back before `recording`.
         self._seed = torch.initial_seed()
         self._rates = GroupRates(self.optimizers)
@@ -103,7 +100,7 @@ class Recorder:
             self._rates.restore()
             self._rates = None
         if self._ranks > 1 and error is not None:
-            self._readback = None  # the other ranks may be gone, and would be waited for
+            self._readback = None  # its all-reduces would wait for ranks that may be gone
         self._wait()
         if self._ranks > 1 and error is None:
             self._probe.average_over_ranks()
@@ -112,7 +109,7 @@ class Recorder:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether a probe loss belongs to the step to come."""
+        """Whether the next step is one that a probe loss belongs to."""
         return (self._recorded + 1) % self._probe_every == 0
 
     @property
@@ -122,12 +119,12 @@ class Recorder:
 
     @property
     def stop_reason(self) -> StopReason:
-        """How the run ended, as far as its losses have been looked at."""
+        """How the run ended, as far as its losses are known."""
         return self._stop_reason or StopReason.UNFINISHED
 
     @property
     def lr(self) -> float:
-        """The rate of the step to come, or of the last one when the run is over."""
+        """The rate of the next step, or of the last one when the run is over."""
         return self._rate_of_step[min(self._recorded, self.num_iter - 1)]
 
     def record(
@@ -145,8 +142,10 @@ class Recorder:
             raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
         if type(loss) is not float:
             loss = _one_number(loss)
-        if self._scaler is not None and self._was_skipped() and self._is_finite(loss):
-            return self._skip()
+        if self._skipped is not None and self._skipped.was_skipped() and self._is_finite(loss):
+            if self._skipped.count(self._recorded):
+                self._stop_reason = StopReason.OVERFLOW
+            return self._stop_reason is None
         if probe is not None or metric is not None or tasks is not None:
             self._note(probe, metric, tasks)
         if not self._recorded:
@@ -175,14 +174,14 @@ class Recorder:
         if self._group_scale is None:
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
         self._wait()
-        count = len(self._losses)
+        count, skipped = len(self._losses), self._skipped
         return Recording(
             lr=self._lr,
             loss=np.array(self._losses, dtype=np.float64),
             probe=self._probe.by_step(count),
             metric=self._metric.by_step(count),
             tasks=self._tasks.by_step(count),
-            skipped=() if self._scaler is None else self._skips(),
+            skipped=() if skipped is None else skipped.by_step(count, self._recorded),
             group_scale=self._group_scale,
             seed=self._seed,
             stop_reason=self.stop_reason,
@@ -206,21 +205,9 @@ class Recorder:
         if metric is not None:
             self._metric.note(self._recorded, metric)
 
-    def _was_skipped(self) -> bool:
-        """Whether the scaler left the last step out: only then does it lower its scale."""
-        assert self._scaler is not None
-        before, self._scale = self._scale, self._scaler.get_scale()
-        return self._scale < before
-
     def _is_finite(self, loss: torch.Tensor | float) -> bool:
-        """Whether a skip is the gradient's alone; over ranks, where all skip, it counts as that."""
+        """Whether only the gradient overflowed; taken for granted where ranks must agree on it."""
         return self._ranks > 1 or math.isfinite(loss)
-
-    def _skip(self) -> bool:
-        count = self._skipped[self._recorded] = self._skipped.get(self._recorded, 0) + 1
-        if count >= MAX_SKIPS:
-            self._stop_reason = StopReason.OVERFLOW
-        return self._stop_reason is None
 
     def _look_at_all(self, losses: list[float]) -> None:
         """Take losses in order, until one of them ends the run: later steps never counted."""
@@ -241,13 +228,6 @@ class Recorder:
     def _wait(self) -> None:
         if self._readback is not None:
             self._look_at_all(self._readback.rest())
-
-    def _skips(self) -> tuple[int, ...]:
-        """Skipped steps before each step, and after the last if there were any."""
-        count = len(self._losses)
-        # Where late losses cut the result, what was skipped beyond the cut never counted.
-        trailing = count == self._recorded and count in self._skipped
-        return tuple(self._skipped.get(step, 0) for step in range(count + trailing))
 
 
 def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:

@@ -1,4 +1,4 @@
-"""The range test as an engine: hands out learning rates, takes losses, knows when to stop."""
+"""The LR range test in a training loop of the user's own."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Sweep:
     loss and sets the next. Leaving it puts the learning rates back. It touches nothing else: put
     `preserve_state` around it to have the rest of the training state put back as well.
 
-    Losses on an accelerator are read back without stopping it: `record` looks at those that have
-    arrived, and the result is cut at the step where a loop that waits for each loss would have
-    stopped.
+    Losses on an accelerator are read back without synchronising at every step: `record` judges by
+    those that have arrived, and the result is cut at the step where a loop that waits for each loss
+    would have stopped.
 
     Args:
         optimizer: One optimizer or several; all parameter groups keep the ratios of their rates,
@@ -155,7 +155,7 @@ class Sweep:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether a probe loss belongs to the step to come."""
+        """Whether the next step is one that a probe loss belongs to."""
         return self._recorder.probe_is_due
 
     @property
@@ -165,12 +165,12 @@ class Sweep:
 
     @property
     def stop_reason(self) -> StopReason:
-        """How the sweep ended, as far as its losses have been looked at."""
+        """How the sweep ended, as far as its losses are known."""
         return self._recorder.stop_reason
 
     @property
     def lr(self) -> float:
-        """The rate of the step to come, or of the last one when the sweep is over."""
+        """The rate of the next step, or of the last one when the sweep is over."""
         return self._recorder.lr
 
     def record(

@@ -24,8 +24,8 @@ class Trials(NamedTuple):
 
     Attributes:
         trials: One for each rate.
-        level: Loss of the untrained model on the batches they are scored on; NaN if it could not
-            be taken, or is not finite.
+        level: Loss before any trial on the batches that they are scored on; NaN if it cannot be
+            computed, or is not finite.
         steps: Optimizer steps spent.
     """
 
@@ -35,7 +35,7 @@ class Trials(NamedTuple):
 
 
 def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
-    """Train shortly at each rate, and put all state back after each.
+    """Train for a few steps at each rate, and put all state back after each.
 
     Args:
         loop: The loop that trains.
@@ -60,12 +60,12 @@ def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
         )
         for rate in rates
     ]
-    # A `step` of the user's own cannot be asked for a loss alone.
+    # A `step` of the user's own cannot compute a loss without an update.
     can_evaluate = loop.options["step"] is None
     probes: list[Any] | None = None
     if can_evaluate and loop.options["probe"] is None:
         probes = loop.batches_after(2 * half, SCORE_BATCHES)
-    # In the units of the scores: those of the mini-batches may be sums over other numbers.
+    # In the units of the scores: a mini-batch loss may be a sum over another number of samples.
     level = loop.loss_on(probes) if can_evaluate else math.nan
     trials = [_trial(loop, recorder, half, probes) for recorder in recorders]
     spent = sum(recorder.steps for recorder in recorders)
