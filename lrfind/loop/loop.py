@@ -75,29 +75,21 @@ class Loop:
         options = self.options = with_defaults(options, "Loop")
         self.optimizers = as_optimizers(optimizer)
         check_model(model, self.optimizers)
-        check_one_way(loss_fn=loss_fn, forward=options["forward"], step=options["step"])
-        check_one_way(total=options["total"])
+        forward, total = options["forward"], options["total"]
+        check_one_way(loss_fn=loss_fn, forward=forward, step=options["step"])
+        check_one_way(total=total)
         check_preserve(options["preserve"])
         if options["metric"] is not None and options["probe"] is None:
             raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
         self._count = require_count("accumulation_steps", options["accumulation_steps"], least=1)
         self._model, self._loader = model, train_loader
         self.device = device_of(model, self.optimizers)
-        maker = "loss_fn" if options["forward"] is None else "forward"
-        self._forward = TaskForward(
-            options["forward"] or forward_of(loss_fn), options["total"], maker
-        )
+        maker = "loss_fn" if forward is None else "forward"
+        self._forward = TaskForward(forward or forward_of(loss_fn), total, maker)
         self._step = self._training_step(getattr(loss_fn, "reduction", "mean") == "sum", maker)
-        self._frozen_step = FrozenStep(
-            model, self._forward, self.device, autocast=options["autocast"]
-        )
-        callables = (
-            loss_fn,
-            options["forward"],
-            options["total"],
-            options["metric"],
-            options["clip_grad"],
-        )
+        autocast = options["autocast"]
+        self._frozen_step = FrozenStep(model, self._forward, self.device, autocast=autocast)
+        callables = (loss_fn, forward, total, options["metric"], options["clip_grad"])
         self._objects = [
             *(model, *self.optimizers, options["scaler"]),
             *(state_of(each) for each in callables),
