@@ -1,4 +1,4 @@
-"""The usual ways from a batch to its loss."""
+"""From a batch to its loss, for the usual kinds of batches and models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The losses of the untouched model: a step that looks at its batches and goes nowhere."""
+"""The step of the frozen-weights control: the loss of its batches, and no update."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from lrfind.loop.step import Forward
 
 
 class FrozenStep:
-    """Calls: the mean loss of the micro-batches of one step, which is not made.
+    """Calls: take the micro-batches of one step, return their mean loss, update nothing.
 
     The model stays in the mode that it trains in, and draws the same random numbers as in
-    training. Its buffers are put back after every batch: some of them learn, such as a codebook or
-    the vectors of a spectral norm, and would move the loss although no weight does.
+    training. Its buffers are put back after every batch: a forward pass in train mode updates some
+    of them, such as a codebook or the vectors of a spectral norm, and would change the loss
+    although no weight changes.
 
     Args:
         model: The model.
@@ -40,7 +41,7 @@ class FrozenStep:
         self._autocast = autocast
 
     def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float:
-        """Look at the micro-batches of a step.
+        """The mean loss of the micro-batches.
 
         Args:
             batches: The micro-batches.
@@ -49,12 +50,12 @@ class FrozenStep:
             The mean of their losses: a number, or a tensor on the device.
         """
         losses = []
-        # A DistributedDataParallel would wait for a gradient that never comes.
+        # DistributedDataParallel would wait for a backward pass that never comes.
         no_sync = getattr(self._model, "no_sync", nullcontext)
         for batch in batches:
             batch = to_device(batch, self._device)
-            # Gradients stay enabled, as a loss may itself need some (a gradient penalty), and as
-            # torch may take other kernels without: these losses are those of the step to the bit.
+            # Gradients stay enabled: a loss may itself need them (a gradient penalty), and torch
+            # may take other kernels without. These losses equal those of the step bit for bit.
             with buffers_kept(self._model), no_sync(), self._autocasting():
                 losses.append(self._forward(self._model, batch).detach())
         if len(losses) == 1:

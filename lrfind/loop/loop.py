@@ -1,11 +1,11 @@
-"""A training loop of ours: everything that a run needs but its learning rates."""
+"""The training loop: everything that a run needs but its learning rates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from itertools import islice
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from torch.optim import Optimizer
 from lrfind.loop.batches import endless, to_device
 from lrfind.loop.forward import LossFn, forward_of
 from lrfind.loop.frozen_step import FrozenStep
-from lrfind.loop.probe import Metric, Probe
+from lrfind.loop.options import LoopOptions, with_defaults
+from lrfind.loop.probe import Probe
 from lrfind.loop.progress import progress_bar
-from lrfind.loop.step import ClipGrad, Forward, TrainStep, device_of
-from lrfind.loop.task_forward import TaskForward, Total
+from lrfind.loop.step import TrainStep, device_of
+from lrfind.loop.task_forward import TaskForward
 from lrfind.loop.validation import (
     check_model,
     check_one_way,
@@ -26,31 +27,19 @@ from lrfind.loop.validation import (
     loader_objects,
     state_of,
 )
-from lrfind.state.preserve import preserve_state
+from lrfind.state.preserve import Preserved, preserve_state
 from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
 from lrfind.sweep.group_rates import as_optimizers
 from lrfind.sweep.recorder import Recorder
+from lrfind.sweep.sweep import Sweep
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 T = TypeVar("T")
-
-
-class LoopOptions(TypedDict, total=False):
-    """The options of a loop; those of `range_test` by the same names."""
-
-    accumulation_steps: int
-    autocast: torch.dtype | None
-    scaler: torch.amp.GradScaler | None
-    clip_grad: ClipGrad | None
-    probe: Any
-    metric: Metric | None
-    forward: Forward | None
-    total: Total | None
-    step: Callable[[Any], torch.Tensor | float] | None
-    preserve: Sequence[Any]
-    all_ranks: bool
-    store: str
-    progress: bool | None
+Step = Callable[[list[Any]], torch.Tensor | float]
+"""Takes the micro-batches of one step, makes it, and returns their mean loss before it."""
 
 
 class Loop:
@@ -63,10 +52,15 @@ class Loop:
         optimizer: Its optimizer, or several that step together.
         loss_fn: The loss function; None if the model makes its loss, or for `forward` or `step`.
         train_loader: Any iterable of batches; every run begins with the same ones.
-        accumulation_steps: As in `range_test`, like all that follow.
+        options: See `LoopOptions`.
+
+    Attributes:
+        optimizers: The optimizers, as a tuple.
+        device: The model's device.
+        options: All options, with the defaults of those that were not given.
 
     Raises:
-        TypeError: An argument has the wrong type.
+        TypeError: An argument has the wrong type, or an option is unknown.
         ValueError: An argument is out of range.
     """
 
@@ -76,95 +70,88 @@ class Loop:
         optimizer: Optimizer | Sequence[Optimizer],
         loss_fn: LossFn | None,
         train_loader: Iterable[Any],
-        *,
-        accumulation_steps: int = 1,
-        autocast: torch.dtype | None = None,
-        scaler: torch.amp.GradScaler | None = None,
-        clip_grad: ClipGrad | None = None,
-        probe: Any = None,
-        metric: Metric | None = None,
-        forward: Forward | None = None,
-        total: Total | None = None,
-        step: Callable[[Any], torch.Tensor | float] | None = None,
-        preserve: Sequence[Any] = (),
-        all_ranks: bool = True,
-        store: str = "cpu",
-        progress: bool | None = None,
+        **options: Unpack[LoopOptions],
     ) -> None:
+        options = self.options = with_defaults(options, "Loop")
         self.optimizers = as_optimizers(optimizer)
         check_model(model, self.optimizers)
-        check_one_way(loss_fn=loss_fn, forward=forward, step=step)
-        self._count = require_count("accumulation_steps", accumulation_steps, least=1)
-        if metric is not None and probe is None:
-            raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
-        callables = [state_of(each) for each in (loss_fn, forward, total, metric, clip_grad)]
-        maker = "loss_fn" if forward is None else "forward"
+        forward, total = options["forward"], options["total"]
+        check_one_way(loss_fn=loss_fn, forward=forward, step=options["step"])
         check_one_way(total=total)
-        self._forward = forward = TaskForward(forward or forward_of(loss_fn), total, maker)
-        device = device_of(model, self.optimizers)
-        self._step: Callable[[list[Any]], torch.Tensor | float]
-        self._look_only = FrozenStep(model, forward, device, autocast=autocast)
-        if step is None:
-            self._step = TrainStep(
-                model,
+        check_preserve(options["preserve"])
+        if options["metric"] is not None and options["probe"] is None:
+            raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
+        self._count = require_count("accumulation_steps", options["accumulation_steps"], least=1)
+        self._model, self._loader = model, train_loader
+        self.device = device_of(model, self.optimizers)
+        maker = "loss_fn" if forward is None else "forward"
+        self._forward = TaskForward(forward or forward_of(loss_fn), total, maker)
+        self._step = self._training_step(getattr(loss_fn, "reduction", "mean") == "sum", maker)
+        autocast = options["autocast"]
+        self._frozen_step = FrozenStep(model, self._forward, self.device, autocast=autocast)
+        callables = (loss_fn, forward, total, options["metric"], options["clip_grad"])
+        self._objects = [
+            *(model, *self.optimizers, options["scaler"]),
+            *(state_of(each) for each in callables),
+            *loader_objects(train_loader),
+            *options["preserve"],
+        ]
+
+    def _training_step(self, summed: bool, maker: str) -> Step:
+        """The step that trains: of this package, or the user's own `step`."""
+        options = self.options
+        if options["step"] is None:
+            return TrainStep(
+                self._model,
                 self.optimizers,
-                forward,
-                autocast=autocast,
-                scaler=scaler,
-                clip_grad=clip_grad,
-                summed=getattr(loss_fn, "reduction", "mean") == "sum",
-                halt=not all_ranks or rank_count() == 1,
+                self._forward,
+                autocast=options["autocast"],
+                scaler=options["scaler"],
+                clip_grad=options["clip_grad"],
+                summed=summed,
+                halt=not options["all_ranks"] or rank_count() == 1,
                 maker=maker,
             )
-        else:
-            check_unused(
-                accumulation_steps=self._count > 1,
-                autocast=autocast is not None,
-                clip_grad=clip_grad is not None,
-                probe=probe is not None,
-                total=total is not None,
-            )
-            self._step = _on_one_batch(step, device)
-        check_preserve(preserve)
-        loader = loader_objects(train_loader)
-        self._objects = [model, *self.optimizers, scaler, *callables, *loader, *preserve]
-        self._loader = train_loader
-        self._probes = [] if probe is None else [probe]
-        self.can_score = step is None
-
-        def probe_on(batch: Any) -> Probe:
-            batch = to_device(batch, device)
-            return Probe(model, batch, forward, device, metric=metric, autocast=autocast)
-
-        self._probe_on = probe_on
-        self.scaler, self.all_ranks = scaler, all_ranks
-        self._store, self._progress = store, progress
+        check_unused(
+            accumulation_steps=self._count > 1,
+            autocast=options["autocast"] is not None,
+            clip_grad=options["clip_grad"] is not None,
+            probe=options["probe"] is not None,
+            total=options["total"] is not None,
+        )
+        return _on_one_batch(options["step"], self.device)
 
     def run(
-        self, recorder: Recorder, probes: Sequence[Any] | None = None, *, frozen: bool = False
+        self,
+        recorder: Recorder | Sweep,
+        probes: Sequence[Any] | None = None,
+        *,
+        frozen: bool = False,
+        at_end: Callable[[], object] | None = None,
     ) -> int:
         """Step until the recorder is satisfied or the batches are used up; put everything back.
 
         Args:
             recorder: Sets the rates and takes the losses.
             probes: Batches to take the mean probe loss of; None for the probe of the loop, if any.
-            frozen: Whether to look at each batch without making the step; not with a `step` of
-                the user's own, which cannot be taken apart.
+            frozen: Whether to compute the loss of each batch without making the step; not with a
+                `step` of the user's own, which does both at once.
+            at_end: Called after the last step, before anything is put back.
 
         Returns:
             The size of the copy of the state held meanwhile, in bytes.
         """
+        step = self._frozen_step if frozen else self._step
         with (
-            preserve_state(*self._objects, store=self._store) as kept,
+            self._preserved() as kept,
             recorder,
             closing(endless(self._loader)) as batches,
-            progress_bar(recorder, self._progress) as show,
+            progress_bar(recorder, self.options["progress"]) as show,
         ):
             _to_train_mode(self.optimizers)
-            looks = [self._probe_on(each) for each in self._probes if probes is None]
-            looks += [self._probe_on(each) for each in probes or ()]
-            step = self._look_only if frozen else self._step
-            self._run(recorder, batches, step, looks, show)
+            self._run(recorder, batches, step, self._probes(probes), show)
+            if at_end is not None:
+                at_end()
         return kept.nbytes
 
     def loss_on(self, probes: Sequence[Any] | None = None) -> float:
@@ -176,40 +163,35 @@ class Loop:
         Returns:
             Averaged over the ranks, if this loop runs over all of them; NaN without any batch.
         """
-        with preserve_state(*self._objects, store=self._store):
+        with self._preserved():
             _to_train_mode(self.optimizers)
-            seen = [float(self._probe_on(each)()[0]) for each in probes or self._probes]
+            seen = [float(probe()[0]) for probe in self._probes(probes)]
         mean = np.array([np.mean(seen) if seen else np.nan])
-        return float((mean_over_ranks(mean) if self.all_ranks else mean)[0])
+        return float((mean_over_ranks(mean) if self.options["all_ranks"] else mean)[0])
 
     def _run(
         self,
-        recorder: Recorder,
+        recorder: Recorder | Sweep,
         batches: Iterator[Any],
-        step: Callable[[list[Any]], torch.Tensor | float],
-        looks: Sequence[Probe],
+        step: Step,
+        probes: Sequence[Probe],
         show: Callable[[], None] | None,
     ) -> None:
-        self._forward.take(0)  # what a run that was broken off may have left
+        self._forward.take(0)  # what an interrupted run may have left
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
             tasks = self._forward.take(self._count)
-            if not looks or not recorder.probe_is_due:
+            if not probes or not recorder.probe_is_due:
                 more = recorder.record(loss, tasks=tasks)
             else:
-                seen = [look() for look in looks]
+                seen = [probe() for probe in probes]
                 probe_loss = torch.stack([value for value, _ in seen]).mean()
                 more = recorder.record(loss, probe=probe_loss, metric=seen[0][1], tasks=tasks)
             if show is not None:
                 show()
         if more:
             recorder.exhausted()
-
-    @property
-    def has_probe(self) -> bool:
-        """Whether a probe batch was given."""
-        return bool(self._probes)
 
     def batches_after(self, steps: int, count: int) -> list[Any]:
         """The batches that a run of so many steps would see next; the loader is put back.
@@ -222,20 +204,29 @@ class Loop:
             Fewer if the loader ends before.
         """
         first = steps * self._count
-        with (
-            preserve_state(*self._objects, store=self._store),
-            closing(endless(self._loader)) as batches,
-        ):
+        with self._preserved(), closing(endless(self._loader)) as batches:
             return list(islice(batches, first, first + count))
 
     def agreed(self, value: T) -> T:
-        """The value of the first rank, if this loop runs over all of them."""
-        return same_on_every_rank(value) if self.all_ranks else value
+        """The value of the first rank on all ranks, if this loop runs over all of them."""
+        return same_on_every_rank(value) if self.options["all_ranks"] else value
+
+    def _preserved(self) -> AbstractContextManager[Preserved]:
+        return preserve_state(*self._objects, store=self.options["store"])
+
+    def _probes(self, batches: Sequence[Any] | None) -> list[Probe]:
+        """What evaluates each of the batches; for None the probe of the loop, if there is one."""
+        options = self.options
+        if batches is None:
+            batches = [] if options["probe"] is None else [options["probe"]]
+        metric, autocast = options["metric"], options["autocast"]
+        return [
+            Probe(self._model, each, self._forward, self.device, metric=metric, autocast=autocast)
+            for each in batches
+        ]
 
 
-def _on_one_batch(
-    step: Callable[[Any], torch.Tensor | float], device: torch.device
-) -> Callable[[list[Any]], torch.Tensor | float]:
+def _on_one_batch(step: Callable[[Any], torch.Tensor | float], device: torch.device) -> Step:
     def on_one_batch(batches: list[Any]) -> torch.Tensor | float:
         loss = step(to_device(batches[0], device))
         if not isinstance(loss, torch.Tensor | float | int | np.number):
@@ -246,7 +237,7 @@ def _on_one_batch(
 
 
 def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
-    """Schedule-free optimizers have modes of their own, and step in train mode only."""
+    """Schedule-free optimizers have train and eval modes too, and can step in train mode only."""
     for optimizer in optimizers:
         if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
             optimizer.train()

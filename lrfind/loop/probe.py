@@ -1,4 +1,4 @@
-"""A fixed held-out batch, looked at after each step: did the rate help, or only the images?"""
+"""A fixed held-out batch, whose loss is computed after each step."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lrfind.loop.batches import to_device
 from lrfind.loop.step import Forward
 from lrfind.state.random_state import Restore, device_restore
 
@@ -16,16 +17,16 @@ Metric = Callable[[torch.nn.Module, Any], torch.Tensor | float]
 
 
 class Probe:
-    """Evaluates a model on one batch, without gradient, in eval mode, leaving no trace.
+    """Evaluates a model on one batch, without gradient, in eval mode, without side effects.
 
-    No trace, that is, in parameters, buffers and random state; what a module of the user's notes
-    of its inputs even in eval mode stays until the end of the test. Random numbers that the model
-    draws in eval mode are the same at every call and are not taken from the training's stream, so
-    that the training losses with and without a probe are equal.
+    That is, on parameters, buffers and random state; what a module of the user's own stores even
+    in eval mode stays until the end of the run. Random numbers that the model draws in eval mode
+    are the same at every call, and the generators of the training do not advance, so that the
+    training losses with and without a probe are equal.
 
     Args:
         model: The model.
-        batch: The probe batch, on the model's device.
+        batch: The probe batch; its tensors are moved to the device.
         forward: Takes (model, batch) and returns the loss.
         device: The model's device.
         metric: Takes (model, batch) and returns a number to go with it; None for none.
@@ -44,7 +45,7 @@ class Probe:
     ) -> None:
         self._model = model
         self._device = device
-        self._batch = batch
+        self._batch = to_device(batch, device)
         self._forward = forward
         self._metric = metric
         self._autocast = autocast

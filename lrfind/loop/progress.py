@@ -3,51 +3,56 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
+
+from tqdm import TqdmWarning
 
 from lrfind.support.process_group import is_first_rank
 from lrfind.sweep.recorder import Recorder
+from lrfind.sweep.sweep import Sweep
+
+with warnings.catch_warnings():
+    # In a notebook without ipywidgets this warns and takes the bar of a terminal, which will do.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 
 @contextmanager
-def progress_bar(recorder: Recorder, show: bool | None) -> Iterator[Callable[[], None] | None]:
+def progress_bar(
+    recorder: Recorder | Sweep, show: bool | None
+) -> Iterator[Callable[[], None] | None]:
     """A bar for the steps of a run, under its name.
 
     Args:
         recorder: What records the run.
-        show: True, False, or None for only in a terminal or notebook. Under `torch.distributed`
-            only the first rank shows one.
+        show: As in `bar`.
 
     Yields:
         What brings the bar up to date with the run; None if there is no bar.
     """
-    desc, disable = recorder.name, hidden(show)
-    with bar_class()(total=recorder.settings.num_iter, desc=desc, disable=disable) as bar:
+    with bar(show, total=recorder.num_iter, desc=recorder.name) as shown:
 
         def update() -> None:
-            bar.set_postfix_str(f"lr={recorder.lr:.1e}", refresh=False)
-            bar.update(recorder.steps - bar.n)
+            shown.set_postfix_str(f"lr={recorder.lr:.1e}", refresh=False)
+            shown.update(recorder.steps - shown.n)
 
-        yield None if bar.disable else update
-
-
-def bar_class() -> Any:
-    """The bar of tqdm that fits: that of a notebook needs `ipywidgets`, or warns on import."""
-    if find_spec("ipywidgets"):
-        from tqdm.auto import tqdm
-    else:
-        from tqdm import tqdm
-    return tqdm
+        yield None if shown.disable else update
 
 
-def hidden(show: bool | None) -> bool | None:
-    """The argument `disable` of tqdm, which reads None as "unless the stream is no terminal"."""
+def bar(show: bool | None, **settings: Any) -> Any:
+    """A progress bar of tqdm.
+
+    Args:
+        show: True, False, or None for only in a terminal or notebook. Under `torch.distributed`
+            only the first rank shows one.
+        settings: Further arguments of tqdm.
+    """
     if not is_first_rank():
-        return True
-    # The stream of a notebook is no terminal.
-    if show is None:
-        return False if "ipykernel" in sys.modules else None
-    return not show
+        show = False
+    elif show is None and "ipykernel" in sys.modules:
+        show = True  # the stream of a notebook is no terminal
+    # tqdm reads None as "only in a terminal".
+    return tqdm(disable=None if show is None else not show, **settings)

@@ -19,7 +19,7 @@ ClipGrad = float | Callable[[list[torch.Tensor]], object]
 
 
 class _NonFiniteLossError(Exception):
-    """Leaves a step before the weights are touched; never leaves this module."""
+    """Ends a step before its update; caught in this module."""
 
 
 class TrainStep:
@@ -27,8 +27,9 @@ class TrainStep:
 
     An optimizer whose `step` needs a closure (LBFGS) may evaluate the loss several times; its loss
     is that of the first evaluation. A loss on the CPU that is not finite is returned without a
-    step; on an accelerator that would take a synchronisation at every step, and in a process group
-    it would leave the other ranks waiting, so there the step is made, and undone at the end.
+    step. On an accelerator that would take a synchronisation at every step, and in a process group
+    it would leave the other ranks waiting: there the step is made, and the weights are put back at
+    the end like all state.
 
     Args:
         model: The model.
@@ -39,7 +40,7 @@ class TrainStep:
         clip_grad: Largest norm of the gradient, or a function of the list of parameters.
         summed: Whether the losses are sums over samples, so that gradients of micro-batches add
             up to that of the batch; means are weighted by their number.
-        halt: Whether to look at losses on the CPU before they reach the weights.
+        halt: Whether to skip the update for a loss on the CPU that is not finite.
         maker: Name of the argument that makes the loss, for error messages.
 
     Raises:
@@ -162,7 +163,7 @@ class TrainStep:
         return value
 
     def _no_sync(self) -> AbstractContextManager[Any]:
-        """Keep a DistributedDataParallel from averaging a gradient that is not whole yet."""
+        """Keep DistributedDataParallel from averaging a gradient that is still accumulated."""
         no_sync = getattr(self._model, "no_sync", nullcontext)
         return no_sync()
 
@@ -208,7 +209,7 @@ def needs_closure(optimizer: Optimizer) -> bool:
 
 
 def check_loss(loss: Any, maker: str) -> None:
-    """Refuse what `backward` would refuse, in words that name the cause.
+    """Refuse what `backward` would refuse, with a message that names the cause.
 
     Args:
         loss: What should be a loss.

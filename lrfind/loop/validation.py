@@ -1,4 +1,4 @@
-"""What a range test refuses, or warns of, before anything is touched."""
+"""What a training loop refuses, or warns of, before anything is touched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from lrfind.state.snapshot import CODE, Data
+from lrfind.state.kinds import CODE, Data
 
 
 def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
@@ -62,7 +62,7 @@ def state_of(function: Any) -> Any:
 
 
 def check_preserve(preserve: Any) -> None:
-    """Refuse what is no list of objects: a single one would be taken apart.
+    """Refuse what is no list of objects: a single module would be iterated over.
 
     Raises:
         TypeError: `preserve` is neither a list nor a tuple.
@@ -100,3 +100,16 @@ def loader_objects(train_loader: Any) -> list[Any]:
         )
         return []
     return [train_loader if isinstance(train_loader, DataLoader) else Data(train_loader)]
+
+
+def check_restartable(train_loader: Any) -> None:
+    """Refuse an iterator, where several runs must begin with the same batches.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if hasattr(train_loader, "__next__"):
+        raise TypeError(
+            "`train_loader` is an iterator, which cannot be restarted, and every run must begin "
+            "with the same batches: pass what it was made from, such as the DataLoader or a list."
+        )

@@ -1,4 +1,4 @@
-"""The function that makes a problem: how it is called, and how it is known again."""
+"""The function that builds a problem: how it is called, and how another version is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 Plain = str | int | float | bool | None
-"""What a setting may be: it goes into a file, and is looked for there."""
+"""What a setting may be: it is saved with each run, and compared when runs are resumed."""
 
 Build = Callable[..., Any]
 """Takes settings by name; returns a `Problem` or (model, optimizer, loss_fn, train_loader)."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from lrfind.problems.build import call_build, fingerprint_of, without_comments
 from lrfind.problems.problem import Problem, as_problem
 from lrfind.state.random_state import seed_everything
 
-_LOADED: set[str] = set()
-"""Names of the modules that were loaded here; others may not be replaced."""
+_LOADED: dict[str, ModuleType] = {}
+"""The modules that files were loaded as, by name; a file may not replace any other module."""
 
 
 def load_problem(path: Path, function: str, seed: int) -> Problem:
@@ -35,17 +37,18 @@ def load_problem(path: Path, function: str, seed: int) -> Problem:
         ValueError: It has no such function, or the function returned something else.
     """
     seed_everything(seed)
-    return as_problem(_function_in(path, function)(), f"`{function}` in {path}")
+    with _function_of(path, function) as build:
+        return as_problem(build(), f"`{function}` in {path}")
 
 
 @dataclass(frozen=True)
 class FileBuild:
-    """The function of a file as a `build` for `lrfind.repeat`: it runs the file anew each time.
+    """The function of a file as a `build` for `lrfind.repeat`; each call runs the file again.
 
     Attributes:
         path: The file.
         function: Name of the function.
-        source: Text of the file, by which runs on disk are told from those of another version.
+        source: Text of the file, by which saved runs are told from those of another version.
     """
 
     path: Path
@@ -54,9 +57,9 @@ class FileBuild:
 
     def __call__(self, seed: int, **settings: Any) -> Problem:
         """The problem that the function makes, given the seed too if it takes one."""
-        build = _function_in(self.path, self.function)
-        problem = call_build(build, seed, settings)
-        return as_problem(problem, f"`{self.function}` in {self.path}")
+        with _function_of(self.path, self.function) as build:
+            problem = call_build(build, seed, settings)
+            return as_problem(problem, f"`{self.function}` in {self.path}")
 
     @property
     def fingerprint(self) -> str:
@@ -76,25 +79,43 @@ def file_build(path: Path, function: str) -> FileBuild:
     return FileBuild(path.resolve(), function, path.read_text(encoding="utf-8"))
 
 
-def _function_in(path: Path, function: str) -> Callable[..., Any]:
-    found = getattr(_run_file(path), function, None)
-    if not callable(found):
-        raise ValueError(f"{path} has no function `{function}`.")
-    return cast("Callable[..., Any]", found)
+@contextmanager
+def _function_of(path: Path, function: str) -> Iterator[Callable[..., Any]]:
+    """Run a file as a module, and give a function of it.
+
+    Afterwards the module stays in `sys.modules` and its folder first in `sys.path`: the function
+    and what it made may import only when they are used, and a worker process of a DataLoader looks
+    the class of its dataset up by the module's name. If the file or the block raises, both are as
+    before.
+    """
+    module, loader = _new_module(path)
+    name, folder = path.stem, str(path.parent.resolve())
+    module_before, path_before = sys.modules.get(name), sys.path[:]
+    sys.modules[name] = module
+    sys.path[:] = [folder, *(entry for entry in path_before if entry != folder)]
+    try:
+        loader.exec_module(module)
+        found = getattr(module, function, None)
+        if not callable(found):
+            raise ValueError(f"{path} has no function `{function}`.")
+        yield found
+    except BaseException:
+        sys.path[:] = path_before
+        sys.modules.pop(name, None)
+        if module_before is not None:
+            sys.modules[name] = module_before
+        raise
+    _LOADED[name] = module
 
 
-def _run_file(path: Path) -> ModuleType:
+def _new_module(path: Path) -> tuple[ModuleType, Loader]:
+    """The module of a file, not run yet, and what runs it."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
-    if path.stem in sys.modules and path.stem not in _LOADED:
+    there = sys.modules.get(path.stem)
+    if there is not None and there is not _LOADED.get(path.stem):
         raise ValueError(f"{path} has the name of the module {path.stem}: give it another.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    # Registered, as a worker process of a DataLoader looks its dataset's class up by this name.
-    sys.modules[path.stem] = module
-    _LOADED.add(path.stem)
-    sys.path.insert(0, str(path.parent.resolve()))
-    spec.loader.exec_module(module)
-    return module
+    return importlib.util.module_from_spec(spec), spec.loader

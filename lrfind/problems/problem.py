@@ -14,17 +14,12 @@ from lrfind.checks.controls.run import controls
 from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.run import Suggested, find_lr, verify
 from lrfind.loop.forward import LossFn
-from lrfind.loop.loop import LoopOptions
-from lrfind.loop.range_test import range_test
+from lrfind.loop.options import LOOP_DEFAULTS
+from lrfind.loop.range_test import ARGUMENTS, range_test
 from lrfind.result.range_test_result import RangeTestResult
 
-NOT_OF_A_TRIAL = frozenset(
-    {"start_lr", "end_lr", "num_iter", "step_mode", "diverge_th", "probe_every", "layers"}
-)
-"""Options of `range_test` that say nothing about a short training at one rate."""
-
-NOT_OF_A_BUDGET = frozenset({"num_iter", "step_mode", "probe_every", "layers"})
-"""Those that a budget decides."""
+FIND_LR_TAKES = (*LOOP_DEFAULTS, "start_lr", "end_lr", "diverge_th")
+"""Those of the options that `find_lr` takes: the budget decides on the others."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +32,9 @@ class Problem:
         loss_fn: The loss function; None if the model makes its loss, or for `forward` or `step`.
         train_loader: Any iterable of batches.
         options: Further arguments of `range_test`, such as `forward` or `num_iter`.
+
+    Raises:
+        TypeError: `options` holds something else.
     """
 
     model: torch.nn.Module
@@ -45,63 +43,69 @@ class Problem:
     train_loader: Iterable[Any]
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def range_test(self, **settings: Any) -> RangeTestResult:
-        """Run the range test of this problem; `settings` go before its own `options`."""
-        return range_test(
-            self.model,
-            self.optimizer,
-            self.loss_fn,
-            self.train_loader,
-            **{**self.options, **settings},
-        )
+    def __post_init__(self) -> None:
+        for name in self.options:
+            if name not in ARGUMENTS:
+                raise TypeError(f"`options` has {name!r}, which is no argument of `range_test`.")
 
-    def controls(self, result: RangeTestResult, **settings: Any) -> Controls:
-        """Run the controls of a sweep of this problem.
+    def range_test(self, **settings: Any) -> RangeTestResult:
+        """Run the range test of this problem; see `lrfind.range_test`.
 
         Args:
-            result: What `range_test` returned; those of `options` that say how to train hold here.
-            settings: Further arguments of `controls`; they go before. Without a word there is a
-                frozen control unless `options` has a `step`.
+            settings: Arguments of `lrfind.range_test`; they take precedence over `options`.
 
         Returns:
-            See `controls`.
+            The frozen record, with the analysis as methods.
         """
-        how = {key: self.options[key] for key in self.options if key in LoopOptions.__annotations__}
-        return controls(
-            *self._parts, result, **{"frozen": how.get("step") is None, **how, **settings}
-        )
+        return range_test(*self._parts, **{**self.options, **settings})
+
+    def controls(self, result: RangeTestResult, **settings: Any) -> Controls:
+        """Run the controls of a sweep of this problem; see `lrfind.controls`.
+
+        Args:
+            result: What `range_test` returned.
+            settings: Arguments of `lrfind.controls`; they take precedence over the loop's options
+                in `options`. By default there is a frozen-weights control unless `options` has a
+                `step`.
+
+        Returns:
+            The runs, with what they say as methods.
+        """
+        options = self._among(LOOP_DEFAULTS)
+        frozen = options.get("step") is None
+        return controls(*self._parts, result, **{"frozen": frozen, **options, **settings})
 
     def verify(self, suggestion: Suggested = None, **settings: Any) -> Verification:
-        """Put a suggestion to the test by short trainings; see `lrfind.verify`.
+        """Check a suggestion by short trainings; see `lrfind.verify`.
 
         Args:
             suggestion: A result, its suggestion, an earlier answer, or a rate.
-            settings: Arguments of `lrfind.verify`; they go before the problem's own `options`, of
-                which those that are about a sweep take no part.
+            settings: Arguments of `lrfind.verify`; they take precedence over the loop's options in
+                `options`.
 
         Returns:
             The trials, and the rate to train with.
         """
-        return verify(*self._parts, suggestion, **{**self._without(NOT_OF_A_TRIAL), **settings})
+        return verify(*self._parts, suggestion, **{**self._among(LOOP_DEFAULTS), **settings})
 
     def find_lr(self, **settings: Any) -> Verification:
-        """Spend a budget of steps on finding one rate; see `lrfind.find_lr`.
+        """Find one rate within a budget of steps; see `lrfind.find_lr`.
 
         Args:
-            settings: Arguments of `lrfind.find_lr`; they go before the problem's own `options`, of
-                which those that the budget decides take no part.
+            settings: Arguments of `lrfind.find_lr`; they take precedence over `options`, of which
+                those apply that it takes too.
 
         Returns:
             The rate with an interval and a verdict, and the trials it rests on.
         """
-        return find_lr(*self._parts, **{**self._without(NOT_OF_A_BUDGET), **settings})
+        return find_lr(*self._parts, **{**self._among(FIND_LR_TAKES), **settings})
 
     @property
     def _parts(self) -> tuple[Any, Any, Any, Any]:
         return self.model, self.optimizer, self.loss_fn, self.train_loader
 
-    def _without(self, names: frozenset[str]) -> dict[str, Any]:
-        return {name: value for name, value in self.options.items() if name not in names}
+    def _among(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: self.options[name] for name in names if name in self.options}
 
 
 def as_problem(made: object, maker: str) -> Problem:

@@ -1,4 +1,4 @@
-"""The runs of a set on disk: one file each, that says whose result it holds."""
+"""The runs of a set on disk: one file each, with the key of its run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_NAME = 150
 
 @dataclass(frozen=True)
 class RunKey:
-    """What makes a run the one that was asked for.
+    """What identifies a run.
 
     Attributes:
         seed: Its seed.
@@ -59,7 +59,7 @@ def save_run(folder: Path, key: RunKey, result: RangeTestResult) -> None:
 def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
     """The result of a run that was done before, or None.
 
-    A file under its name that is damaged or holds another run is set aside, never taken and never
+    A file of its name that is damaged or holds another run is renamed, never used and never
     deleted.
     """
     path = folder / key.file_name
@@ -155,7 +155,7 @@ def _unused(path: Path) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    """By the values of the settings, numbers before words, and the seed last."""
+    """By the values of the settings, numbers before strings, and the seed last."""
 
     def rank(value: Plain) -> tuple[int, float, str]:
         is_number = isinstance(value, int | float)

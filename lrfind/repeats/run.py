@@ -1,8 +1,7 @@
-"""Repeated range tests: over seeds, and over any grid of settings."""
+"""Repeated range tests, over seeds and over a grid of settings."""
 
 from __future__ import annotations
 
-import inspect
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lrfind.loop.progress import bar_class, hidden
-from lrfind.loop.range_test import range_test
+from lrfind.loop.progress import bar
+from lrfind.loop.range_test import ARGUMENTS
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
 from lrfind.repeats.repeat_set import RepeatSet
@@ -41,7 +40,7 @@ def repeat(
     progress: bool | None = None,
     **settings: Plain,
 ) -> RepeatSet:
-    """Run range tests over seeds, and over a grid of settings, side by side.
+    """Run range tests over seeds, and over a grid of settings, in parallel.
 
     Each run is made in a worker process: the global generators of Python, NumPy and torch are
     seeded with the run's seed, `build` makes the problem, and its range test is run on one thread.
@@ -68,12 +67,12 @@ def repeat(
             GPU all jobs share its memory.
         out: A folder, made if needed, where this process writes each run as soon as it is
             finished. Runs that are there already are not done again. It holds runs of one `build`;
-            what `build` calls is not looked at, so take a new folder when that changes.
+            changes in what `build` calls are not noticed, so take a new folder then.
         progress: Whether to show a progress bar with the time left; None shows it in a terminal
             or notebook.
         settings: Arguments of `range_test` for all runs, such as `num_iter=300`; numbers, strings,
             True, False or None. Others, such as a probe batch, belong in the `options` of the
-            `Problem` that `build` returns; those given here go before them.
+            `Problem` that `build` returns, over which those given here take precedence.
 
     Returns:
         The runs, in the order of the grid and the seeds.
@@ -83,7 +82,7 @@ def repeat(
             `grid`, or cannot be sent to a worker.
         ValueError: An argument is out of range, or `out` holds runs of another `build`.
         RunsFailedError: Some runs failed. The message names them; `finished` has the others, and a
-            second call with the same `out` does the failed ones alone.
+            second call with the same `out` runs the failed ones only.
         OSError: `out` cannot be written.
 
     Example:
@@ -124,9 +123,7 @@ def _run_missing(
     """Add the results of the missing runs to `found`, and to the folder, as they come."""
     missing = [place for place in range(len(keys)) if place not in found]
     failures = {}
-    with bar_class()(
-        total=len(keys), initial=len(found), desc="repeats", unit="run", disable=hidden(progress)
-    ) as bar:
+    with bar(progress, total=len(keys), initial=len(found), desc="repeats", unit="run") as shown:
         for index, outcome in outcomes(build, [keys[place] for place in missing], n_jobs):
             place = missing[index]
             if isinstance(outcome, Failure):
@@ -136,7 +133,7 @@ def _run_missing(
                 found[place] = replace(outcome)
                 if folder is not None:
                     save_run(folder, keys[place], found[place])
-            bar.update()
+            shown.update()
     return failures
 
 
@@ -147,7 +144,7 @@ def _plan(
     sweep_grid: Grid,
     settings: Mapping[str, Plain],
 ) -> list[tuple[RunKey, dict[str, Plain]]]:
-    """Every run that is asked for, and the settings that tell it from the others."""
+    """Every run that is asked for, with the settings that vary between runs."""
     builds, sweeps = _combinations("grid", grid), _combinations("sweep_grid", sweep_grid)
     if "seed" in grid:
         raise ValueError("`grid` holds `seed`: give the seeds as `seeds`.")
@@ -155,20 +152,15 @@ def _plan(
         if name in grid or name in settings:
             raise ValueError(f"`{name}` is given twice: in `sweep_grid` and beside it.")
     for name in (*sweep_grid, *settings):
-        require_choice("settings", name, _sweep_arguments())
+        require_choice("settings", name, ARGUMENTS)
     fixed = {name: _plain(name, value) for name, value in settings.items()}
     check_build(build, builds[0])
-    # Without `out` too: a run is then always known by the same key.
+    # Without `out` too: the key of a run does not depend on whether it is saved.
     known = fingerprint(build)
     return [
         (RunKey(seed, of_build, {**fixed, **of_sweep}, known), {**of_build, **of_sweep})
         for of_build, of_sweep, seed in product(builds, sweeps, _seeds(seeds))
     ]
-
-
-def _sweep_arguments() -> list[str]:
-    parameters = inspect.signature(range_test).parameters.values()
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:

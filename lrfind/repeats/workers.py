@@ -1,4 +1,4 @@
-"""Runs in worker processes, on this machine or on a cluster, whatever becomes of the workers."""
+"""Runs in worker processes, on this machine or on a cluster, that survive the death of a worker."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.random_state import accelerator_restores, global_restores, seed_everything
 
 FRUITLESS = 2
-"""Pools that may break without a single run finished before runs are tried one by one."""
+"""Worker pools that may die without finishing a run, before runs are tried one by one."""
 
 BROKEN = {"BrokenExecutor", "KilledWorker", "CommClosedError"}
-"""Names of the errors that say that workers died; those of Dask cannot be imported here."""
+"""Names of the errors that mean that a worker died; Dask, which has two, may not be installed."""
 
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in a run, as text: the error itself might not survive the way back."""
+    """What went wrong in a run, as text: the exception itself may not be picklable."""
 
     message: str
     trace: str = ""
@@ -52,8 +52,8 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
         The place, and the result or what went wrong. Random state and number of threads are
         afterwards as before, as this may be the caller's own process.
     """
-    # The generators belong to the process: a cluster's worker with several threads runs one sweep
-    # after the other.
+    # The global generators belong to the process, so a cluster's worker with several threads must
+    # run one sweep after the other.
     with _ONE_AT_A_TIME, _own_random_state(), _one_thread():
         seed_everything(key.seed)
         try:
@@ -76,7 +76,7 @@ def _own_random_state() -> Iterator[None]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Runs beside each other don't fight for cores, and sums don't depend on how many there are."""
+    """Parallel runs do not compete for cores, and sums do not depend on the number of threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -88,12 +88,12 @@ def _one_thread() -> Iterator[None]:
 def outcomes(
     build: Build, keys: Sequence[RunKey], n_jobs: int | None
 ) -> Iterator[tuple[int, Outcome]]:
-    """The outcome of every run, in the order in which they come.
+    """The outcome of every run, in the order in which they finish.
 
-    A worker that dies takes a pool of processes on this machine with it; what is unfinished then
-    goes into a new pool, as long as every other one gets a run done. What is left is tried run by
-    run. (Dask puts a dead worker's runs elsewhere by itself, and gives up one that has killed
-    several; that one is tried once more by itself, since its neighbours take the blame too.)
+    A worker that dies breaks its whole process pool. The unfinished runs then go into a new pool;
+    after `FRUITLESS` pools in a row that finish none, each is tried in a pool of its own. (Dask
+    reschedules the runs of a dead worker itself, and fails those that were on several; these are
+    tried once more one by one, since only one of them need be the cause.)
 
     Args:
         build: Makes the problem.
@@ -118,7 +118,7 @@ def outcomes(
         except Exception as error:
             _raise_unless_broken(error)
             fruitless = fruitless + 1 if len(pending) == before else 0
-            # The other way round: a run that kills its worker lets the others come first.
+            # In reverse, so that a run that kills its worker is not again ahead of the others.
             pending = dict(reversed(pending.items()))
     for place, key in pending.items():
         try:
@@ -137,13 +137,13 @@ def outcomes(
 def _side_by_side(
     build: Build, pending: Mapping[int, RunKey], n_jobs: int | None
 ) -> Iterator[tuple[int, Outcome]]:
-    """Run them all once; what a dead worker cost is missing, and an error follows the others."""
+    """Run them all once; if a worker dies, its error comes after the outcomes that there are."""
     todo = list(pending.items())
     backend, _ = get_active_backend()
     if type(backend).__name__ == "DaskDistributedBackend":
         return _on_cluster(backend, build, todo)
     jobs = joblib.effective_n_jobs(n_jobs)
-    if jobs > 1:  # never 1 for want of runs: joblib would take the caller's own process
+    if jobs > 1:  # at least 2 even for one run: with 1 joblib uses the caller's own process
         jobs = max(2, min(jobs, len(todo)))
     # One run a batch, or several would be lost with a worker.
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
@@ -157,8 +157,8 @@ def _on_cluster(
 ) -> Iterator[tuple[int, Outcome]]:
     """The same on the Dask client that joblib's backend holds.
 
-    Not by `joblib.Parallel`: its Dask backend (joblib 1.6) calls nobody back for a task that Dask
-    gave up, and waits for it for ever.
+    Not by `joblib.Parallel`: its Dask backend (joblib 1.6) is not told of a task that Dask has
+    given up, and waits for it forever.
     """
     from distributed import as_completed
 
@@ -182,7 +182,7 @@ def _on_cluster(
 
 
 def _raise_unless_broken(error: Exception) -> None:
-    """Raise what is no worker's death; what cannot be sent to a worker would not be next time."""
+    """Raise an error that is not the death of a worker: a retry would not help."""
     unsendable = isinstance(error, pickle.PicklingError | ImportError | AttributeError)
     if unsendable or "erialize" in str(error):
         cause = error.__cause__ or error

@@ -1,1 +1,1 @@
-"""Reads the state of a training and puts it back, bit for bit."""
+"""Keeps the state of a training and puts it back, bit for bit."""

@@ -90,7 +90,7 @@ def preserve_state(*objects: Any, store: str = "cpu") -> Iterator[Preserved]:
 
 @contextmanager
 def _interrupts_deferred() -> Iterator[None]:
-    """Hold a Ctrl-C back until the block is done: a half-restored model helps nobody."""
+    """Defer a Ctrl-C until the block is done, so that no model stays half-restored."""
     before = signal.getsignal(signal.SIGINT)
     # Python delivers signals to the main thread alone; a handler set from C reads as None.
     if threading.current_thread() is not threading.main_thread() or before is None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,24 +16,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfind.state import restore
+from lrfind.state.kinds import ATOMS, CODE, Data, is_plain_object
 from lrfind.state.random_state import GENERATORS, device_restore, generator_restore, global_restores
-
-ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device})
-"""Values that cannot change in place; they come back with whatever holds them."""
-
-CODE = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
-"""Things that have a `__dict__` and no state of a training run."""
-
 
 LONGEST_LIST_OF_PARTS = 1000
 """A longer list of a dataset holds its samples, and not the transforms it is made of."""
-
-
-class Data:
-    """Marks a loader or dataset of the user's own: state beside data, and the data not copied."""
-
-    def __init__(self, source: object) -> None:
-        self.source = source
 
 
 class Snapshot:
@@ -132,7 +117,7 @@ class Snapshot:
         if kind not in self._keepers:
             self._keepers[kind] = self._keeper(value)
         keeper = self._keepers[kind]
-        if keeper is None and into_objects and _is_plain_object(value):
+        if keeper is None and into_objects and is_plain_object(value):
             keeper = self._keep_plain_object
         if keeper is not None:
             self._seen[id(value)] = value
@@ -208,7 +193,7 @@ class Snapshot:
             self._todo.append((value, False))
         elif isinstance(value, torch.Tensor | np.ndarray):
             self._seen[id(value)] = value
-        elif _is_plain_object(value) and id(value) not in self._seen:
+        elif is_plain_object(value) and id(value) not in self._seen:
             self._keep_data(value)
 
     def _keep_dict(self, values: dict[Any, Any]) -> None:
@@ -268,15 +253,3 @@ class Snapshot:
             self._devices.add(device)
             if device.type != "cpu":
                 self._undo.insert(0, (device_restore(device),))
-
-
-def _is_plain_object(value: Any) -> bool:
-    """Whether a value is an instance of a class of the user's or of a package's own."""
-    if isinstance(value, SimpleNamespace):
-        return True
-    root = type(value).__module__.partition(".")[0]
-    foreign = root in ("torch", "numpy") or root in sys.stdlib_module_names
-    own_script = type(value).__module__ == "__main__"
-    return (
-        hasattr(value, "__dict__") and not isinstance(value, CODE) and (own_script or not foreign)
-    )

@@ -1,1 +1,1 @@
-"""Rides along in any training loop: sets the rates, takes the losses, knows when to stop."""
+"""Records a run in any training loop: sets the rates, takes the losses, stops it."""

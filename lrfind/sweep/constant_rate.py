@@ -1,4 +1,4 @@
-"""A short training at one rate, recorded as a sweep is."""
+"""A short training at one rate."""
 
 from __future__ import annotations
 
@@ -9,19 +9,30 @@ import torch
 from torch.optim import Optimizer
 
 from lrfind.result.constant_run import ConstantRun
-from lrfind.result.settings import SweepSettings
 from lrfind.support.arguments import require_count, require_positive
 from lrfind.sweep.recorder import Recorder
+from lrfind.sweep.recording import Recording
+from lrfind.sweep.stop_rules import StopRule, non_finite
 
 
-class ConstantRate(Recorder):
-    """Records a training at one rate; a non-finite loss ends it, a rising one does not.
+def constant_rate(
+    optimizer: Optimizer | Sequence[Optimizer],
+    lr: float,
+    num_iter: int,
+    *,
+    stop_rule: StopRule = non_finite,
+    probe_every: int = 1,
+    scaler: torch.amp.GradScaler | None = None,
+    all_ranks: bool = True,
+) -> Recorder:
+    """What records a training at one rate.
 
     Args:
         optimizer: One optimizer or several; parameter groups keep the ratios of their rates.
         lr: The largest of their rates, above 0.
         num_iter: Number of steps, at least 1.
-        probe_every: After how many steps each the probe is looked at, if there is one.
+        stop_rule: What ends it early; by default a loss that is not finite, and no rising one.
+        probe_every: After how many steps each a probe loss is given, if any is.
         scaler: The gradient scaler of the loop, if it has one.
         all_ranks: Whether the losses are averaged over the ranks of the process group.
 
@@ -29,30 +40,19 @@ class ConstantRate(Recorder):
         TypeError: An argument has the wrong type.
         ValueError: An argument is out of range; the message names it.
     """
+    lr = require_positive("lr", lr)
+    num_iter = require_count("num_iter", num_iter, least=1)
+    return Recorder(
+        optimizer,
+        np.full(num_iter, lr),
+        stop_rule,
+        name="short training",
+        probe_every=probe_every,
+        scaler=scaler,
+        all_ranks=all_ranks,
+    )
 
-    name = "short training"
 
-    def __init__(
-        self,
-        optimizer: Optimizer | Sequence[Optimizer],
-        lr: float,
-        num_iter: int,
-        *,
-        probe_every: int = 1,
-        scaler: torch.amp.GradScaler | None = None,
-        all_ranks: bool = True,
-    ) -> None:
-        lr = require_positive("lr", lr)
-        num_iter = require_count("num_iter", num_iter, least=1)
-        settings = SweepSettings(lr, lr, num_iter, "constant", None, probe_every)
-        rates = np.full(num_iter, lr)
-        super().__init__(optimizer, rates, settings, scaler=scaler, all_ranks=all_ranks)
-
-    def result(self) -> ConstantRun:
-        """The record so far."""
-        self._wait()
-        return ConstantRun(
-            self.settings.start_lr,
-            np.array(self._losses, dtype=np.float64),
-            self._probe.by_step(len(self._losses)),
-        )
+def constant_run(recording: Recording) -> ConstantRun:
+    """The public record of a training at one rate."""
+    return ConstantRun(float(recording.lr[0]), recording.loss, recording.probe)

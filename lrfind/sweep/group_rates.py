@@ -13,15 +13,15 @@ from torch.optim import Optimizer
 class GroupRates:
     """Sets the rates of all parameter groups to a common multiple of their ratios.
 
-    The ratios are those of the rates that the groups have now, relative to the largest. Where all
-    of them are 0, as in the first step of a warm-up, a scheduler's `initial_lr` stands in; groups
-    with no rate at all count as equal.
+    The ratios are those of the present rates to the largest of them. Where all are 0, as in the
+    first step of a warm-up, the `initial_lr` that an LR scheduler stores is used instead; if those
+    are 0 or missing too, the groups count as equal.
 
     Args:
         optimizers: The optimizers whose `param_groups` hold the rates.
 
     Attributes:
-        scale: Rate of each group as a multiple of the largest; 0 for a group that stands still.
+        scale: Rate of each group as a multiple of the largest; 0 for a group that does not train.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
@@ -37,14 +37,14 @@ class GroupRates:
         self.scale = tuple(rate / largest if largest else 1.0 for rate in rates)
 
     def set(self, lr: float) -> None:
-        """Give each group its multiple of `lr`; a rate held as a tensor rounds it to its type."""
+        """Set each group to its multiple of `lr`; one held as a tensor rounds it to its dtype."""
         groups = self._groups()
         if len(groups) != len(self.scale):
             raise RuntimeError(
                 f"`optimizer` had {len(self.scale)} parameter groups when the sweep began, and "
                 f"now has {len(groups)}: add them before."
             )
-        for group, scale in zip(groups, self.scale):  # noqa: B905 - checked, and at every step
+        for group, scale in zip(groups, self.scale):  # noqa: B905 - checked above
             if type(group["lr"]) is float:
                 group["lr"] = lr * scale
             else:

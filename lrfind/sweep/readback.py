@@ -1,8 +1,8 @@
-"""Reading losses back without making the device wait.
+"""Losses from an accelerator without a synchronisation at every step.
 
-`loss.item()` on an accelerator stops the host until the device has caught up, at every step. Here
-a loss is copied to pinned host memory behind the work that makes it, and is looked at once it has
-arrived. The losses are the same, and come in the same order; only when they are seen differs.
+`loss.item()` blocks the host until the device has caught up, so that the next step is not queued
+meanwhile. Here a loss is copied asynchronously to pinned host memory, and read when the copy is
+done. The losses and their order are the same; only when they are known differs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lrfind.support.process_group import rank_count, reducing_device
 
 
 class Readback(Protocol):
-    """Takes losses, gives back their values in order."""
+    """Takes losses, and returns their values in order."""
 
     def put(self, loss: torch.Tensor | float) -> None:
         """Take the next loss."""
@@ -26,16 +26,16 @@ class Readback(Protocol):
         """The values that have arrived since the last call, without waiting."""
 
     def rest(self) -> list[float]:
-        """All values that have not been given back yet, waiting for them."""
+        """All values that have not been returned yet, waiting for them."""
 
 
 class DeviceReadback:
-    """For losses on an accelerator: copied behind the work of the current stream.
+    """For losses on an accelerator: copied asynchronously on the current stream.
 
     Args:
         capacity: The largest number of losses.
-        lag: Give each back exactly so many steps later, waiting for it if need be; None gives
-            back what has arrived.
+        lag: Return each exactly so many steps later, waiting for it if need be; None returns
+            those that have arrived.
     """
 
     def __init__(self, capacity: int, lag: int | None = None) -> None:
@@ -51,7 +51,7 @@ class DeviceReadback:
         if self._host is None:
             self._host = torch.empty(self._capacity, dtype=loss.dtype, pin_memory=True)
         self._host[self._put].copy_(loss.detach().reshape(()), non_blocking=True)
-        # On the CPU, as a loop may also give a number, the copy is done already.
+        # A loop may also give a number, or a tensor on the CPU; its copy is done already.
         event = torch.Event(device=loss.device)
         event.record()
         self._events.append(event)
@@ -89,11 +89,14 @@ class DeviceReadback:
 
 
 LAG = 8
-"""Steps after which a mean is looked at: by then it is there, and waiting for it costs nothing."""
+"""Steps after which a mean is read: by then the collective is done, and the host does not block.
+
+A fixed number, as all ranks must see the same losses at the same step and stop together.
+"""
 
 
 class MeanReadback:
-    """Averages each loss over the ranks and gives the means back in order, `LAG` steps later.
+    """Averages each loss over the ranks, and returns the means in order, `LAG` steps later.
 
     Args:
         capacity: The largest number of losses.
@@ -104,7 +107,7 @@ class MeanReadback:
         self._on_host: deque[tuple[torch.Tensor, dist.Work]] = deque()
 
     def put(self, loss: torch.Tensor | float) -> None:
-        """Take the next loss of this rank, and start averaging it."""
+        """Take the next loss of this rank, and start its all-reduce."""
         value = torch.as_tensor(loss, dtype=torch.float64).reshape(())
         mean = value.to(reducing_device(value.device)) / rank_count()
         work = dist.all_reduce(mean, async_op=True)

@@ -1,4 +1,4 @@
-"""The engine of every run: sets the rate of each step, takes its loss, knows when to stop."""
+"""The engine of every run: sets the rate of each step, takes its loss, and ends the run."""
 
 from __future__ import annotations
 
@@ -7,74 +7,85 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from lrfind.analysis.divergence import DivergenceRule
-from lrfind.loop.task_forward import TaskSeries
-from lrfind.result.settings import StopReason, SweepSettings
+from lrfind.result.settings import StopReason
 from lrfind.support.arrays import Array
 from lrfind.support.process_group import rank_count
 from lrfind.sweep.group_rates import GroupRates, as_optimizers, check_rates
 from lrfind.sweep.readback import Readback, readback_for
-from lrfind.sweep.series import Series
+from lrfind.sweep.recording import Recording
+from lrfind.sweep.series import Series, TaskSeries
+from lrfind.sweep.skipped_steps import SkippedSteps
+from lrfind.sweep.stop_rules import StopRule
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-MAX_SKIPS = 30
-"""Steps that a gradient scaler may skip in a row: halving 2**16 so often leaves nothing."""
-
 
 class Recorder:
-    """Records one run over given rates, whatever they are; `Sweep` and `ConstantRun` are two.
+    """Records one run over given rates: enter it, `record` every step, leave it.
+
+    It is for one run only. What differs between sweeps, trials and controls is given here, so
+    that none of them needs a recorder of its own kind.
 
     Args:
         optimizer: One optimizer or several.
         lr: Shape `(num_iter,)`, the rate of each step.
-        settings: What the run was asked for.
+        stop_rule: Asked with every loss whether the run ends there.
+        name: What a progress bar calls the run.
+        probe_every: After how many steps each a probe loss is given, if any is.
         scaler: The gradient scaler of the loop, if it has one.
         all_ranks: Whether the losses are averaged over the ranks of the process group.
-    """
 
-    name = "range test"
-    """What a progress bar calls it."""
+    Attributes:
+        optimizers: The optimizers, as a tuple.
+        num_iter: Number of steps planned.
+        name: The argument.
+
+    Raises:
+        TypeError: `optimizer` or `scaler` is something else.
+        ValueError: A parameter group has no usable rate.
+    """
 
     def __init__(
         self,
         optimizer: Optimizer | Sequence[Optimizer],
         lr: Array,
-        settings: SweepSettings,
+        stop_rule: StopRule,
         *,
+        name: str,
+        probe_every: int = 1,
         scaler: torch.amp.GradScaler | None = None,
         all_ranks: bool = True,
     ) -> None:
-        self._optimizers = as_optimizers(optimizer)
-        check_rates(self._optimizers)
-        if scaler is not None and not hasattr(scaler, "get_scale"):
-            raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
-        self._scaler = scaler
-        self._ranks = rank_count() if all_ranks else 1
-        self.settings = settings
+        self.optimizers = as_optimizers(optimizer)
+        check_rates(self.optimizers)
+        self.num_iter, self.name = lr.size, name
         self._lr = lr
         # As a list too: an element of an array would be a new NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
+        self._stop_rule = stop_rule
+        self._probe_every = probe_every
+        self._skipped = None if scaler is None else SkippedSteps(scaler)
+        self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
-        self._recorded = 0
-
-    def __enter__(self) -> Self:
-        self._rule = DivergenceRule(self.settings.diverge_th, self.settings.num_iter)
         self._losses: list[float] = []
         self._probe, self._metric = Series("probe"), Series("metric")
         self._tasks = TaskSeries()
-        self._skipped: dict[int, int] = {}
         self._recorded = 0
         self._readback: Readback | None = None
         self._stop_reason: StopReason | None = None
-        self._scale = 1.0 if self._scaler is None else self._scaler.get_scale()
-        # Read now: the caller's random state is put back before `result`.
+        self._group_scale: tuple[float, ...] | None = None
+
+    def __enter__(self) -> Self:
+        if self._skipped is not None:
+            self._skipped.start()
+        # Read now: the caller's random state may be put back before `recording`.
         self._seed = torch.initial_seed()
-        self._rates = GroupRates(self._optimizers)
+        self._rates = GroupRates(self.optimizers)
         self._group_scale = self._rates.scale
         self._rates.set(self.lr)
         return self
@@ -89,7 +100,7 @@ class Recorder:
             self._rates.restore()
             self._rates = None
         if self._ranks > 1 and error is not None:
-            self._readback = None  # the other ranks may be gone, and would be waited for
+            self._readback = None  # its all-reduces would wait for ranks that may be gone
         self._wait()
         if self._ranks > 1 and error is None:
             self._probe.average_over_ranks()
@@ -98,8 +109,8 @@ class Recorder:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether a probe loss belongs to the step to come."""
-        return (self._recorded + 1) % self.settings.probe_every == 0
+        """Whether the next step is one that a probe loss belongs to."""
+        return (self._recorded + 1) % self._probe_every == 0
 
     @property
     def steps(self) -> int:
@@ -108,13 +119,13 @@ class Recorder:
 
     @property
     def stop_reason(self) -> StopReason:
-        """How the run ended, as far as its losses have been looked at."""
+        """How the run ended, as far as its losses are known."""
         return self._stop_reason or StopReason.UNFINISHED
 
     @property
     def lr(self) -> float:
-        """The rate of the step to come, or of the last one when the sweep is over."""
-        return self._rate_of_step[min(self._recorded, self.settings.num_iter - 1)]
+        """The rate of the next step, or of the last one when the run is over."""
+        return self._rate_of_step[min(self._recorded, self.num_iter - 1)]
 
     def record(
         self,
@@ -124,36 +135,67 @@ class Recorder:
         metric: torch.Tensor | float | None = None,
         tasks: Mapping[str, torch.Tensor | float] | None = None,
     ) -> bool:
-        """Take the loss of the step just made, and set the rate of the next one.
-
-        Args:
-            loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
-            probe: The loss on a fixed held-out batch, computed after that step; None if there is
-                none, or after a step that `probe_every` passes over.
-            metric: A number computed with it, such as an accuracy.
-            tasks: The losses that `loss` was made of, by the names of their tasks; a task may be
-                absent from a step.
-
-        Returns:
-            True to go on; False when the sweep is over, and the loop should end.
-
-        Raises:
-            RuntimeError: The sweep has not been entered, or is over.
-            TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is no number.
-            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over, or
-                a task is called "train" or "probe".
-        """
+        """Take the loss of the step just made, and set the rate of the next; see `Sweep.record`."""
         if self._rates is None:
             raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
-        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
+        if self._stop_reason is not None or self._recorded == self.num_iter:
             raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
         if type(loss) is not float:
             loss = _one_number(loss)
-        if self._scaler is not None and self._was_skipped() and self._is_finite(loss):
-            return self._skip()
+        if self._skipped is not None and self._skipped.was_skipped() and self._is_finite(loss):
+            if self._skipped.count(self._recorded):
+                self._stop_reason = StopReason.OVERFLOW
+            return self._stop_reason is None
+        if probe is not None or metric is not None or tasks is not None:
+            self._note(probe, metric, tasks)
+        if not self._recorded:
+            self._readback = readback_for(loss, self.num_iter, self._ranks)
+        self._recorded += 1
+        if self._readback is None:
+            self._look_at(float(loss))
+        else:
+            self._readback.put(loss)
+            self._look_at_all(self._readback.arrived())
+        if self._stop_reason is not None or self._recorded == self.num_iter:
+            return False
+        self._rates.set(self._rate_of_step[self._recorded])
+        return True
+
+    def exhausted(self) -> None:
+        """Tell that the data ran out, so that the result can name it as the reason."""
+        self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
+
+    def recording(self) -> Recording:
+        """What was recorded so far; waits for the losses that are still on their way.
+
+        Raises:
+            RuntimeError: The run was never entered.
+        """
+        if self._group_scale is None:
+            raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
+        self._wait()
+        count, skipped = len(self._losses), self._skipped
+        return Recording(
+            lr=self._lr,
+            loss=np.array(self._losses, dtype=np.float64),
+            probe=self._probe.by_step(count),
+            metric=self._metric.by_step(count),
+            tasks=self._tasks.by_step(count),
+            skipped=() if skipped is None else skipped.by_step(count, self._recorded),
+            group_scale=self._group_scale,
+            seed=self._seed,
+            stop_reason=self.stop_reason,
+        )
+
+    def _note(
+        self,
+        probe: torch.Tensor | float | None,
+        metric: torch.Tensor | float | None,
+        tasks: Mapping[str, torch.Tensor | float] | None,
+    ) -> None:
         if (probe is not None or metric is not None) and not self.probe_is_due:
             raise ValueError(
-                f"`probe` and `metric` belong to every {self.settings.probe_every}th step, as "
+                f"`probe` and `metric` belong to every {self._probe_every}th step, as "
                 "`probe_every` says: ask `sweep.probe_is_due` before the step."
             )
         if tasks is not None:
@@ -162,64 +204,30 @@ class Recorder:
             self._probe.note(self._recorded, probe)
         if metric is not None:
             self._metric.note(self._recorded, metric)
-        if not self._recorded:
-            self._readback = readback_for(loss, self.settings.num_iter, self._ranks)
-        self._recorded += 1
-        if self._readback is None:
-            self._look_at(float(loss))
-        else:
-            self._readback.put(loss)
-            self._look_at_all(self._readback.arrived())
-        if self._stop_reason is not None or self._recorded == self.settings.num_iter:
-            return False
-        self._rates.set(self._rate_of_step[self._recorded])
-        return True
-
-    def _was_skipped(self) -> bool:
-        """Whether the scaler left the last step out: only then does it lower its scale."""
-        assert self._scaler is not None
-        before, self._scale = self._scale, self._scaler.get_scale()
-        return self._scale < before
 
     def _is_finite(self, loss: torch.Tensor | float) -> bool:
-        """Whether a skip is the gradient's alone; over ranks, where all skip, it counts as that."""
+        """Whether only the gradient overflowed; taken for granted where ranks must agree on it."""
         return self._ranks > 1 or math.isfinite(loss)
 
-    def _skip(self) -> bool:
-        count = self._skipped[self._recorded] = self._skipped.get(self._recorded, 0) + 1
-        if count >= MAX_SKIPS:
-            self._stop_reason = StopReason.OVERFLOW
-        return self._stop_reason is None
-
     def _look_at_all(self, losses: list[float]) -> None:
-        """Take losses in order, until one of them ends the sweep: later steps never counted."""
+        """Take losses in order, until one of them ends the run: later steps never counted."""
         for loss in losses:
+            # A loop may end for want of data, or of finite gradients, before its last losses
+            # have arrived from the device; one of them may be the better reason.
             if self._stop_reason in (None, StopReason.OVERFLOW, StopReason.EXHAUSTED):
                 self._look_at(loss)
 
     def _look_at(self, loss: float) -> None:
         self._losses.append(loss)
-        if not math.isfinite(loss):
-            self._stop_reason = StopReason.NON_FINITE
-        elif self._rule.diverged(loss):
-            self._stop_reason = StopReason.DIVERGED
-        elif len(self._losses) == self.settings.num_iter:
-            self._stop_reason = StopReason.COMPLETED
+        reason = self._stop_rule(loss)
+        if reason is None and len(self._losses) == self.num_iter:
+            reason = StopReason.COMPLETED
+        if reason is not None:
+            self._stop_reason = reason
 
     def _wait(self) -> None:
         if self._readback is not None:
             self._look_at_all(self._readback.rest())
-
-    def _skips(self) -> tuple[int, ...]:
-        """Skipped steps before each step, and after the last if there were any."""
-        count = len(self._losses)
-        # Where late losses cut the result, what was skipped beyond the cut never counted.
-        trailing = count == self._recorded and count in self._skipped
-        return tuple(self._skipped.get(step, 0) for step in range(count + trailing))
-
-    def exhausted(self) -> None:
-        """Say that the data ran out, so that the result can name it as the reason."""
-        self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
 
 
 def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:

@@ -1,14 +1,19 @@
-"""Values noted beside the losses of a sweep, after some steps or after all."""
+"""Values recorded beside the losses of a sweep, after some steps or after all."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 
+from lrfind.result.record import SOURCES
 from lrfind.support.arguments import require_number
 from lrfind.support.arrays import Array
-from lrfind.support.process_group import mean_over_ranks
+from lrfind.support.process_group import mean_over_ranks, rank_count
 
 
 class Series:
@@ -23,7 +28,7 @@ class Series:
         self._values: dict[int, torch.Tensor | float] = {}
 
     def note(self, step: int, value: torch.Tensor | float) -> None:
-        """Note the value of a step, which may change afterwards.
+        """Record the value of a step; a tensor is copied, so it may be overwritten afterwards.
 
         Raises:
             TypeError: It is not one number.
@@ -56,3 +61,65 @@ class Series:
         tensors = [value for value in values if isinstance(value, torch.Tensor)]
         read = iter(torch.stack(tensors).tolist() if tensors else [])
         return [next(read) if isinstance(v, torch.Tensor) else float(v) for v in values]
+
+
+class TaskSeries:
+    """The loss of each task, step by step; those on a device stay there until asked for."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, Series] = {}
+
+    def note(self, step: int, losses: Mapping[str, torch.Tensor | float]) -> None:
+        """Record the task losses of a step.
+
+        Raises:
+            TypeError: A loss is not one number, or `losses` is no mapping.
+            ValueError: A task has the name of another curve of the result.
+        """
+        _check_tasks(losses)
+        for name, loss in losses.items():
+            self._of(name).note(step, loss)
+
+    def average_over_ranks(self, count: int) -> None:
+        """Replace each loss by its mean over those ranks that have it.
+
+        Args:
+            count: The number of steps, which all ranks have made.
+        """
+        for name in _union_over_ranks(list(self._series)):
+            series = self._of(name)
+            mine = series.noted(count)
+            values = np.where(mine, series.by_step(count) if mine.any() else 0.0, 0.0)
+            share = mean_over_ranks(mine.astype(np.float64))
+            means = mean_over_ranks(values) / np.where(share > 0, share, 1.0)
+            for step in np.flatnonzero(share):
+                series.note(int(step), float(means[step]))
+
+    def by_step(self, count: int) -> dict[str, Array]:
+        """Of each task the losses of the first steps, shape `(count,)`, NaN where it has none."""
+        return {name: series.by_step(count) for name, series in self._series.items()}
+
+    def _of(self, name: str) -> Series:
+        if name not in self._series:
+            self._series[name] = Series(f"tasks[{name!r}]")
+        return self._series[name]
+
+
+def _check_tasks(losses: Mapping[str, torch.Tensor | float]) -> None:
+    """Check all task losses of a step before any of them is recorded."""
+    if not isinstance(losses, Mapping):
+        raise TypeError(f"`tasks` must be a mapping, got {type(losses).__name__}.")
+    for name, loss in losses.items():
+        if name in SOURCES:
+            raise ValueError(f"`tasks` has a task called {name!r}, which means another curve.")
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            require_number(f"tasks[{name!r}]", loss)
+
+
+def _union_over_ranks(names: list[str]) -> list[str]:
+    """The names that any rank has, in the same order on all of them, as collectives need it."""
+    if rank_count() == 1:
+        return names
+    gathered: list[Any] = [None] * rank_count()
+    dist.all_gather_object(gathered, names)
+    return list(dict.fromkeys(name for each in gathered for name in each))

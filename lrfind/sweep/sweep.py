@@ -1,9 +1,9 @@
-"""The range test as an engine: hands out learning rates, takes losses, knows when to stop."""
+"""The LR range test in a training loop of the user's own."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,24 +15,25 @@ from lrfind._version import __version__
 from lrfind.analysis.schedule import lr_sequence
 from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
-from lrfind.result.settings import StopReason, SweepSettings
+from lrfind.result.settings import DEFAULTS, StopReason, SweepSettings
 from lrfind.support.arguments import require_count, require_positive
 from lrfind.sweep.recorder import Recorder
+from lrfind.sweep.stop_rules import divergence
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Sweep(Recorder):
+class Sweep:
     """An LR range test in a loop of your own.
 
     Entering it sets the first learning rate; after each optimizer step, `record` takes the
     loss and sets the next. Leaving it puts the learning rates back. It touches nothing else: put
     `preserve_state` around it to have the rest of the training state put back as well.
 
-    Losses on an accelerator are read back without stopping it: `record` looks at those that have
-    arrived, and the result is cut at the step where a loop that waits for each loss would have
-    stopped.
+    Losses on an accelerator are read back without synchronising at every step: `record` judges by
+    those that have arrived, and the result is cut at the step where a loop that waits for each loss
+    would have stopped.
 
     Args:
         optimizer: One optimizer or several; all parameter groups keep the ratios of their rates,
@@ -76,16 +77,19 @@ class Sweep(Recorder):
         <RangeTestResult: 50 steps, lr 0.001 to 10, completed>
     """
 
+    name = "range test"
+    """What a progress bar calls it."""
+
     def __init__(
         self,
         optimizer: Optimizer | Sequence[Optimizer],
         *,
-        start_lr: float = 1e-6,
-        end_lr: float = 10.0,
-        num_iter: int = 300,
-        step_mode: str = "exp",
-        diverge_th: float | None = 4.0,
-        probe_every: int = 1,
+        start_lr: float = DEFAULTS.start_lr,
+        end_lr: float = DEFAULTS.end_lr,
+        num_iter: int = DEFAULTS.num_iter,
+        step_mode: str = DEFAULTS.step_mode,
+        diverge_th: float | None = DEFAULTS.diverge_th,
+        probe_every: int = DEFAULTS.probe_every,
         scaler: torch.amp.GradScaler | None = None,
         all_ranks: bool = True,
         layers: torch.nn.Module | None = None,
@@ -93,7 +97,7 @@ class Sweep(Recorder):
         lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
         if diverge_th is not None:
             diverge_th = require_positive("diverge_th", diverge_th)
-        settings = SweepSettings(
+        self.settings = SweepSettings(
             start_lr=float(start_lr),
             end_lr=float(end_lr),
             num_iter=lr.size,
@@ -101,20 +105,35 @@ class Sweep(Recorder):
             diverge_th=diverge_th,
             probe_every=require_count("probe_every", probe_every, least=1),
         )
-        if settings.probe_every > lr.size:
+        if self.settings.probe_every > lr.size:
             raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
-        super().__init__(optimizer, lr, settings, scaler=scaler, all_ranks=all_ranks)
-        self._layers = None if layers is None else LayerRecorder(layers, self._optimizers)
+        self._optimizer, self._lr = optimizer, lr
+        self._scaler, self._all_ranks = scaler, all_ranks
+        self._recorder = self._new_recorder()
+        self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
+
+    def _new_recorder(self) -> Recorder:
+        return Recorder(
+            self._optimizer,
+            self._lr,
+            divergence(self.settings.diverge_th, self.settings.num_iter),
+            name=self.name,
+            probe_every=self.settings.probe_every,
+            scaler=self._scaler,
+            all_ranks=self._all_ranks,
+        )
 
     def __enter__(self) -> Self:
-        if self._layers is None:
-            return super().__enter__()
-        self._layers.attach(self.settings.num_iter, lambda: self.steps)
+        # A recorder records one run; a sweep may be entered again, and then starts anew.
+        self._recorder = self._new_recorder()
+        if self._layers is not None:
+            self._layers.attach(self.num_iter, lambda: self.steps)
         try:
-            return super().__enter__()
+            self._recorder.__enter__()
         except BaseException:
-            self._layers.detach()
+            self._detach_layers()
             raise
+        return self
 
     def __exit__(
         self,
@@ -122,9 +141,70 @@ class Sweep(Recorder):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._detach_layers()
+        self._recorder.__exit__(kind, error, trace)
+
+    def _detach_layers(self) -> None:
         if self._layers is not None:
             self._layers.detach()
-        super().__exit__(kind, error, trace)
+
+    @property
+    def num_iter(self) -> int:
+        """The number of steps planned."""
+        return self.settings.num_iter
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether the next step is one that a probe loss belongs to."""
+        return self._recorder.probe_is_due
+
+    @property
+    def steps(self) -> int:
+        """The number of steps recorded so far."""
+        return self._recorder.steps
+
+    @property
+    def stop_reason(self) -> StopReason:
+        """How the sweep ended, as far as its losses are known."""
+        return self._recorder.stop_reason
+
+    @property
+    def lr(self) -> float:
+        """The rate of the next step, or of the last one when the sweep is over."""
+        return self._recorder.lr
+
+    def record(
+        self,
+        loss: torch.Tensor | float,
+        *,
+        probe: torch.Tensor | float | None = None,
+        metric: torch.Tensor | float | None = None,
+        tasks: Mapping[str, torch.Tensor | float] | None = None,
+    ) -> bool:
+        """Take the loss of the step just made, and set the rate of the next one.
+
+        Args:
+            loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
+            probe: The loss on a fixed held-out batch, computed after that step; None without one,
+                or after a step that `probe_every` passes over.
+            metric: A number computed with it, such as an accuracy.
+            tasks: The losses that `loss` was made of, by the names of their tasks; a task may be
+                absent from a step.
+
+        Returns:
+            True to go on; False when the sweep is over, and the loop should end.
+
+        Raises:
+            RuntimeError: The sweep has not been entered, or is over.
+            TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is no number.
+            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over, or
+                a task is called "train" or "probe".
+        """
+        return self._recorder.record(loss, probe=probe, metric=metric, tasks=tasks)
+
+    def exhausted(self) -> None:
+        """Tell that the data ran out, so that the result can name it as the reason."""
+        self._recorder.exhausted()
 
     def result(self) -> RangeTestResult:
         """The record so far.
@@ -135,23 +215,21 @@ class Sweep(Recorder):
         Raises:
             RuntimeError: The sweep was never entered.
         """
-        if not hasattr(self, "_group_scale"):
-            raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
-        self._wait()
-        lr = self._lr[: len(self._losses)]
+        recording = self._recorder.recording()
+        lr, scale = recording.lr[: recording.loss.size], recording.group_scale
         return RangeTestResult(
             lr=lr,
-            loss=np.array(self._losses, dtype=np.float64),
-            stop_reason=self._stop_reason or StopReason.UNFINISHED,
+            loss=recording.loss,
+            stop_reason=recording.stop_reason,
             settings=self.settings,
-            group_scale=self._group_scale,
-            probe=self._probe.by_step(len(self._losses)),
-            metric=self._metric.by_step(len(self._losses)),
-            tasks=self._tasks.by_step(len(self._losses)),
-            skipped=self._skips() if self._scaler else (),
-            layers=None if self._layers is None else self._layers.layers(lr, self._group_scale),
-            optimizer="+".join(type(optimizer).__name__ for optimizer in self._optimizers),
-            seed=self._seed,
+            group_scale=scale,
+            probe=recording.probe,
+            metric=recording.metric,
+            tasks=recording.tasks,
+            skipped=recording.skipped,
+            layers=None if self._layers is None else self._layers.layers(lr, scale),
+            optimizer="+".join(type(each).__name__ for each in self._recorder.optimizers),
+            seed=recording.seed,
             versions={
                 "lrfind": __version__,
                 "python": platform.python_version(),

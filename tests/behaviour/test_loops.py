@@ -1,5 +1,8 @@
 """Loops, optimizers, loaders and compilers as people really use them."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import schedulefree
@@ -313,7 +316,16 @@ def test_a_value_noted_beside_the_loss_may_change_afterwards():
             sweep.record(1.0, probe=nn.Parameter(torch.tensor(float(k))) * 2, metric=running)
     assert sweep.result().metric.tolist() == [0, 1, 2, 3]
     assert sweep.result().probe.tolist() == [0, 2, 4, 6]
-    assert not sweep._probe._values[0].requires_grad
+
+
+def test_a_value_recorded_beside_the_loss_keeps_no_graph():
+    weight = nn.Parameter(torch.ones(1))
+    kept = weakref.ref(weight)
+    with lrfind.Sweep(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)) as sweep:
+        sweep.record(1.0, probe=weight * 2, metric=weight * 3, tasks={"a": weight * 4})
+        del weight
+        gc.collect()
+        assert kept() is None
 
 
 def test_a_probe_or_metric_that_is_no_number_or_comes_at_the_wrong_step_is_refused():

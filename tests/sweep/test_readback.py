@@ -83,6 +83,20 @@ def test_a_sweep_whose_last_losses_are_late_is_complete():
     assert late.loss.tolist() == losses
 
 
+@pytest.mark.parametrize(
+    ("last", "reason"), [(1.0, StopReason.EXHAUSTED), (np.nan, StopReason.NON_FINITE)]
+)
+def test_after_the_data_ran_out_only_a_loss_that_ends_the_sweep_is_another_reason(last, reason):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([9] * 9))
+        with Sweep(optimizer, num_iter=50) as sweep:
+            for loss in (3.0, 2.0, last):
+                sweep.record(loss)
+            sweep.exhausted()
+    assert sweep.result().stop_reason is reason
+
+
 def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
     class Halving:
         """A scaler that skips the steps it is told to."""

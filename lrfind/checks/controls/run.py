@@ -1,4 +1,4 @@
-"""The controls of a sweep: the same batches at a constant rate, and with the weights left alone."""
+"""The controls of a sweep: the same batches at a constant rate, and with frozen weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
+from lrfind.checks.controls.control_runs import ControlRuns
 from lrfind.checks.controls.record import Controls
-from lrfind.checks.controls.recorders import Runs
 from lrfind.loop.forward import LossFn
-from lrfind.loop.loop import Loop, LoopOptions
-from lrfind.loop.step import device_of
+from lrfind.loop.loop import Loop
+from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
+from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_positive
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
+@shows_loop_options
 def controls(
     model: torch.nn.Module,
     optimizer: Optimizer | Sequence[Optimizer],
@@ -32,13 +34,20 @@ def controls(
     frozen: bool = True,
     **options: Unpack[LoopOptions],
 ) -> Controls:
-    """Run the controls of a sweep: what of its fall is time, what of its wiggle the data.
+    """Run the controls of a sweep: what training time and the data alone do to its curve.
 
-    Each control is as long as the sweep, on the same batches with the same random numbers, from
-    the same state; afterwards every bit of it is back (see `preserve_state`). One trains at the
-    sweep's `start_lr` throughout: what falls there falls without any rise of the rate. One leaves
-    the weights alone: what moves there are the batches. By option, one trains at the suggested
-    rate.
+    The loss of a sweep falls for two reasons, the rising rate and the steps made so far, and it
+    varies from step to step with the batches. Each control is as long as the sweep, on the same
+    batches with the same random numbers, from the same state, which is put back bit for bit (see
+    `preserve_state`):
+
+    - the constant-rate control trains at the sweep's `start_lr` throughout, and its loss decreases
+      by training time alone;
+    - the frozen-weights control makes no step, and its loss varies with the batches alone;
+    - with `suggested`, one more training runs at the suggested rate.
+
+    The options are those that the sweep was run with. `probe` and `metric` may be among them, and
+    are not evaluated again: the sweep has recorded them.
 
     Args:
         model: The model, as it was when the sweep began; likewise all that follows.
@@ -47,11 +56,8 @@ def controls(
         train_loader: The same loader. No iterator: the sweep used its batches up.
         result: The sweep that `range_test` made of these.
         suggested: Whether to train at `result.suggest().lr` as well; or a rate to train at.
-        frozen: Whether to run the control with the weights left alone; False with a `step`.
-        options: Those of `range_test` that say how to train, the same as for the sweep
-            (`accumulation_steps`, `autocast`, `scaler`, `clip_grad`, `forward`, `step`,
-            `preserve`, `all_ranks`), and `store` and `progress`. `probe` and `metric` may be given
-            too; the sweep has recorded them, and they are not looked at again.
+        frozen: Whether to run the frozen-weights control; must be False with a `step`.
+        options: See `LoopOptions`.
 
     Returns:
         The runs, with what they say as methods: `print` it, `plot()` it.
@@ -59,7 +65,7 @@ def controls(
     Raises:
         CannotTellError: The sweep holds fewer than two finite losses, or supports no suggestion
             although `suggested` asks for its rate.
-        TypeError: An argument has the wrong type.
+        TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range, or the first loss is not that of the sweep: to
             the bit on the CPU, by more than 1e-4 of it on an accelerator.
 
@@ -72,19 +78,19 @@ def controls(
         >>> found.time.share < 0.01, found.data.stretches[0].explained > 0.9
         (True, True)
     """
-    options.pop("probe", None)
-    options.pop("metric", None)
+    options = with_defaults(options, "controls")
+    options["probe"] = options["metric"] = None
     rate = _check(result, train_loader, suggested, frozen, options)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
         raise ValueError(f"`optimizer` is {now}, that of `result` was {result.optimizer}.")
-    run = Runs(loop, optimizer, result, device_of(model, loop.optimizers))
-    constant, numbers = run.constant(result.settings.start_lr)
-    other = None if rate is None else run.constant(rate)[0]
+    runs = ControlRuns(loop, result)
+    constant, generators = runs.constant(result.settings.start_lr)
+    other = None if rate is None else runs.constant(rate)[0]
     losses, same_numbers = np.empty(0), True
     if frozen:
-        losses, frozen_numbers = run.frozen()
-        same_numbers = numbers == frozen_numbers or constant.loss.size < result.loss.size
+        losses, frozen_generators = runs.frozen()
+        same_numbers = generators == frozen_generators or constant.loss.size < result.loss.size
     return loop.agreed(Controls(result, constant, other, losses, same_numbers))
 
 
@@ -95,16 +101,12 @@ def _check(
     frozen: bool,
     options: LoopOptions,
 ) -> float | None:
-    """Refuse what cannot be controlled; the second rate to train at, if there is one."""
+    """Refuse what no control can be run of; the second rate to train at, if there is one."""
     if not isinstance(result, RangeTestResult):
         raise TypeError(f"`result` must be a RangeTestResult, got {type(result).__name__}.")
     result.curves()
-    if hasattr(train_loader, "__next__"):
-        raise ValueError(
-            "`train_loader` is an iterator, whose batches the sweep has used up: pass what it "
-            "was made from, to the range test and here."
-        )
-    if frozen and options.get("step") is not None:
+    check_restartable(train_loader)
+    if frozen and options["step"] is not None:
         raise ValueError(
             "`frozen` needs the loss without the step, and `step` makes both at once: pass "
             "`frozen=False`, or `forward` instead of `step`."

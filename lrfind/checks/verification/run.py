@@ -1,4 +1,4 @@
-"""Short trainings that put a suggested rate to the test, and the answer within a step budget."""
+"""Short trainings that check a suggested rate, and one rate found within a budget of steps."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from lrfind.analysis.question import check_schedule
 from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.trials import Trials, run_trials
 from lrfind.loop.forward import LossFn
-from lrfind.loop.loop import Loop, LoopOptions
+from lrfind.loop.loop import Loop
+from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
+from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
+from lrfind.result.settings import DEFAULTS
 from lrfind.support.arguments import require_count, require_positive
 from lrfind.support.arrays import Array
 from lrfind.sweep.group_rates import GroupRates
@@ -35,6 +38,7 @@ FIND_MULTIPLES = (0.3, 0.75, 1.9, 4.8)
 """Of the rate that the sweep suggests: those that `find_lr` tries."""
 
 
+@shows_loop_options
 def verify(
     model: torch.nn.Module,
     optimizer: Optimizer | Sequence[Optimizer],
@@ -45,35 +49,35 @@ def verify(
     schedule: str | None = None,
     rates: Iterable[float] | None = None,
     num_iter: int = 50,
-    **loop: Unpack[LoopOptions],
+    **options: Unpack[LoopOptions],
 ) -> Verification:
-    """Train shortly at rates around a suggested one, and say which is best.
+    """Train for a few steps at rates around a suggested one, and compare the losses they reach.
 
     Every trial starts from the present state and sees the same batches; all state is put back
-    bit for bit. A trial is scored half-way and at the end, in eval mode, on the probe if one is
-    given, else on the 8 batches that come after those it trained on; with a `step` of your own, on
-    its last losses. A result holds neither the probe nor the other options of its test: give them
-    again.
+    bit for bit. A trial is scored half-way and at its end, in eval mode, on the probe if one is
+    given, else on the 8 batches that come after those it trained on; with a `step` of your own, by
+    its last training losses. A result holds neither the probe nor the other options of its range
+    test: give them again.
 
     Args:
         model: The model.
         optimizer: Its optimizer, or several that step together.
         loss_fn: As in `range_test`.
         train_loader: Any iterable of batches that can be restarted: no iterator.
-        suggestion: What is put to the test: a result, its suggestion, an earlier answer, or a
-            rate; None for `rates` alone.
-        schedule: The schedule of the training to come: "constant", "one_cycle", or None for that
+        suggestion: What is checked: a result, its suggestion, an earlier answer, or a rate; None
+            for `rates` alone.
+        schedule: The LR schedule you will train with: "constant", "one_cycle", or None for that
             of the suggestion, if it has one.
         rates: The rates to try, above 0; None for a tenth, 0.3, 1 and 3 times the suggested one.
         num_iter: Steps of each trial, at least 4; the last is left out if they are odd.
-        loop: Further options of `range_test`, from `accumulation_steps` to `progress`.
+        options: See `LoopOptions`.
 
     Returns:
-        The trials, the best rate, whether the suggestion stands, and what it cost in steps.
+        The trials, the best rate, whether the suggestion holds up, and the cost in steps.
 
     Raises:
         CannotTellError: `suggestion` has no rate, and no `rates` are given.
-        TypeError: An argument has the wrong type.
+        TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range.
 
     Example:
@@ -84,6 +88,7 @@ def verify(
         >>> [round(float(rate), 2) for rate in answer.rates], answer.steps
         ([0.01, 0.03, 0.1, 0.3], 80)
     """
+    options = with_defaults(options, "verify")
     schedule = check_schedule(schedule)
     num_iter = require_count("num_iter", num_iter, least=4)
     sweep = suggestion if isinstance(suggestion, RangeTestResult) else None
@@ -93,12 +98,13 @@ def verify(
     if rates is None and suggested is not None:
         rates = [suggested * multiple for multiple in MULTIPLES]
     rates = _checked_rates(() if rates is None else rates)
-    _check_repeatable(train_loader)
-    own = Loop(model, optimizer, loss_fn, train_loader, **loop)
+    check_restartable(train_loader)
+    loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     schedule = schedule or getattr(suggestion, "schedule", None)
-    return _verification(own, run_trials(own, rates, num_iter), suggested, schedule, sweep)
+    return _verification(loop, run_trials(loop, rates, num_iter), suggested, schedule, sweep)
 
 
+@shows_loop_options
 def find_lr(
     model: torch.nn.Module,
     optimizer: Optimizer | Sequence[Optimizer],
@@ -107,16 +113,17 @@ def find_lr(
     *,
     budget: int = 400,
     schedule: str | None = None,
-    start_lr: float = 1e-6,
-    end_lr: float = 10.0,
-    diverge_th: float | None = 4.0,
-    **loop: Unpack[LoopOptions],
+    start_lr: float = DEFAULTS.start_lr,
+    end_lr: float = DEFAULTS.end_lr,
+    diverge_th: float | None = DEFAULTS.diverge_th,
+    **options: Unpack[LoopOptions],
 ) -> Verification:
-    """Spend a budget of steps on a sweep and on short trainings, and give one rate.
+    """Find one rate within a budget of steps, by a range test and short trainings.
 
-    Half of it goes into a range test, the rest into four trials, at 0.3 to 4.8 times the rate
-    that it suggests (see `verify`); what the sweep saved by ending early goes into longer trials. A
-    probe scores the trials alone. All state is put back bit for bit.
+    Half of the budget goes into a range test, the rest into four trials, at 0.3 to 4.8 times the
+    rate that it suggests (see `verify`); steps that the range test saves by ending early make the
+    trials longer. A probe is for the scores of the trials, and is not evaluated in the range test.
+    All state is put back bit for bit.
 
     Args:
         model: The model.
@@ -124,19 +131,19 @@ def find_lr(
         loss_fn: As in `range_test`.
         train_loader: Any iterable of batches that can be restarted: no iterator.
         budget: Optimizer steps in all, at least 80.
-        schedule: The schedule of the training to come: "constant", "one_cycle", or None if it is
+        schedule: The LR schedule you will train with: "constant", "one_cycle", or None if it is
             not known.
         start_lr: Rate of the first step of the sweep, above 0.
         end_lr: Rate of its last step, above `start_lr`.
         diverge_th: When it stops; see `range_test`.
-        loop: Further options of `range_test`, from `accumulation_steps` to `progress`.
+        options: See `LoopOptions`.
 
     Returns:
         The rate with an interval and a verdict, and the trials it rests on.
 
     Raises:
         CannotTellError: The sweep suggests no rate that trials could be placed by.
-        TypeError: An argument has the wrong type.
+        TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range.
 
     Example:
@@ -147,6 +154,7 @@ def find_lr(
         >>> answer.steps <= 160, 0.01 < answer.lr < 1
         (True, True)
     """
+    options = with_defaults(options, "find_lr")
     schedule = check_schedule(schedule)
     budget = require_count("budget", budget, least=80)
     sweep = Sweep(
@@ -155,26 +163,18 @@ def find_lr(
         end_lr=end_lr,
         num_iter=budget // 2,
         diverge_th=diverge_th,
-        scaler=loop.get("scaler"),
-        all_ranks=loop.get("all_ranks", True),
+        scaler=options["scaler"],
+        all_ranks=options["all_ranks"],
     )
-    _check_repeatable(train_loader)
-    own = Loop(model, optimizer, loss_fn, train_loader, **loop)
-    own.run(sweep, probes=())
-    result = own.agreed(sweep.result())
+    check_restartable(train_loader)
+    loop = Loop(model, optimizer, loss_fn, train_loader, **options)
+    loop.run(sweep, probes=())
+    result = loop.agreed(sweep.result())
     suggested = float(result.suggest().lr)
     rates = [suggested * multiple for multiple in FIND_MULTIPLES]
     steps = (budget - sweep.steps) // len(FIND_MULTIPLES)
-    ran = run_trials(own, rates, steps)
-    return _verification(own, ran, suggested, schedule, result, spent=sweep.steps)
-
-
-def _check_repeatable(train_loader: Any) -> None:
-    if hasattr(train_loader, "__next__"):
-        raise TypeError(
-            "`train_loader` must not be an iterator, as every trial begins with the same batches: "
-            "pass the DataLoader itself, or a list."
-        )
+    ran = run_trials(loop, rates, steps)
+    return _verification(loop, ran, suggested, schedule, result, spent=sweep.steps)
 
 
 def _checked_rates(rates: Iterable[float]) -> list[float]:
@@ -187,7 +187,7 @@ def _checked_rates(rates: Iterable[float]) -> list[float]:
 
 
 def _rate_of(suggestion: Suggested, *, needed: bool) -> float | None:
-    """The rate put to the test; None if there is none, and none is needed."""
+    """The rate to check; None if there is none, and none is needed."""
     if suggestion is None and needed:
         raise TypeError("`suggestion` or `rates` must be given.")
     if suggestion is None or (isinstance(suggestion, CannotTell) and not needed):
@@ -197,7 +197,7 @@ def _rate_of(suggestion: Suggested, *, needed: bool) -> float | None:
 
 
 def _verification(
-    own: Loop,
+    loop: Loop,
     ran: Trials,
     suggested: float | None,
     schedule: str | None,
@@ -212,7 +212,7 @@ def _verification(
         noise=noise,
         steps=spent + ran.steps,
         schedule=schedule,
-        scale=GroupRates(own.optimizers).scale,
+        scale=GroupRates(loop.optimizers).scale,
     )
 
 

@@ -1,4 +1,4 @@
-"""Short trainings at several rates, from one state and on the same batches, and their scores."""
+"""Short trainings at several rates, from the same state on the same batches, and their scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from lrfind.checks.verification.scores import Trial
 from lrfind.loop.loop import Loop
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import StopReason
-from lrfind.sweep.constant_rate import ConstantRate
+from lrfind.sweep.constant_rate import constant_rate, constant_run
+from lrfind.sweep.recorder import Recorder
 
 SCORE_BATCHES = 8
 """Batches that a trial is scored on, where no probe was given."""
@@ -23,8 +24,8 @@ class Trials(NamedTuple):
 
     Attributes:
         trials: One for each rate.
-        level: Loss of the untrained model on the batches they are scored on; NaN if it could not
-            be taken, or is not finite.
+        level: Loss before any trial on the batches that they are scored on; NaN if it cannot be
+            computed, or is not finite.
         steps: Optimizer steps spent.
     """
 
@@ -33,11 +34,11 @@ class Trials(NamedTuple):
     steps: int
 
 
-def run_trials(own: Loop, rates: Sequence[float], steps: int) -> Trials:
-    """Train shortly at each rate, and put all state back after each.
+def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
+    """Train for a few steps at each rate, and put all state back after each.
 
     Args:
-        own: The loop that trains.
+        loop: The loop that trains.
         rates: The rates.
         steps: Steps of each; the last is left out if they are odd, so as to have two halves.
 
@@ -49,34 +50,36 @@ def run_trials(own: Loop, rates: Sequence[float], steps: int) -> Trials:
     """
     half = steps // 2
     recorders = [
-        ConstantRate(
-            own.optimizers,
+        constant_rate(
+            loop.optimizers,
             rate,
             2 * half,
             probe_every=half,
-            scaler=own.scaler,
-            all_ranks=own.all_ranks,
+            scaler=loop.options["scaler"],
+            all_ranks=loop.options["all_ranks"],
         )
         for rate in rates
     ]
+    # A `step` of the user's own cannot compute a loss without an update.
+    can_evaluate = loop.options["step"] is None
     probes: list[Any] | None = None
-    if own.can_score and not own.has_probe:
-        probes = own.batches_after(2 * half, SCORE_BATCHES)
-    # In the units of the scores: those of the mini-batches may be sums over other numbers.
-    level = own.loss_on(probes) if own.can_score else math.nan
-    trials = [_trial(own, recorder, half, probes) for recorder in recorders]
+    if can_evaluate and loop.options["probe"] is None:
+        probes = loop.batches_after(2 * half, SCORE_BATCHES)
+    # In the units of the scores: a mini-batch loss may be a sum over another number of samples.
+    level = loop.loss_on(probes) if can_evaluate else math.nan
+    trials = [_trial(loop, recorder, half, probes) for recorder in recorders]
     spent = sum(recorder.steps for recorder in recorders)
     return Trials(trials, level if math.isfinite(level) else math.nan, spent)
 
 
-def _trial(own: Loop, recorder: ConstantRate, half: int, probes: list[Any] | None) -> Trial:
-    own.run(recorder, probes)
+def _trial(loop: Loop, recorder: Recorder, half: int, probes: list[Any] | None) -> Trial:
+    loop.run(recorder, probes)
     if recorder.stop_reason is StopReason.EXHAUSTED:
         raise ValueError(
             f"`train_loader` ran out after {recorder.steps} of the {2 * half} steps of a trial, "
             "and cannot be restarted: pass a DataLoader or a list."
         )
-    return scored(own.agreed(recorder.result()), half)
+    return scored(loop.agreed(constant_run(recorder.recording())), half)
 
 
 def scored(run: ConstantRun, half: int) -> Trial:

@@ -366,7 +366,7 @@ def test_what_cannot_be_controlled_is_refused_at_the_door():
     refused(made, result, TypeError, "`suggested`", suggested="yes")
     refused(made, result, ValueError, "`accumulation_steps`", accumulation_steps=0)
     refused(made, result, TypeError, "num_iter", num_iter=5)
-    refused((*made[:3], iter(made[3])), result, ValueError, "`train_loader` is an iterator")
+    refused((*made[:3], iter(made[3])), result, TypeError, "`train_loader` is an iterator")
     refused((*made[:2], None, made[3]), result, ValueError, "`frozen=False`", step=calls.append)
     assert not calls
     nothing = swept(made[0], made[1], lambda *_: loss_fn(*_) * float("nan"), made[3])

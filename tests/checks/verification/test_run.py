@@ -419,7 +419,7 @@ def test_an_iterator_is_refused_as_no_trial_could_see_its_batches_again():
     model, optimizer, _, batches = valley()
     for call, arguments in ((verify, [0.1]), (find_lr, [])):
         rest = iter(batches)
-        with pytest.raises(TypeError, match="`train_loader` must not be an iterator"):
+        with pytest.raises(TypeError, match="`train_loader` is an iterator"):
             call(model, optimizer, None, rest, *arguments, forward=forward)
         assert len(list(rest)) == 5
 

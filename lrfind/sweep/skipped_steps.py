@@ -1,0 +1,50 @@
+"""Steps that a gradient scaler skips, as their scaled gradients overflow."""
+
+from __future__ import annotations
+
+import torch
+
+MAX_SKIPS = 30
+"""Skips in a row that end a run: the usual first scale, 2**16, is below 1e-4 by then."""
+
+
+class SkippedSteps:
+    """Notices and counts the skipped steps of one run.
+
+    Args:
+        scaler: The gradient scaler of the loop.
+
+    Raises:
+        TypeError: It is something else.
+    """
+
+    def __init__(self, scaler: torch.amp.GradScaler) -> None:
+        if not hasattr(scaler, "get_scale"):
+            raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
+        self._scaler = scaler
+        self._counts: dict[int, int] = {}
+
+    def start(self) -> None:
+        """Watch the scaler from now on."""
+        self._scale = self._scaler.get_scale()
+
+    def was_skipped(self) -> bool:
+        """Whether the scaler skipped the last step: only then does it lower its scale."""
+        before, self._scale = self._scale, self._scaler.get_scale()
+        return self._scale < before
+
+    def count(self, step: int) -> bool:
+        """Count a skip before a step; True if there have been too many in a row."""
+        self._counts[step] = self._counts.get(step, 0) + 1
+        return self._counts[step] >= MAX_SKIPS
+
+    def by_step(self, count: int, recorded: int) -> tuple[int, ...]:
+        """The skips before each step, and after the last if there were any.
+
+        Args:
+            count: Number of steps.
+            recorded: Number of steps made; where late losses cut the record to fewer, skips after
+                the last step that counts are none of the run's.
+        """
+        trailing = count == recorded and count in self._counts
+        return tuple(self._counts.get(step, 0) for step in range(count + trailing))

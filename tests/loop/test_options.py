@@ -1,0 +1,116 @@
+"""The options of the loop: told by every function that takes them, and taken by all alike."""
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from makers import everything, loss_fn, make_loader, make_model, trainable
+
+import lrfind
+from lrfind import Problem, controls, find_lr, range_test, verify
+from lrfind.demo import digits_problem
+from lrfind.loop.options import LOOP_DEFAULTS, LoopOptions
+from lrfind.loop.range_test import ARGUMENTS
+from lrfind.result.settings import SweepSettings
+
+FUNCTIONS = (range_test, verify, find_lr, controls)
+
+
+def test_every_option_has_a_type_a_default_and_a_description_in_one_order():
+    described = inspect.getdoc(LoopOptions).partition("Attributes:")[2]
+    names = [line.partition(":")[0].strip() for line in described.splitlines() if line[4:5].strip()]
+    assert names == list(LOOP_DEFAULTS) == list(LoopOptions.__annotations__)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_signature_and_the_docstring_tell_every_option(function):
+    parameters = inspect.signature(function).parameters
+    described = inspect.getdoc(function).partition("Args:")[2].partition("Returns:")[0]
+    for name, default in LOOP_DEFAULTS.items():
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameters[name].default == default
+        assert described.count(f"\n    {name}: ") == 1
+    assert not any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    assert "`LoopOptions`" not in described
+
+
+def test_what_is_asked_of_a_sweep_has_one_default_everywhere():
+    asked = inspect.signature(range_test).parameters
+    for name, parameter in inspect.signature(SweepSettings).parameters.items():
+        assert asked[name].default == parameter.default
+        assert inspect.signature(lrfind.Sweep).parameters[name].default == parameter.default
+
+
+def parts():
+    model = make_model()
+    return model, torch.optim.SGD(trainable(model), lr=0.1), loss_fn, make_loader()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_unknown_option_is_refused_by_name_before_anything_else(function):
+    made = parts()
+    before = everything(made[0], made[1], made[3])
+    message = rf"^{function.__name__}\(\) got an unexpected keyword argument 'accumulate'$"
+    third: Any = () if function in (range_test, find_lr) else ("no result",)
+    with pytest.raises(TypeError, match=message):
+        function(*made, *third, accumulate=2)
+    assert everything(made[0], made[1], made[3]) == before
+
+
+def test_an_unknown_option_of_a_problem_is_refused_when_it_is_made():
+    with pytest.raises(TypeError, match="`options` has 'accumulate', which is no argument of"):
+        Problem(*parts(), options={"num_iter": 30, "accumulate": 2})
+    Problem(*parts(), options=dict.fromkeys(ARGUMENTS))
+
+
+def given(name, model, optimizer, train_loader):
+    """Arguments that use an option, another loss function among them where it needs one."""
+    batch = next(iter(train_loader))
+    entropy = torch.nn.functional.cross_entropy
+
+    def forward(model, batch):
+        return entropy(model(batch[0]), batch[1])
+
+    def step(batch):
+        optimizer.zero_grad()
+        loss = forward(model, batch)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    def two(output, target):
+        return {"a": entropy(output, target), "b": output.square().mean()}
+
+    used = {
+        "accumulation_steps": {"accumulation_steps": 2},
+        "autocast": {"autocast": torch.bfloat16},
+        "scaler": {"scaler": torch.amp.GradScaler("cpu", init_scale=8.0)},
+        "clip_grad": {"clip_grad": 1.0},
+        "probe": {"probe": batch},
+        "metric": {"probe": batch, "metric": lambda model, batch: model(batch[0]).mean()},
+        "forward": {"forward": forward},
+        "total": {"total": lambda losses: losses["a"] + 0.1 * losses["b"]},
+        "step": {"step": step},
+        "preserve": {"preserve": [{"count": 0}]},
+        "all_ranks": {"all_ranks": False},
+        "store": {"store": "device"},
+        "progress": {"progress": False},
+    }
+    assert list(used) == list(LOOP_DEFAULTS)
+    ways = {"forward": None, "step": None, "total": two}
+    return ways.get(name, entropy), used[name]
+
+
+@pytest.mark.parametrize("name", LOOP_DEFAULTS)
+def test_every_function_takes_every_option(name):
+    made = digits_problem(model="mlp", optimizer="sgd")
+    loss_fn, options = given(name, made.model, made.optimizer, made.train_loader)
+    four = made.model, made.optimizer, loss_fn, made.train_loader
+    problem = Problem(*four, options=options)
+    result = range_test(*four, num_iter=60, **options)
+    assert problem.range_test(num_iter=60) == result
+    assert problem.verify(0.1, num_iter=4) == verify(*four, 0.1, num_iter=4, **options)
+    assert problem.find_lr(budget=160) == find_lr(*four, budget=160, **options)
+    expected = controls(*four, result, frozen=name != "step", **options)
+    assert problem.controls(result) == expected
