@@ -101,16 +101,64 @@ def test_no_module_of_the_root_hides_a_lazily_loaded_name():
     assert {name.split(".")[0] for name in FILES}.isdisjoint(lrfind.__all__)
 
 
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_imports_point_down(name):
+    if name in ("checks", "__init__"):
+        assert not ARROWS[name] - {"_version"}
+        return
+    for other in ARROWS[name]:
+        inside = room(other) == room(name)
+        assert inside or floor(other) < floor(name), f"{name} imports {other}"
+
+
+def test_nothing_leads_back_to_where_it_came_from():
+    circles = {name for name in FILES if any(name in reachable(other) for other in ARROWS[name])}
+    assert not circles
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("integrations.")])
 def test_an_integration_rides_on_the_sweep_alone(name):
     allowed = {"support", "state", "sweep", "result", "integrations"}
     assert {room(other) for other in ARROWS[name]} <= allowed
 
 
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith(RECORDS)])
+def test_a_record_is_read_questioned_and_drawn_without_torch(name):
+    heavy = {other for other in reachable(name) if "torch" in OUTSIDE[other]}
+    assert not heavy
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_matplotlib_and_rich_are_imported_when_something_is_drawn_or_printed(name):
+    tree = ast.parse(FILES[name].read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) or (
+            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
+            node.body = [ast.Pass()]
+    assert {"matplotlib", "rich"}.isdisjoint(module.split(".")[0] for module in imports(tree))
+
+
 def test_only_the_command_prints():
     for name, tree in TREES.items():
         calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         assert "print" not in calls, name
+
+
+def test_rooms_files_and_functions_keep_their_size():
+    lines = {name: len(path.read_text().splitlines()) for name, path in FILES.items()}
+    sizes = {}
+    for name, count in lines.items():
+        sizes[name.split(".")[0]] = sizes.get(name.split(".")[0], 0) + count
+    assert max(sizes.values()) < 0.2 * sum(sizes.values()), sizes
+    assert {name: count for name, count in lines.items() if count > 260} == {}
+    functions = {
+        f"{name}.{node.name}": count
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (count := length(node)) > 40
+    }
+    assert functions == {}
 
 
 def length(function):

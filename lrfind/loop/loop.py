@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch.optim import Optimizer
+from typing_extensions import Unpack
 
 from lrfind.loop.batches import endless, to_device
 from lrfind.loop.forward import LossFn, forward_of
@@ -33,9 +34,6 @@ from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_ev
 from lrfind.sweep.group_rates import as_optimizers
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 T = TypeVar("T")
 Step = Callable[[list[Any]], torch.Tensor | float]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
+from typing_extensions import Unpack
 
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
@@ -16,9 +17,6 @@ from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS
 from lrfind.sweep.sweep import Sweep
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @shows_loop_options

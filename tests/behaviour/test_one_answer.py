@@ -78,7 +78,7 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     )  # fmt: skip
     result = lrfind.load(out / "result.json")
     answer = result.suggest(**QUESTIONS[options])
-    assert re.search(r"Train at about (\S+)", text)[1] == f"{answer.lr:.2e}"
+    assert re.search(r"Train at about ([^\s,]+)", text)[1] == f"{answer.lr:.2e}"
     pictures = dict(zip(["curves", "betas", "layers", "controls", "trials"], drawn, strict=True))
     assert [line_in(pictures[name]) for name in ("curves", "betas", "layers")] == [answer.lr] * 3
     tried = [

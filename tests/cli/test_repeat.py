@@ -1,17 +1,16 @@
 """`lrfind repeat` as a person meets it."""
 
+import csv
 import sys
 import textwrap
-from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
-from makers import FIVE, make_set
 
 import lrfind
 from lrfind.cli import main
-from lrfind.cli.repeat import parse_grid, print_runs
+from lrfind.cli.repeat import parse_grid
 
 PROBLEM = """
     import torch
@@ -152,11 +151,22 @@ def test_what_is_no_grid_is_refused(text):
         parse_grid(None, None, text)
 
 
-def test_what_is_printed_is_the_table_and_the_rate_in_it(capsys):
-    runs = make_set(*FIVE)
-    table = runs.table(schedule="one_cycle")
-    print_runs(runs, table, Path("mine"), drawn=True)
-    out, err = capsys.readouterr()
-    assert out.split() == f"{table}\n{table.rows[0].answer}".split()
-    assert f"Train at about {runs.suggest(schedule='one_cycle').lr:.2e}" in out
-    assert err == "Wrote 5 runs, repeats.csv and repeats.png to mine/\n"
+@pytest.mark.parametrize(
+    ("options", "question"),
+    [
+        (("--schedule", "one-cycle"), {"schedule": "one_cycle"}),
+        (("--curve", "debiased", "--beta", "0.9"), {"curve": "debiased", "beta": 0.9}),
+    ],
+    ids=["schedule", "curve"],
+)
+def test_table_and_sentence_and_file_answer_the_question_that_was_asked(
+    invoke, tmp_path, options, question
+):
+    done = invoke("trial.py:problem", "--seeds", "3", "--out", "mine", *options)
+    assert done.exit_code == 0, done.output
+    runs = lrfind.load_repeats(tmp_path / "mine")
+    answer = runs.suggest(**question)
+    assert f"Train at about {answer.lr:.2e}, the median" in done.stdout
+    (row,) = csv.DictReader((tmp_path / "mine" / "repeats.csv").read_text().splitlines())
+    assert float(row["lr"]) == answer.lr
+    assert str(runs.table(**question)).splitlines()[2] in done.stdout

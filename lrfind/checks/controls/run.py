@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch.optim import Optimizer
+from typing_extensions import Unpack
 
 from lrfind.checks.controls.control_runs import ControlRuns
 from lrfind.checks.controls.record import Controls
@@ -17,9 +18,6 @@ from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
 from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_positive
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @shows_loop_options

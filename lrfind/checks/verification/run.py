@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch.optim import Optimizer
+from typing_extensions import Unpack
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.noise import noise_scale
@@ -25,9 +26,6 @@ from lrfind.support.arguments import require_count, require_positive
 from lrfind.support.arrays import Array
 from lrfind.sweep.group_rates import GroupRates
 from lrfind.sweep.sweep import Sweep
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 Suggested = RangeTestResult | Suggestion | CannotTell | Verification | float | None
 
@@ -46,6 +44,7 @@ def verify(
     train_loader: Iterable[Any],
     suggestion: Suggested = None,
     *,
+    result: RangeTestResult | None = None,
     schedule: str | None = None,
     rates: Iterable[float] | None = None,
     num_iter: int = 50,
@@ -66,6 +65,8 @@ def verify(
         train_loader: Any iterable of batches that can be restarted: no iterator.
         suggestion: What is checked: a result, its suggestion, an earlier answer, or a rate; None
             for `rates` alone.
+        result: The sweep that a suggestion was read off, which tells the noise of its losses; only
+            where `suggestion` is not that result itself.
         schedule: The LR schedule you will train with: "constant", "one_cycle", or None for that
             of the suggestion, if it has one.
         rates: The rates to try, above 0; None for a tenth, 0.3, 1 and 3 times the suggested one.
@@ -91,9 +92,9 @@ def verify(
     options = with_defaults(options, "verify")
     schedule = check_schedule(schedule)
     num_iter = require_count("num_iter", num_iter, least=4)
-    sweep = suggestion if isinstance(suggestion, RangeTestResult) else None
-    if sweep is not None:
-        suggestion = sweep.suggest(schedule=schedule)
+    sweep = result
+    if isinstance(suggestion, RangeTestResult):
+        sweep, suggestion = suggestion, suggestion.suggest(schedule=schedule)
     suggested = _rate_of(suggestion, needed=rates is None)
     if rates is None and suggested is not None:
         rates = [suggested * multiple for multiple in MULTIPLES]
