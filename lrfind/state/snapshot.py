@@ -238,8 +238,8 @@ class Snapshot:
         if grad is None:
             self._note(setattr, tensor, "grad", None)
             return
-        # A view of a flat buffer must come back as that view. Other gradients are not kept: a
-        # reference would only hold memory.
+        # A view of a flat buffer must come back as that view; for any other gradient its values
+        # are enough, and a reference to it would only hold memory.
         view = grad if grad._is_view() else None
         self._note(restore.grad, tensor, self._copy(restore.local(grad)), restore.like(grad), view)
 
