@@ -1,19 +1,19 @@
-"""What is taken where the user names nothing; each stands here and nowhere else.
+"""Defaults of the analysis, defined here only.
 
-The defaults of a sweep are those of `lrfind.result.settings.SweepSettings`, the numbers that were
-chosen by measurement those of `lrfind.analysis.calibration`.
+For the defaults of a sweep see `lrfind.result.settings.SweepSettings`, for the calibrated constants
+`lrfind.analysis.calibration`.
 """
 
 from __future__ import annotations
 
 BETA = 0.98
-"""Weight of the old value in an average: fastai's, which nearly every finder shows."""
+"""Weight of the old value in an average: fastai's default, which most LR finders adopted."""
 
 BETAS = (0.9, BETA)
-"""Those of a table."""
+"""The betas of a table."""
 
 FACTOR = 10.0
-"""From a curve's minimum down to the rate: one decade, the rule that most people follow."""
+"""What the minimum of a curve is divided by: one decade, the usual rule of thumb."""
 
 NORMALIZER_BETA = 0.99
-"""Of the average that the loss of a task is divided by."""
+"""Beta of the average that a task's loss is divided by."""

@@ -20,7 +20,7 @@ def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
     said = str(answer)
     low, high = answer.interval
     assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
-    assert f"3 times below the expected minimum {answer.expected_lr:.2e}" in said
+    assert f"a factor of 3 below the expected minimum {answer.expected_lr:.2e}" in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
 
@@ -39,7 +39,7 @@ def test_without_a_suggestion_the_words_say_why():
 @pytest.mark.parametrize("curve", ["raw", "centred", "ema", "debiased"])
 def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
     answer = noisy().suggest(curve=curve, beta=0.9)
-    assert f"10 times below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
+    assert f"a factor of 10 below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
     assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
 
 
@@ -53,7 +53,9 @@ def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, sche
         assert (read["factor"], f"by the rule {rule!r}" in str(answer)) == (1.0, True)
         return
     assert read["lr"] * read["factor"] == pytest.approx(read["minimum_lr"], rel=1e-12)
-    (named,) = re.findall(r"times below the (?:expected )?minimum (\S+?)(?: of|\. )", str(answer))
+    (named,) = re.findall(
+        r"factor of \S+ below the (?:expected )?minimum (\S+?)(?: of|\. )", str(answer)
+    )
     assert named == f"{read['minimum_lr']:.2e}"
 
 

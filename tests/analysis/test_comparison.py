@@ -79,7 +79,7 @@ def test_a_tenth_of_the_smoothed_minimum_above_the_raw_one_is_warned_of():
     table = compare(SweepCurves(lr, loss), (0.9, BETA))
     assert Flag.ABOVE_RAW not in table.row("debiased", 0.9).minimum.flags
     assert Flag.ABOVE_RAW in table.row("debiased", BETA).minimum.flags
-    assert "one decade below this smoothed minimum is not below the raw minimum" in str(table)
+    assert "a tenth of this smoothed minimum is not below the raw minimum" in str(table)
 
 
 def test_a_noise_free_sweep_has_no_noise_part():

@@ -73,7 +73,7 @@ def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
 
 def test_the_uncertainty_of_the_minimum_is_a_bar_at_the_centred_minimum():
     result = noisy()
-    rates, heights = line(result.plot(), "minimum over seeds, 90%")
+    rates, heights = line(result.plot(), "mean minimum over seeds, 90% interval")
     low, high = result.curves().posterior.interval()
     assert list(rates) == [low, result.curves().posterior.mean, high]
     assert set(heights) == {result.curves().minimum("centred").loss}
@@ -115,7 +115,7 @@ def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown
     loss[80:] += np.arange(20.0)
     ax = make_result(loss).plot(figure.subplots())
     figure.canvas.draw()
-    cause = " - the loss never fell below its initial level by more than its noise, so that only"
+    cause = " - the loss never fell below its initial level by more than its noise, so the only"
     title = " ".join(ax.get_title().split())
     assert title.startswith("Verdict: no descent" + (cause if shown == "cause" else ""))
     assert "lower `start_lr`" not in title

@@ -20,7 +20,7 @@ def test_the_shift_is_told_with_its_parts():
 
 def test_a_shift_that_cannot_be_told_is_no_number():
     row = make_result(np.full(100, 2.0)).compare((0.98,)).row("debiased", 0.98)
-    assert "cannot be told: the loss never fell" in shift_sentence(row)
+    assert "cannot be measured: the loss never fell" in shift_sentence(row)
 
 
 @pytest.mark.parametrize("loss", [[], [1.0, np.nan], np.linspace(3, 1, 100)])
