@@ -1,10 +1,14 @@
 """What is taken where the user names nothing; each stands here and nowhere else.
 
-The defaults of a sweep are those of `lrfind.result.settings.SweepSettings`, the numbers that were
-chosen by measurement those of `lrfind.analysis.calibration`.
+Numbers that were chosen by measurement are in `lrfind.analysis.calibration`. This file imports
+nothing, so that the command can show its defaults at once.
 """
 
-from __future__ import annotations
+START_LR, END_LR, NUM_ITER, STEP_MODE = 1e-6, 10.0, 300, "exp"
+"""Of a sweep: first and last rate, number of steps, and how the rate grows."""
+
+DIVERGE_TH = 4.0
+"""How many times its own descent the loss may rise again before a sweep stops."""
 
 BETA = 0.98
 """Weight of the old value in an average: fastai's, which nearly every finder shows."""
