@@ -1,7 +1,7 @@
 """The learning-rate range test that says how far smoothing moved the minimum.
 
-The public names are listed, with their homes, in `__init__.pyi`; each is imported when first
-used, so that reading a saved result never pays for importing torch.
+Public names are listed in `__init__.pyi` and imported on first use, so that reading a saved result
+does not import torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Batches without end, on the model's device."""
+"""Endless batches, moved to the model's device."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def endless(loader: Iterable[Any]) -> Generator[Any, None, None]:
         loader: Any iterable. An iterator, which cannot be restarted, ends when it runs out.
 
     Yields:
-        Its batches. Nothing is kept of them, as `itertools.cycle` would.
+        Its batches. None is kept, unlike with `itertools.cycle`.
 
     Raises:
-        ValueError: It gives no batch at all.
+        ValueError: The loader yields no batch at all.
     """
     for epoch in count():
         empty = True
@@ -28,27 +28,27 @@ def endless(loader: Iterable[Any]) -> Generator[Any, None, None]:
             empty = False
             yield batch
         if empty and epoch == 0:
-            raise ValueError("`train_loader` is empty: it gave no batch.")
+            raise ValueError("`train_loader` is empty: it yielded no batch.")
         if empty:
             return
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """A batch with every tensor in it on a device.
+    """Move every tensor in a batch to a device.
 
     Args:
-        batch: Tensors in lists, tuples (named ones too) and dictionaries, nested at will, and
-            objects with a `to` method of their own; anything else stays as it is.
+        batch: Tensors in arbitrarily nested lists, tuples (including named tuples) and
+            dictionaries, and objects with a `to` method; anything else is left as it is.
         device: The device.
 
     Returns:
-        The same structure; tensors that are there already are not copied.
+        The same structure; tensors already on the device are not copied.
 
     Example:
         >>> to_device({"x": [torch.ones(1), "name"]}, torch.device("meta"))["x"][0].device
         device(type='meta')
     """
-    # The commonest kinds first: this runs at every step.
+    # The most common types first: this runs at every step.
     if isinstance(batch, torch.Tensor):
         if batch.device == device:
             return batch

@@ -1,4 +1,4 @@
-"""From a batch to its loss, for the usual kinds of batches and models."""
+"""The loss of a batch, for the usual kinds of batches and models."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LossFn = Callable[..., torch.Tensor]
 
 
 def forward_of(loss_fn: LossFn | None) -> Forward:
-    """The usual way from a batch to a loss.
+    """The default forward pass, from a batch to its loss.
 
     - A tuple or list `(inputs..., target)`: `loss_fn(model(*inputs), target)`.
     - A dictionary: `output = model(**batch)`; anything else: `output = model(batch)`. Then
       `loss_fn(output, batch)`, or `loss_fn(output)` if it takes one argument.
-    - With `loss_fn=None` the model makes its own loss: `model(*batch)` and so on must return it,
-      as itself, as `output.loss` or as `output["loss"]`.
+    - With `loss_fn=None` the model computes its own loss, and `model(*batch)` and so on must return
+      it: the loss itself, `output.loss` or `output["loss"]`.
 
     Args:
         loss_fn: The loss function.
@@ -36,8 +36,8 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
         if isinstance(batch, list | tuple):
             if len(batch) < 2:
                 raise ValueError(
-                    f"`train_loader` gave a batch of {len(batch)}: (inputs..., target) is needed; "
-                    "for other batches pass `forward=`, a function of (model, batch)."
+                    f"`train_loader` yielded a batch of length {len(batch)}, not (inputs..., "
+                    "target): for other batches pass `forward=`, a function of (model, batch)."
                 )
             *inputs, target = batch
             return loss_fn(model(*inputs), target)
@@ -62,7 +62,7 @@ def _call(model: torch.nn.Module, batch: Any) -> Any:
 
 def _takes_two(loss_fn: LossFn) -> bool:
     try:
-        # A module's own signature says nothing: it hands anything on to `forward`.
+        # The signature of a module itself is no help: `__call__` takes anything.
         function = loss_fn.forward if isinstance(loss_fn, torch.nn.Module) else loss_fn
         inspect.signature(function).bind(None, None)
     except TypeError:

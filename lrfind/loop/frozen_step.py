@@ -1,4 +1,4 @@
-"""The step of the frozen-weights control: the loss of its batches, and no update."""
+"""The step of the frozen-weights control, which computes the loss but makes no update."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lrfind.loop.step import Forward
 
 
 class FrozenStep:
-    """Calls: take the micro-batches of one step, return their mean loss, update nothing.
+    """Callable that takes the micro-batches of one step and returns their mean loss, no update.
 
     The model stays in the mode that it trains in, and draws the same random numbers as in
-    training. Its buffers are put back after every batch: a forward pass in train mode updates some
-    of them, such as a codebook or the vectors of a spectral norm, and would change the loss
+    training. Its buffers are restored after every batch: a forward pass in train mode updates some
+    of them, such as a codebook or the vectors of a spectral norm, which would change the loss
     although no weight changes.
 
     Args:
         model: The model.
-        forward: Takes (model, batch) and returns the loss.
+        forward: Function of (model, batch) that returns the loss.
         device: The model's device.
         autocast: Data type of `torch.autocast` around the forward pass; None for none.
     """
@@ -54,8 +54,8 @@ class FrozenStep:
         no_sync = getattr(self._model, "no_sync", nullcontext)
         for batch in batches:
             batch = to_device(batch, self._device)
-            # Gradients stay enabled: a loss may itself need them (a gradient penalty), and torch
-            # may take other kernels without. These losses equal those of the step bit for bit.
+            # Gradients stay enabled: the loss may need them (a gradient penalty), and torch may
+            # choose other kernels without them. So the losses equal those of the step bit for bit.
             with buffers_kept(self._model), no_sync(), self._autocasting():
                 losses.append(self._forward(self._model, batch).detach())
         if len(losses) == 1:
@@ -72,7 +72,7 @@ class FrozenStep:
 
 @contextmanager
 def buffers_kept(model: torch.nn.Module) -> Iterator[None]:
-    """Put all buffers back, whether they were changed in place or replaced.
+    """Restore all buffers, whether they were changed in place or replaced.
 
     Args:
         model: The model.

@@ -1,4 +1,4 @@
-"""The training loop: everything that a run needs but its learning rates."""
+"""The training loop: everything that a run needs except its learning rates."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ from lrfind.sweep.sweep import Sweep
 
 T = TypeVar("T")
 Step = Callable[[list[Any]], torch.Tensor | float]
-"""Takes the micro-batches of one step, makes it, and returns their mean loss before it."""
+"""Makes one step from its micro-batches and returns their mean loss before the update."""
 
 
 class Loop:
-    """How a model trains; a run of it under any rates puts every bit of the state back.
+    """A training loop that can be run repeatedly, each time restoring all state bit for bit.
 
-    Everything is checked when the loop is made, before anything is touched.
+    Everything is checked when the loop is made, before anything is changed.
 
     Args:
         model: The model.
         optimizer: Its optimizer, or several that step together.
-        loss_fn: The loss function; None if the model makes its loss, or for `forward` or `step`.
-        train_loader: Any iterable of batches; every run begins with the same ones.
+        loss_fn: The loss function; None if the model returns its loss, or with `forward` or `step`.
+        train_loader: Any iterable of batches; every run starts with the same batches.
         options: See `LoopOptions`.
 
     Attributes:
         optimizers: The optimizers, as a tuple.
         device: The model's device.
-        options: All options, with the defaults of those that were not given.
+        options: All options, completed by the defaults.
 
     Raises:
         TypeError: An argument has the wrong type, or an option is unknown.
@@ -78,7 +78,7 @@ class Loop:
         check_one_way(total=total)
         check_preserve(options["preserve"])
         if options["metric"] is not None and options["probe"] is None:
-            raise ValueError("`metric` needs a `probe`, the batch it is computed on.")
+            raise ValueError("`metric` needs a `probe`, the batch that it is computed on.")
         self._count = require_count("accumulation_steps", options["accumulation_steps"], least=1)
         self._model, self._loader = model, train_loader
         self.device = device_of(model, self.optimizers)
@@ -96,7 +96,7 @@ class Loop:
         ]
 
     def _training_step(self, summed: bool, maker: str) -> Step:
-        """The step that trains: of this package, or the user's own `step`."""
+        """The training step: this package's, or the user's `step`."""
         options = self.options
         if options["step"] is None:
             return TrainStep(
@@ -127,17 +127,18 @@ class Loop:
         frozen: bool = False,
         at_end: Callable[[], object] | None = None,
     ) -> int:
-        """Step until the recorder is satisfied or the batches are used up; put everything back.
+        """Step until the recorder ends the run or the batches run out; then restore all state.
 
         Args:
-            recorder: Sets the rates and takes the losses.
-            probes: Batches to take the mean probe loss of; None for the probe of the loop, if any.
-            frozen: Whether to compute the loss of each batch without making the step; not with a
-                `step` of the user's own, which does both at once.
-            at_end: Called after the last step, before anything is put back.
+            recorder: Sets the learning rates and takes the losses.
+            probes: Probe batches, whose mean loss is recorded; None for the loop's own probe, if
+                any.
+            frozen: Whether to compute the loss of each batch without making the step; not possible
+                with a user's `step`, which does both at once.
+            at_end: Called after the last step, before anything is restored.
 
         Returns:
-            The size of the copy of the state held meanwhile, in bytes.
+            The size of the copy of the state kept during the run, in bytes.
         """
         step = self._frozen_step if frozen else self._step
         with (
@@ -153,10 +154,10 @@ class Loop:
         return kept.nbytes
 
     def loss_on(self, probes: Sequence[Any] | None = None) -> float:
-        """The mean loss of the model as it is, in eval mode; everything is put back.
+        """The mean loss of the current model in eval mode; all state is restored.
 
         Args:
-            probes: The batches; None for the probe of the loop.
+            probes: The batches; None for the loop's own probe.
 
         Returns:
             Averaged over the ranks, if this loop runs over all of them; NaN without any batch.
@@ -175,7 +176,7 @@ class Loop:
         probes: Sequence[Probe],
         show: Callable[[], None] | None,
     ) -> None:
-        self._forward.take(0)  # what an interrupted run may have left
+        self._forward.take(0)  # discard what an interrupted run may have left
         more = True
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
@@ -192,14 +193,14 @@ class Loop:
             recorder.exhausted()
 
     def batches_after(self, steps: int, count: int) -> list[Any]:
-        """The batches that a run of so many steps would see next; the loader is put back.
+        """The batches that would come after a run of `steps` steps; the loader is restored.
 
         Args:
             steps: Number of optimizer steps.
-            count: How many batches.
+            count: Number of batches.
 
         Returns:
-            Fewer if the loader ends before.
+            The batches; fewer if the loader ends before.
         """
         first = steps * self._count
         with self._preserved(), closing(endless(self._loader)) as batches:
@@ -213,7 +214,7 @@ class Loop:
         return preserve_state(*self._objects, store=self.options["store"])
 
     def _probes(self, batches: Sequence[Any] | None) -> list[Probe]:
-        """What evaluates each of the batches; for None the probe of the loop, if there is one."""
+        """A `Probe` for each of the batches; for None, the loop's own probe, if there is one."""
         options = self.options
         if batches is None:
             batches = [] if options["probe"] is None else [options["probe"]]
@@ -235,7 +236,7 @@ def _on_one_batch(step: Callable[[Any], torch.Tensor | float], device: torch.dev
 
 
 def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
-    """Schedule-free optimizers have train and eval modes too, and can step in train mode only."""
+    """Switch schedule-free optimizers to train mode, the only one in which they can step."""
     for optimizer in optimizers:
         if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
             optimizer.train()

@@ -1,4 +1,4 @@
-"""How a model is trained: the options that all functions with a training loop share."""
+"""The options shared by all functions that run a training loop."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 class LoopOptions(TypedDict, total=False):
-    """How to train: each option, described for all functions that take it.
+    """Options of the training loop, described once for all functions that take them.
 
-    A new one needs a line in each of three places: in the list that follows, in the fields, and
-    in `LOOP_DEFAULTS`. `Loop` then finds it among its own.
+    A new option needs a line in each of three places: in this list, in the fields, and in
+    `LOOP_DEFAULTS`. `Loop` then has it in its `options`.
 
     Attributes:
         accumulation_steps: Batches per optimizer step. The recorded loss is their mean; gradients
-            are averaged, or summed where `loss_fn.reduction` is "sum".
+            are averaged, or summed if `loss_fn.reduction` is "sum".
         autocast: Data type of `torch.autocast` around the forward pass, such as `torch.bfloat16`.
-        scaler: The gradient scaler. A step that it skips does not advance the rate, and is counted
-            in the result's `skipped`.
-        clip_grad: Largest norm of the gradient of all parameters together, or a function that
-            takes the list of parameters and clips.
+        scaler: The gradient scaler. A step that it skips does not advance the learning rate, and
+            is counted in `result.skipped`.
+        clip_grad: Maximum norm of the gradient over all parameters, or a function that takes the
+            list of parameters and clips their gradients.
         probe: A fixed held-out batch. Its loss is computed after each step, in eval mode and
-            without gradient, and recorded beside the mini-batch loss, for
+            without gradients, and recorded next to the mini-batch loss, for
             `result.suggest(source="probe")`.
-        metric: Takes (model, probe) and returns a number that is better when higher, such as an
+        metric: Function of (model, probe) that returns a number, higher is better, such as an
             accuracy; recorded with the probe loss.
-        forward: Takes (model, batch) and returns the loss, in place of `loss_fn`.
+        forward: Function of (model, batch) that returns the loss, in place of `loss_fn`.
         total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
             losses, and `total` combines them into the one to train on, such as a `MultiTaskLoss`;
-            their sum if None. The loss of each task is recorded too, for
+            None takes their sum. The loss of each task is recorded too, for
             `result.suggest(source="task")`.
-        step: Takes a batch, makes the whole training step with `optimizer` and returns the loss
-            before it, in place of `loss_fn`. What else it changes belongs in `preserve`.
-        preserve: Further objects to put back, such as an LR scheduler or a second model.
-        all_ranks: Under `torch.distributed`, whether this is one run over all ranks: all of them
-            call it, the losses are averaged, and all get the same result. False for a run of this
-            process alone.
-        store: Where the copy of the training state is held meanwhile: "cpu" or "device".
+        step: Function of a batch that makes the whole training step with `optimizer` and returns
+            the loss before it, in place of `loss_fn`. Whatever else it changes belongs in
+            `preserve`.
+        preserve: Further objects to restore afterwards, such as an LR scheduler or a second model.
+        all_ranks: Under `torch.distributed`, whether this is one run over all ranks: every rank
+            calls it, the losses are averaged, and all ranks get the same result. False for a run
+            of this process alone.
+        store: Where the copy of the training state is kept during the run: "cpu" or "device".
         progress: Whether to show a progress bar; None shows it in a terminal or notebook.
     """
 
@@ -81,14 +82,14 @@ LOOP_DEFAULTS: LoopOptions = {
 }
 
 PLACEHOLDER = "options: See `LoopOptions`."
-"""The line in the `Args` of a docstring where `shows_loop_options` puts their descriptions."""
+"""The line in the `Args` of a docstring that `shows_loop_options` replaces by the descriptions."""
 
 
 def shows_loop_options(function: F) -> F:
-    """Put the options into the signature and the docstring of a function that takes `**options`.
+    """Add the options to the signature and the docstring of a function that takes `**options`.
 
-    `Unpack[LoopOptions]` tells a type checker what `**options` may hold. `help` and the completion
-    of a notebook read the signature, where each becomes a keyword-only parameter.
+    `Unpack[LoopOptions]` types `**options` for a type checker. `help` and notebook completion read
+    the signature instead, so each option becomes a keyword-only parameter there.
     """
     signature = inspect.signature(function)
     own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
@@ -102,21 +103,21 @@ def shows_loop_options(function: F) -> F:
         for name, default in LOOP_DEFAULTS.items()
     ]
     function.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
-    # Both lists are indented alike, as those of a function and a class of a module are.
+    # `Attributes` of a class and `Args` of a function have the same indentation.
     described = (LoopOptions.__doc__ or "").partition("Attributes:")[2].strip()
     function.__doc__ = (function.__doc__ or "").replace(PLACEHOLDER, described)
     return function
 
 
 def with_defaults(options: LoopOptions, function: str) -> LoopOptions:
-    """All options: those given, and the defaults of the others.
+    """The given options, completed by the defaults.
 
     Args:
-        options: Those given.
-        function: Name of the function that they were given to.
+        options: The given options.
+        function: Name of the function they were passed to, for the error message.
 
     Raises:
-        TypeError: One of them is unknown; the message is Python's own for such an argument.
+        TypeError: An unknown option; the message is the one Python gives for an unknown argument.
     """
     for name in options:
         if name not in LOOP_DEFAULTS:

@@ -17,19 +17,19 @@ Metric = Callable[[torch.nn.Module, Any], torch.Tensor | float]
 
 
 class Probe:
-    """Evaluates a model on one batch, without gradient, in eval mode, without side effects.
+    """Evaluates a model on one batch in eval mode, without gradients and without side effects.
 
-    That is, on parameters, buffers and random state; what a module of the user's own stores even
-    in eval mode stays until the end of the run. Random numbers that the model draws in eval mode
-    are the same at every call, and the generators of the training do not advance, so that the
-    training losses with and without a probe are equal.
+    Parameters, buffers and random state are unchanged; what a user's module stores even in eval
+    mode is restored only at the end of the run. If the model draws random numbers in eval mode,
+    they are the same at every call, and the training's generators do not advance. So the training
+    losses are the same with and without a probe.
 
     Args:
         model: The model.
         batch: The probe batch; its tensors are moved to the device.
-        forward: Takes (model, batch) and returns the loss.
+        forward: Function of (model, batch) that returns the loss.
         device: The model's device.
-        metric: Takes (model, batch) and returns a number to go with it; None for none.
+        metric: Function of (model, batch) that returns a number; None for none.
         autocast: Data type of `torch.autocast` around the evaluation; None for none.
     """
 
@@ -60,7 +60,7 @@ class Probe:
             metric = None if self._metric is None else self._metric(self._model, self._batch)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             raise TypeError(
-                f"`probe` needs a loss of one number also in eval mode, got {type(loss).__name__}."
+                f"`probe` needs a scalar loss in eval mode too, got {type(loss).__name__}."
             )
         return loss, metric
 
@@ -81,7 +81,7 @@ class Probe:
 
 @contextmanager
 def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Eval mode for those modules that are in train mode, and no gradients."""
+    """Put the modules that are in train mode into eval mode, and disable gradients."""
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False

@@ -15,7 +15,7 @@ from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
 
 with warnings.catch_warnings():
-    # In a notebook without ipywidgets this warns and takes the bar of a terminal, which will do.
+    # In a notebook without ipywidgets this warns and falls back to the terminal bar, which is fine.
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
 
@@ -24,14 +24,14 @@ with warnings.catch_warnings():
 def progress_bar(
     recorder: Recorder | Sweep, show: bool | None
 ) -> Iterator[Callable[[], None] | None]:
-    """A bar for the steps of a run, under its name.
+    """A progress bar for the steps of a run, labelled with its name.
 
     Args:
-        recorder: What records the run.
+        recorder: The recorder of the run.
         show: As in `bar`.
 
     Yields:
-        What brings the bar up to date with the run; None if there is no bar.
+        A function that updates the bar; None if there is no bar.
     """
     with bar(show, total=recorder.num_iter, desc=recorder.name) as shown:
 
@@ -43,16 +43,16 @@ def progress_bar(
 
 
 def bar(show: bool | None, **settings: Any) -> Any:
-    """A progress bar of tqdm.
+    """A tqdm progress bar.
 
     Args:
-        show: True, False, or None for only in a terminal or notebook. Under `torch.distributed`
-            only the first rank shows one.
+        show: True, False, or None to show it only in a terminal or notebook. Under
+            `torch.distributed` only the first rank shows one.
         settings: Further arguments of tqdm.
     """
     if not is_first_rank():
         show = False
     elif show is None and "ipykernel" in sys.modules:
-        show = True  # the stream of a notebook is no terminal
+        show = True  # a notebook's output stream does not count as a terminal
     # tqdm reads None as "only in a terminal".
     return tqdm(disable=None if show is None else not show, **settings)

@@ -35,41 +35,41 @@ def range_test(
     layers: bool = False,
     **options: Unpack[LoopOptions],
 ) -> RangeTestResult:
-    """Run an LR range test, and put every bit of the training state back.
+    """Run an LR range test and restore the training state bit for bit.
 
-    The rate grows from `start_lr` to `end_lr`, one optimizer step per mini-batch, until the loss
-    diverges (Smith 2017, arXiv:1506.01186; the exponential sweep is fastai's). Afterwards the
-    model, the optimizer, the loader and all random state are bit for bit as before, also after an
-    exception or Ctrl-C; see `preserve_state`. An attached LR scheduler is not stepped.
+    The learning rate grows from `start_lr` to `end_lr`, one optimizer step per mini-batch, until
+    the loss diverges (Smith 2017, arXiv:1506.01186; the exponential sweep is fastai's). Afterwards
+    the model, the optimizer, the loader and all random state are bit for bit as before, also after
+    an exception or Ctrl-C; see `preserve_state`. An attached LR scheduler is not stepped.
 
     Args:
-        model: The model, in the mode it trains in: its train and eval flags are kept as they are.
-        optimizer: Its optimizer, or several that step together; parameter groups keep the ratios
-            of their rates, and the largest rate is the one that is swept.
-        loss_fn: For batches `(inputs..., target)`: `loss_fn(model(*inputs), target)`. For a
+        model: The model, in the mode it trains in: its train and eval flags are not changed.
+        optimizer: Its optimizer, or several that step together. Parameter groups keep the ratios
+            of their learning rates; the largest one is swept.
+        loss_fn: Called as `loss_fn(model(*inputs), target)` on batches `(inputs..., target)`. On a
             dictionary: `loss_fn(model(**batch), batch)`, or `loss_fn(model(**batch))` if it takes
             one argument. None if the model returns its own loss, or with `forward` or `step`.
         train_loader: Any iterable of batches; restarted when it runs out. Tensors are moved to
             the model's device.
-        start_lr: Rate of the first step, above 0.
-        end_lr: Rate of the last step, above `start_lr`.
+        start_lr: Learning rate of the first step, above 0.
+        end_lr: Learning rate of the last step, above `start_lr`.
         num_iter: Number of optimizer steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
-        diverge_th: Stop when the loss has risen above its best by this many times its descent
-            (see `DivergenceRule`); None never stops early. A non-finite loss always stops; on the
-            CPU before it reaches the weights.
-        probe_every: After how many steps each the probe loss is computed.
+        diverge_th: Stop when the loss has risen above its best by this many times its decrease so
+            far (see `DivergenceRule`); None never stops early. A non-finite loss always stops the
+            test; on the CPU before it reaches the weights.
+        probe_every: Compute the probe loss every this many steps.
         layers: Whether to record the norms of every trainable tensor, its gradient and its update
-            at each step, as the result's `layers`.
+            at each step, as `result.layers`.
         options: See `LoopOptions`.
 
     Returns:
-        The frozen record, with the analysis as methods.
+        The sweep as an immutable record, with the analysis as methods.
 
     Raises:
-        TypeError: An argument is unknown or has the wrong type, or the loss is no tensor.
-        ValueError: An argument is out of range, the loader is empty, the loss is no scalar or has
-            no gradient, or the optimizer holds none of the model's parameters.
+        TypeError: An argument is unknown or has the wrong type, or the loss is not a tensor.
+        ValueError: An argument is out of range, the loader is empty, the loss is not a scalar or
+            has no gradient, or the optimizer holds none of the model's parameters.
 
     Example:
         >>> from torch.nn.functional import mse_loss

@@ -1,4 +1,4 @@
-"""One training step: from micro-batches to a loss, to a gradient, to the weights."""
+"""One training step: from micro-batches to the loss, the gradient and the update."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ ClipGrad = float | Callable[[list[torch.Tensor]], object]
 
 
 class _NonFiniteLossError(Exception):
-    """Ends a step before its update; caught in this module."""
+    """Ends a step before the update; caught in this module."""
 
 
 class TrainStep:
-    """Calls: take the micro-batches of one step, make it, return the mean loss before it.
+    """Callable that makes one step from its micro-batches and returns their mean loss before it.
 
-    An optimizer whose `step` needs a closure (LBFGS) may evaluate the loss several times; its loss
-    is that of the first evaluation. A loss on the CPU that is not finite is returned without a
-    step. On an accelerator that would take a synchronisation at every step, and in a process group
-    it would leave the other ranks waiting: there the step is made, and the weights are put back at
-    the end like all state.
+    An optimizer whose `step` needs a closure (LBFGS) may evaluate the loss several times; the loss
+    returned is that of the first evaluation. On the CPU, a non-finite loss is returned without a
+    step. On an accelerator this would need a synchronisation at every step, and in a process group
+    it would leave the other ranks waiting: there the step is made, and the weights are restored at
+    the end with the rest of the state.
 
     Args:
         model: The model.
         optimizers: Its optimizers; all step together.
-        forward: Takes (model, batch) and returns the loss.
+        forward: Function of (model, batch) that returns the loss.
         autocast: Data type of `torch.autocast` around the forward pass; None for none.
         scaler: A gradient scaler; None for none.
-        clip_grad: Largest norm of the gradient, or a function of the list of parameters.
-        summed: Whether the losses are sums over samples, so that gradients of micro-batches add
-            up to that of the batch; means are weighted by their number.
-        halt: Whether to skip the update for a loss on the CPU that is not finite.
-        maker: Name of the argument that makes the loss, for error messages.
+        clip_grad: Maximum norm of the gradient, or a function of the list of parameters.
+        summed: Whether the losses are sums over samples, so that the gradients of the micro-batches
+            are summed; otherwise they are averaged.
+        halt: Whether to skip the update for a non-finite loss on the CPU.
+        maker: Name of the argument that computes the loss, for error messages.
 
     Raises:
-        TypeError: `autocast` or `clip_grad` is of the wrong type.
+        TypeError: `autocast` or `clip_grad` has the wrong type.
         ValueError: `clip_grad` is not above 0, or an optimizer that needs a closure is combined
             with a scaler or another optimizer.
     """
@@ -91,8 +91,8 @@ class TrainStep:
             The mean of their losses: a number, or a detached tensor on the device.
 
         Raises:
-            TypeError: The loss is no tensor.
-            ValueError: The loss is no scalar, or has no gradient.
+            TypeError: The loss is not a tensor.
+            ValueError: The loss is not a scalar, or has no gradient.
         """
         try:
             return self._closure_step(batches) if self._needs_closure else self._step(batches)
@@ -120,7 +120,7 @@ class TrainStep:
         first: list[torch.Tensor | float] = []
 
         def closure() -> torch.Tensor | float:
-            # Only the loss before the step decides; later ones are the line search's own.
+            # Only the loss before the step counts; later ones belong to the line search.
             loss = self._backward(batches, halt=not first)
             first.append(loss)
             self._clip()
@@ -130,7 +130,7 @@ class TrainStep:
         return first[0]
 
     def _backward(self, batches: Sequence[Any], *, halt: bool = True) -> torch.Tensor | float:
-        """Sum up the gradients of the micro-batches; their mean loss."""
+        """Accumulate the gradients of the micro-batches; returns their mean loss."""
         for optimizer in self._optimizers:
             optimizer.zero_grad()
         halt = halt and self._halt
@@ -209,20 +209,20 @@ def needs_closure(optimizer: Optimizer) -> bool:
 
 
 def check_loss(loss: Any, maker: str) -> None:
-    """Refuse what `backward` would refuse, with a message that names the cause.
+    """Reject what `backward` would reject, with a message that names the cause.
 
     Args:
         loss: What should be a loss.
-        maker: Name of the argument that made it.
+        maker: Name of the argument that computed it.
 
     Raises:
-        TypeError: `loss` is no tensor.
-        ValueError: `loss` is no scalar, or has no gradient.
+        TypeError: `loss` is not a tensor.
+        ValueError: `loss` is not a scalar, or has no gradient.
     """
     if not isinstance(loss, torch.Tensor):
         raise TypeError(
-            f"`{maker}` must return a tensor, got {type(loss).__name__}; a model that makes its "
-            "own loss, with loss_fn=None, must be given what it needs for it, such as labels."
+            f"`{maker}` must return a tensor, got {type(loss).__name__}; with loss_fn=None the "
+            "model must return its own loss, so batches must hold what it needs, such as labels."
         )
     if loss.numel() != 1:
         raise ValueError(
@@ -231,6 +231,6 @@ def check_loss(loss: Any, maker: str) -> None:
         )
     if not loss.requires_grad:
         raise ValueError(
-            f"`{maker}` returned a loss without gradient: is the model frozen, detached, or are "
-            "you inside `torch.no_grad()`?"
+            f"`{maker}` returned a loss without gradient: is the model frozen or its output "
+            "detached, or is this inside `torch.no_grad()`?"
         )

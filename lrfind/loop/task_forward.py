@@ -1,4 +1,4 @@
-"""The losses of several tasks combined into the one that is trained on; each is recorded."""
+"""Combines the losses of several tasks into the one that is trained on, and records each."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Total = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
 
 
 class TaskForward:
-    """Calls `forward`, and combines the losses into one where it returns a dictionary of them.
+    """Callable that calls `forward` and combines its losses if it returns a dictionary of them.
 
-    The single losses are kept, detached and on their device, for `take`; but not where gradients
-    are disabled, as in the evaluation of a probe.
+    The task losses are kept for `take`, detached and on their device, unless gradients are
+    disabled, as in the evaluation of a probe.
 
     Args:
-        forward: Takes (model, batch) and returns a loss, or a dictionary of them.
-        total: Combines the dictionary into one loss; the sum if None.
-        maker: Name of the argument that makes the losses, for error messages.
+        forward: Function of (model, batch) that returns a loss or a dictionary of losses.
+        total: Combines the dictionary into one loss; None takes the sum.
+        maker: Name of the argument that computes the losses, for error messages.
     """
 
     def __init__(self, forward: Forward, total: Total | None, maker: str) -> None:
@@ -37,7 +37,7 @@ class TaskForward:
         if type(losses) is torch.Tensor or not isinstance(losses, Mapping):
             return self._plain(losses)
         if not losses:
-            raise ValueError(f"`{self._maker}` returned no losses: the dictionary is empty.")
+            raise ValueError(f"`{self._maker}` returned an empty dictionary of losses.")
         for name, loss in losses.items():
             check_task_loss(name, loss)
         if torch.is_grad_enabled():
@@ -58,9 +58,9 @@ class TaskForward:
         return loss
 
     def take(self, count: int) -> dict[str, torch.Tensor] | None:
-        """The mean losses of the first `count` batches since the last call; None without tasks.
+        """Mean task losses over the first `count` batches since the last call; None without tasks.
 
-        Later ones are those of an optimizer that evaluates its closure several times.
+        Later losses come from an optimizer that evaluates its closure several times.
         """
         seen, self._seen = self._seen[:count], []
         if len(seen) <= 1:

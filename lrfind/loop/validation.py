@@ -1,4 +1,4 @@
-"""What a training loop refuses, or warns of, before anything is touched."""
+"""Checks of the training loop's arguments, before anything is changed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lrfind.state.kinds import CODE, Data
 
 
 def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
-    """Refuse an optimizer of another model; warn of a model that is not in train mode.
+    """Reject an optimizer of another model; warn if the model is not in train mode.
 
     Raises:
-        TypeError: `model` is no module.
-        ValueError: An optimizer holds none of its parameters.
+        TypeError: `model` is not a module.
+        ValueError: An optimizer holds none of the model's parameters.
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
@@ -32,14 +32,14 @@ def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None
             )
     if not any(module.training for module in model.modules()):
         warnings.warn(
-            "`model` is in eval mode, so dropout and batch norm act as in evaluation; "
-            "call `model.train()` first if that is not how it trains.",
+            "`model` is in eval mode, so dropout and batch norm behave as in evaluation: "
+            "call `model.train()` first, unless it is meant to train this way.",
             stacklevel=4,
         )
 
 
 def check_one_way(**ways: Callable[..., Any] | None) -> None:
-    """Refuse more than one way from a batch to its loss, by their parameters' names.
+    """Reject more than one way to compute the loss; `ways` are named as the arguments are.
 
     Raises:
         TypeError: One of them is not callable.
@@ -48,7 +48,7 @@ def check_one_way(**ways: Callable[..., Any] | None) -> None:
     given = {name: way for name, way in ways.items() if way is not None}
     for name, way in given.items():
         if isinstance(way, type) and issubclass(way, torch.nn.Module):
-            raise TypeError(f"`{name}` is a class: make one, as in `{way.__name__}()`.")
+            raise TypeError(f"`{name}` is a class: pass an instance, `{way.__name__}()`.")
         if not callable(way):
             raise TypeError(f"`{name}` must be callable, got {type(way).__name__}.")
     if len(given) > 1:
@@ -56,13 +56,13 @@ def check_one_way(**ways: Callable[..., Any] | None) -> None:
 
 
 def state_of(function: Any) -> Any:
-    """What a callable changes when it is called: a module, the object of a method, or nothing."""
+    """The object whose state a callable may change: a module, the object of a method, or None."""
     owner = getattr(function, "__self__", function)
     return None if isinstance(owner, CODE) or not hasattr(owner, "__dict__") else owner
 
 
 def check_preserve(preserve: Any) -> None:
-    """Refuse what is no list of objects: a single module would be iterated over.
+    """Reject anything but a list or tuple: a single module would be iterated over.
 
     Raises:
         TypeError: `preserve` is neither a list nor a tuple.
@@ -74,28 +74,28 @@ def check_preserve(preserve: Any) -> None:
 
 
 def check_unused(**options: bool) -> None:
-    """Refuse options that a step of the user's own would silently ignore.
+    """Reject options that a user's `step` would silently ignore.
 
     Raises:
         ValueError: One of them is given.
     """
     for name, given in options.items():
         if given:
-            raise ValueError(f"`{name}` has no effect with `step`: do it inside of the step.")
+            raise ValueError(f"`{name}` has no effect with `step`: do it inside the step.")
 
 
 def loader_objects(train_loader: Any) -> list[Any]:
-    """What of a loader can be put back: an iterator's position cannot, which is warned of.
+    """What can be restored of a loader; warns of an iterator, whose position cannot.
 
     Raises:
-        TypeError: It is not iterable.
+        TypeError: `train_loader` is not iterable.
     """
     if not hasattr(train_loader, "__iter__"):
         raise TypeError(f"`train_loader` must be iterable, got {type(train_loader).__name__}.")
     if hasattr(train_loader, "__next__"):
         warnings.warn(
-            "`train_loader` is an iterator: the batches that the test takes from it are used up. "
-            "Pass the DataLoader itself to have them back.",
+            "`train_loader` is an iterator: the batches that the test takes from it are lost. "
+            "Pass the DataLoader itself to keep them.",
             stacklevel=4,
         )
         return []
@@ -103,13 +103,13 @@ def loader_objects(train_loader: Any) -> list[Any]:
 
 
 def check_restartable(train_loader: Any) -> None:
-    """Refuse an iterator, where several runs must begin with the same batches.
+    """Reject an iterator, where several runs must start with the same batches.
 
     Raises:
-        TypeError: It is one.
+        TypeError: `train_loader` is an iterator.
     """
     if hasattr(train_loader, "__next__"):
         raise TypeError(
-            "`train_loader` is an iterator, which cannot be restarted, and every run must begin "
+            "`train_loader` is an iterator, which cannot be restarted, and every run must start "
             "with the same batches: pass what it was made from, such as the DataLoader or a list."
         )

@@ -1,1 +1,1 @@
-"""Keeps the state of a training and puts it back, bit for bit."""
+"""Saves the training state and restores it bit for bit."""

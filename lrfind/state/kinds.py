@@ -1,4 +1,4 @@
-"""Which values have state of a training run: by their type, or as the user says."""
+"""Which values hold training state: decided by their type, or marked as `Data`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import torch
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device})
-"""Values that cannot change in place; they come back with whatever holds them."""
+"""Types of immutable values; these are restored with whatever holds them."""
 
 CODE = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
-"""Kinds of object that have a `__dict__`, but no state of a training."""
+"""Types of objects that have a `__dict__` but no training state."""
 
 
 class Data:
-    """Marks a loader or dataset of the user's own: its state is kept, its data is not copied."""
+    """Marks a user-defined loader or dataset: its state is kept, its data is not copied."""
 
     def __init__(self, source: object) -> None:
         self.source = source
 
 
 def is_plain_object(value: Any) -> bool:
-    """Whether a value is an instance of a class of the user's or of a package's own."""
+    """Whether a value is an instance of a class from user code or a third-party package."""
     if isinstance(value, SimpleNamespace):
         return True
     root = type(value).__module__.partition(".")[0]

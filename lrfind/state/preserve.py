@@ -1,4 +1,4 @@
-"""Put every bit of the training state back."""
+"""Restore the training state bit for bit."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ STORES = ("cpu", "device")
 
 @dataclass(frozen=True)
 class Preserved:
-    """What `preserve_state` holds.
+    """What `preserve_state` yields.
 
     Attributes:
         nbytes: Size of the copied tensors and arrays, in bytes.
-        store: Where the copies are: "cpu", or "device" for beside the originals.
+        store: Where the copies are: "cpu", or "device" for the device of each original.
     """
 
     nbytes: int
@@ -30,36 +30,36 @@ class Preserved:
 
 @contextmanager
 def preserve_state(*objects: Any, store: str = "cpu") -> Iterator[Preserved]:
-    """Put the training state back at the end of a `with` block, bit for bit.
+    """Restore the training state at the end of a `with` block, bit for bit.
 
     On success, on any exception and on Ctrl-C (also on a second Ctrl-C while restoring), the state
-    on leaving is the state on entering. That covers, of everything given:
+    on leaving is the state on entering. For the objects given, this covers:
 
     - modules: parameters, buffers, gradients (None stays None), `requires_grad`, train and eval
       flags of every submodule, and plain attributes such as counters and hidden states;
-    - optimizers: state (also no state yet), parameter groups with all their keys, and the
-      parameters themselves; DTensors by the shard of each rank;
+    - optimizers: state (also if there is none yet), parameter groups with all their keys, and the
+      parameters themselves; of a DTensor, the shard of each rank;
     - schedulers and gradient scalers: all attributes;
     - data loaders: samplers, generators, counters and lists of the dataset, worker iterators; the
       data itself is never copied;
-    - anything else with `state_dict` and `load_state_dict`, random generators, containers, and
-      the attributes of objects of your own;
+    - anything else with `state_dict` and `load_state_dict`, random number generators, containers,
+      and the attributes of your own objects;
 
     and the global random state of Python, NumPy and torch, on the CPU and on the devices in use.
-    Tensors, containers and objects keep their identity; their content is put back in place. A
-    gradient that was set to None meanwhile comes back as a new tensor, unless it is a view of a
+    Tensors, containers and objects keep their identity; their contents are restored in place. A
+    gradient that was set to None meanwhile comes back as a new tensor, unless it was a view of a
     larger one.
 
     Args:
-        objects: What to preserve; None is passed over.
-        store: Where the one copy is held: "cpu", which takes no device memory, or "device", which
-            is faster for a model on an accelerator.
+        objects: What to preserve; None is ignored.
+        store: Where the copy is kept: "cpu", which takes no device memory, or "device", which is
+            faster for a model on an accelerator.
 
     Yields:
         A `Preserved` with the size of the copy.
 
     Raises:
-        TypeError: An object has no state that could be put back.
+        TypeError: An object has no state that could be restored.
         ValueError: An unknown `store`, or a lazy module whose parameters have no shape yet.
 
     Example:
@@ -83,16 +83,16 @@ def preserve_state(*objects: Any, store: str = "cpu") -> Iterator[Preserved]:
             with _interrupts_deferred():
                 snapshot.restore()
         except KeyboardInterrupt:
-            # It came in the moment before interrupts were deferred, or was held until now.
+            # Raised just before interrupts were deferred, or deferred until now.
             snapshot.restore()
             raise
 
 
 @contextmanager
 def _interrupts_deferred() -> Iterator[None]:
-    """Defer a Ctrl-C until the block is done, so that no model stays half-restored."""
+    """Defer Ctrl-C until the block is done, so that no model is left half-restored."""
     before = signal.getsignal(signal.SIGINT)
-    # Python delivers signals to the main thread alone; a handler set from C reads as None.
+    # Only the main thread may set handlers; one installed from C reads as None.
     if threading.current_thread() is not threading.main_thread() or before is None:
         yield
         return

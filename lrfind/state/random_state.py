@@ -1,4 +1,4 @@
-"""Random number generators: reading their state so that it can be put back."""
+"""Random number generators: saving their state so that it can be restored."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 Restore = Callable[[], object]
 
 GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
-"""The kinds of generator whose state can be read and set."""
+"""The types of generators whose state can be read and set."""
 
 
 def generator_restore(generator: object) -> Restore:
-    """What puts one of the `GENERATORS` back to its state of now."""
+    """A function that resets one of the `GENERATORS` to its current state."""
     if isinstance(generator, torch.Generator):
         return partial(generator.set_state, generator.get_state())
     if isinstance(generator, random.Random):
@@ -29,10 +29,10 @@ def generator_restore(generator: object) -> Restore:
 
 
 def global_restores() -> list[tuple[Restore]]:
-    """What puts the global generators of Python, NumPy and torch on the CPU back."""
+    """Functions that reset the global CPU generators of Python, NumPy and torch."""
     return [
         (partial(random.setstate, random.getstate()),),
-        # Legacy, and still what most code draws from.
+        # Legacy, but most code still draws from it.
         (partial(np.random.set_state, np.random.get_state()),),  # noqa: NPY002
         (partial(torch.set_rng_state, torch.get_rng_state()),),
     ]
@@ -41,19 +41,19 @@ def global_restores() -> list[tuple[Restore]]:
 def device_state(device: torch.device) -> torch.Tensor:
     """The state of the generator of an accelerator."""
     module = torch.get_device_module(device.type)
-    # One device, and its functions take no index.
+    # MPS has a single device, and its functions take no index.
     state: torch.Tensor = module.get_rng_state(*[device] * (device.type != "mps"))
     return state
 
 
 def accelerator_restores() -> list[tuple[Restore]]:
-    """What puts the generators of all devices of the accelerator back; none is woken for it."""
+    """Functions that reset the generators of all accelerator devices; initialises no device."""
     device = torch.accelerator.current_accelerator()
     if device is None:
         return []
     module = torch.get_device_module(device.type)
     if not getattr(module, "is_initialized", lambda: True)():
-        # It has not drawn yet; all it knows is the seed that it would begin with.
+        # Not initialised yet: its only state is the seed that it would start from.
         reseed = getattr(module, "manual_seed_all", module.manual_seed)
         return [(partial(reseed, torch.initial_seed()),)]
     count = torch.accelerator.device_count()
@@ -68,6 +68,6 @@ def seed_everything(seed: int) -> None:
 
 
 def device_restore(device: torch.device) -> Restore:
-    """What puts the generator of an accelerator back."""
+    """A function that resets the generator of an accelerator to its current state."""
     setter = torch.get_device_module(device.type).set_rng_state
     return partial(setter, device_state(device), *[device] * (device.type != "mps"))

@@ -1,4 +1,4 @@
-"""Putting content back into what held it: tensors, gradients and containers keep their identity."""
+"""Restoring contents in place, so that tensors, gradients and containers keep their identity."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import torch
 
 
 def of(container: Any) -> tuple[Any, ...]:
-    """What refills a container with the content it has now: a function and its arguments."""
+    """The function, and its arguments, that restores the current contents of a container."""
     if isinstance(container, dict):
         return dictionary, container, dict(container)
     if isinstance(container, set):
         return unordered, container, set(container)
-    # A slice, as the iteration of a list of the user's own may shuffle it.
+    # A slice: iterating over a user-defined list subclass may shuffle it.
     return sequence, container, container[:] if isinstance(container, list) else list(container)
 
 
 def dictionary(target: dict[Any, Any], content: dict[Any, Any]) -> None:
-    """Give a dictionary its content and its order back."""
+    """Restore the contents and the order of a dictionary."""
     target.clear()
     for key, value in content.items():
         target[key] = value
 
 
 def unordered(target: set[Any], content: set[Any]) -> None:
-    """Give a set its content back."""
+    """Restore the contents of a set."""
     target.clear()
     target.update(content)
 
 
 def sequence(target: Any, content: list[Any]) -> None:
-    """Give a list, deque or bytearray its content back."""
+    """Restore the contents of a list, deque or bytearray."""
     target.clear()
     target.extend(content)
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor's own memory, without gradient: of a DTensor, the shard of this rank."""
+    """The tensor's own memory, detached; for a DTensor, the shard of this rank."""
     values = tensor.detach()
     return values.to_local() if hasattr(values, "to_local") else values
 
 
 def like(tensor: Any) -> Callable[..., torch.Tensor]:
-    """What makes a tensor of that kind from a shard of it: a DTensor, or the shard itself."""
+    """A function from a shard to a tensor of that kind: a DTensor, or the shard itself."""
     if not hasattr(tensor, "to_local"):
         return lambda shard: shard
     return partial(
@@ -59,17 +59,17 @@ def like(tensor: Any) -> Callable[..., torch.Tensor]:
 
 
 def tensor(target: torch.Tensor, alias: torch.Tensor, copy: torch.Tensor) -> None:
-    """Give a tensor its values back, and its memory where it was given another."""
+    """Restore a tensor's values, and its memory if it was given other memory."""
     with torch.no_grad():
         alias.copy_(copy, non_blocking=True)
-        # `model.half()` and the like give the tensor new memory.
+        # `model.half()` and the like replace the tensor's memory.
         movable = target.is_leaf and not hasattr(target, "to_local")
         if movable and alias.layout == torch.strided and not target.is_set_to(alias):
             target.data = alias
 
 
 def requires_grad(target: torch.Tensor, flag: bool) -> None:
-    """Make a tensor the leaf again that it was: a buffer written in a forward pass is none."""
+    """Make a tensor a leaf again; a buffer written to in a forward pass stops being one."""
     if not target.is_leaf:
         target.detach_()
     target.requires_grad_(flag)
@@ -81,7 +81,7 @@ def grad(
     like: Callable[..., torch.Tensor],
     view: torch.Tensor | None,
 ) -> None:
-    """Give a tensor its gradient back, in place where there is one of its kind."""
+    """Restore a tensor's gradient, in place if there is one of the same dtype and layout."""
     if view is not None:
         target.grad = view
     now = target.grad
@@ -92,7 +92,7 @@ def grad(
 
 
 def overlaps_itself(values: torch.Tensor) -> bool:
-    """Whether elements share memory, as after `expand`: such a tensor cannot be written to."""
+    """Whether elements share memory, as after `expand`, so that it cannot be written to."""
     if values.layout != torch.strided:
         return False
     shape = zip(values.stride(), values.shape, strict=True)
@@ -100,7 +100,7 @@ def overlaps_itself(values: torch.Tensor) -> bool:
 
 
 def size_in_bytes(values: torch.Tensor) -> int:
-    """The memory that a copy of a tensor takes."""
+    """Memory that a copy of a tensor takes, in bytes."""
     if values.is_sparse:
         return sum(map(size_in_bytes, (values._indices(), values._values())))
     return values.numel() * values.element_size()

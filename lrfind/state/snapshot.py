@@ -1,4 +1,4 @@
-"""A walk over everything that training can change, noting for each piece what puts it back."""
+"""Visits everything that training can change, and notes how to restore it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lrfind.state.kinds import ATOMS, CODE, Data, is_plain_object
 from lrfind.state.random_state import GENERATORS, device_restore, generator_restore, global_restores
 
 LONGEST_LIST_OF_PARTS = 1000
-"""A longer list of a dataset holds its samples, and not the transforms it is made of."""
+"""A longer list in a dataset is taken to hold samples, not parts such as transforms."""
 
 
 class Snapshot:
-    """What puts everything back that hangs on the objects given to it.
+    """Restores the state of all objects reachable from those given to it.
 
-    Each object is visited once. Plain objects of the user's own are followed from modules,
-    optimizers, loaders and containers, but not from one to the next: a trainer that a module
-    points to would lead to everything.
+    Each object is visited once. Plain user-defined objects are followed from modules, optimizers,
+    loaders and containers, but not from one to the next: a module's reference to its trainer would
+    lead to everything.
 
     Args:
-        store: "cpu" or "device", where copies of tensors are held.
+        store: "cpu" or "device", where copies of tensors are kept.
 
     Attributes:
         nbytes: Size of the copies so far.
@@ -40,9 +40,9 @@ class Snapshot:
     def __init__(self, store: str) -> None:
         self.nbytes = 0
         self._store = store
-        # Undone from the end: the global random state, noted first, is set last of all.
+        # Undone from the end, so that the global random state, noted first, is restored last.
         self._undo: list[tuple[Any, ...]] = [*global_restores()]
-        # Ids are unique only while their objects live, so the objects are kept beside them.
+        # An id is unique only while its object is alive, so the objects are kept too.
         self._seen: dict[int, object] = {}
         self._todo: list[tuple[Any, bool]] = []
         self._devices: set[torch.device] = set()
@@ -51,7 +51,7 @@ class Snapshot:
         self._keepers: dict[type, Callable[[Any], None] | None] = {}
 
     def keep_named(self, thing: Any) -> None:
-        """Keep what the user named; what has no state is refused instead of passed over."""
+        """Keep an object that the user passed; one without state is an error, not ignored."""
         if thing is None:
             return
         if isinstance(thing, Data):
@@ -59,36 +59,36 @@ class Snapshot:
         elif self._keeper(thing):
             self._todo.append((thing, True))
         elif isinstance(thing, CODE) or type(thing) in ATOMS:
-            raise TypeError(f"`preserve` and `preserve_state` cannot put {thing!r} back.")
+            raise TypeError(f"`preserve` and `preserve_state` cannot restore {thing!r}.")
         elif hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict"):
             self._note(thing.load_state_dict, deepcopy(thing.state_dict()))
         elif hasattr(thing, "__dict__"):
             self._keep_attributes(thing)
         else:
             raise TypeError(
-                f"`preserve` and `preserve_state` cannot put a {type(thing).__name__} back."
+                f"`preserve` and `preserve_state` cannot restore a {type(thing).__name__}."
             )
         while self._todo:
             self._keep(*self._todo.pop())
 
     def set_iterators_aside(self) -> None:
-        """Give the loaders fresh iterators, so that running workers keep their own state."""
+        """Make the loaders start new iterators, so that running workers keep their state."""
         for loader in self._loaders:
             vars(loader)["_iterator"] = None
 
     def wait_for_devices(self) -> None:
-        """Let the copies from and to accelerators finish."""
+        """Wait for the copies from and to accelerators."""
         for device in self._devices:
             if device.type != "cpu":
                 torch.get_device_module(device.type).synchronize()
 
     def restore(self) -> None:
-        """Put everything back, whatever fails on the way, and then raise the first failure.
+        """Restore everything, even if some of it fails, and then raise the first failure.
 
-        A second call goes on where the first was interrupted.
+        A second call continues where the first was interrupted.
         """
         failures: list[BaseException] = []
-        # An error between forward and backward leaves FSDP's parameters gathered.
+        # An error between forward and backward leaves FSDP parameters unsharded.
         for module in self._sharded:
             module.reshard()
         while self._undo:
@@ -124,7 +124,7 @@ class Snapshot:
             keeper(value)
 
     def _keeper(self, value: Any) -> Callable[[Any], None] | None:
-        """What keeps a value of this kind; None for a kind without state of its own."""
+        """The method that keeps values of this type; None for a type without state."""
         for kinds, keeper in (
             (torch.Tensor, self._keep_tensor),
             (dict, self._keep_dict),
@@ -154,19 +154,19 @@ class Snapshot:
         if hasattr(module, "reshard"):
             self._sharded.append(module)
         if isinstance(module, torch.jit.ScriptModule):
-            # Its tensors and its mode are outside of its attributes.
+            # The tensors and the mode of a script module are not in its `__dict__`.
             self._follow((*module.parameters(), *module.buffers()))
             for part in module.modules():
                 self._note(setattr, part, "training", part.training)
 
     def _keep_loader(self, loader: DataLoader[Any]) -> None:
         self._loaders.append(loader)
-        # The data first: once seen as such it is not copied, wherever else it hangs.
+        # The data first: once marked as seen it is not copied, whatever else refers to it.
         self._keep_data(loader.dataset)
         self._keep_attributes(loader)
 
     def _keep_data(self, source: Any) -> None:
-        """Keep generators, counters, and the order of lists; not what they list."""
+        """Keep generators, counters and the order of lists, but not the items in them."""
         self._seen[id(source)] = source
         if isinstance(source, dict | list | deque | set):
             self._note(*restore.of(source))
@@ -188,7 +188,7 @@ class Snapshot:
                 self._keep_beside_data(value)
 
     def _keep_beside_data(self, value: Any) -> None:
-        """Follow what may have state into generators, datasets and transforms."""
+        """Follow generators, datasets, transforms and other objects that may have state."""
         if isinstance(value, (*GENERATORS, Dataset, DataLoader, Sampler, torch.nn.Module)):
             self._todo.append((value, False))
         elif isinstance(value, torch.Tensor | np.ndarray):
@@ -220,12 +220,12 @@ class Snapshot:
     def _keep_tensor(self, tensor: torch.Tensor) -> None:
         if is_lazy(tensor):
             raise ValueError(
-                "`model` has lazy parameters without a shape: run one batch through it first."
+                "`model` has uninitialised lazy parameters: run one batch through it first."
             )
         if tensor.is_meta:
-            return  # a shape without values
+            return  # it has a shape but no values
         self._see_device(tensor.device)
-        # Undone in reverse: the value first, so that the gradient meets its own dtype again.
+        # Undone in reverse: the value first, so that its dtype matches that of the gradient.
         if tensor.is_leaf:
             self._note(restore.requires_grad, tensor, tensor.requires_grad)
             self._keep_grad(tensor)
@@ -238,14 +238,15 @@ class Snapshot:
         if grad is None:
             self._note(setattr, tensor, "grad", None)
             return
-        # A view of a flat buffer must come back as that view; another would only hold memory.
+        # A view of a flat buffer must come back as that view; for any other gradient its values
+        # are enough, and a reference to it would only hold memory.
         view = grad if grad._is_view() else None
         self._note(restore.grad, tensor, self._copy(restore.local(grad)), restore.like(grad), view)
 
     def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
         self.nbytes += restore.size_in_bytes(tensor)
         device = tensor.device if self._store == "device" else torch.device("cpu")
-        # From an accelerator this goes to pinned memory, all tensors behind each other.
+        # Copies from an accelerator go to pinned memory, queued one after the other.
         return tensor.detach().to(device, copy=True, non_blocking=True)
 
     def _see_device(self, device: torch.device) -> None:

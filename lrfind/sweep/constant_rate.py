@@ -1,4 +1,4 @@
-"""A short training at one rate."""
+"""A short training run at a constant learning rate."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def constant_rate(
     scaler: torch.amp.GradScaler | None = None,
     all_ranks: bool = True,
 ) -> Recorder:
-    """What records a training at one rate.
+    """A recorder for a training run at a constant learning rate.
 
     Args:
-        optimizer: One optimizer or several; parameter groups keep the ratios of their rates.
-        lr: The largest of their rates, above 0.
+        optimizer: One optimizer or several; parameter groups keep the ratios of their learning
+            rates.
+        lr: The learning rate of the group with the largest, above 0.
         num_iter: Number of steps, at least 1.
-        stop_rule: What ends it early; by default a loss that is not finite, and no rising one.
-        probe_every: After how many steps each a probe loss is given, if any is.
+        stop_rule: Ends the run early; by default at a non-finite loss, but not at a rising one.
+        probe_every: A probe loss, if there is one, is recorded every this many steps.
         scaler: The gradient scaler of the loop, if it has one.
         all_ranks: Whether the losses are averaged over the ranks of the process group.
 
@@ -54,5 +55,5 @@ def constant_rate(
 
 
 def constant_run(recording: Recording) -> ConstantRun:
-    """The public record of a training at one rate."""
+    """The public record of a training run at a constant learning rate."""
     return ConstantRun(float(recording.lr[0]), recording.loss, recording.probe)

@@ -1,4 +1,4 @@
-"""One learning rate for all parameter groups of one or several optimizers, at their ratios."""
+"""One learning rate for all parameter groups, which keep their ratios."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from torch.optim import Optimizer
 
 
 class GroupRates:
-    """Sets the rates of all parameter groups to a common multiple of their ratios.
+    """Scales the learning rates of all parameter groups together, keeping their ratios.
 
-    The ratios are those of the present rates to the largest of them. Where all are 0, as in the
-    first step of a warm-up, the `initial_lr` that an LR scheduler stores is used instead; if those
-    are 0 or missing too, the groups count as equal.
+    The ratios are those of the current learning rates to the largest of them. If all are 0, as in
+    the first step of a warm-up, the `initial_lr` that an LR scheduler stores is used instead; if
+    those are 0 or missing too, all groups get the same learning rate.
 
     Args:
-        optimizers: The optimizers whose `param_groups` hold the rates.
+        optimizers: The optimizers whose `param_groups` hold the learning rates.
 
     Attributes:
-        scale: Rate of each group as a multiple of the largest; 0 for a group that does not train.
+        scale: Learning rate of each group as a multiple of the largest; 0 for a group that is not
+            trained.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
@@ -37,12 +38,12 @@ class GroupRates:
         self.scale = tuple(rate / largest if largest else 1.0 for rate in rates)
 
     def set(self, lr: float) -> None:
-        """Set each group to its multiple of `lr`; one held as a tensor rounds it to its dtype."""
+        """Set each group to its multiple of `lr`; a tensor `lr` rounds it to its own dtype."""
         groups = self._groups()
         if len(groups) != len(self.scale):
             raise RuntimeError(
-                f"`optimizer` had {len(self.scale)} parameter groups when the sweep began, and "
-                f"now has {len(groups)}: add them before."
+                f"`optimizer` had {len(self.scale)} parameter groups when the sweep began and now "
+                f"has {len(groups)}: add parameter groups before the sweep."
             )
         for group, scale in zip(groups, self.scale):  # noqa: B905 - checked above
             if type(group["lr"]) is float:
@@ -51,19 +52,19 @@ class GroupRates:
                 _set_rate(group, lr * scale)
 
     def restore(self) -> None:
-        """Give each group the rate it had when this object was made."""
+        """Restore the learning rate that each group had when this object was made."""
         for group, rate in zip(self._groups(), self._before, strict=False):
             _set_rate(group, rate)
 
     def _groups(self) -> list[dict[str, Any]]:
-        # Read anew each time: `load_state_dict` replaces the groups.
+        # Looked up every time: `load_state_dict` replaces the groups.
         if len(self._optimizers) == 1:
             return self._optimizers[0].param_groups
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
 
 def check_rates(optimizers: Sequence[Optimizer]) -> list[float]:
-    """The rates of all parameter groups.
+    """The learning rates of all parameter groups.
 
     Raises:
         ValueError: One of them is missing, negative or not finite.
@@ -95,7 +96,7 @@ def as_optimizers(optimizer: Optimizer | Sequence[Optimizer]) -> tuple[Optimizer
 
 def _set_rate(group: dict[str, Any], rate: float | torch.Tensor) -> None:
     if isinstance(group["lr"], torch.Tensor):
-        # In place: a compiled optimizer step holds on to this very tensor.
+        # In place: a compiled optimizer step keeps a reference to this tensor.
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate

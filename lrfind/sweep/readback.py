@@ -1,8 +1,8 @@
-"""Losses from an accelerator without a synchronisation at every step.
+"""Reads losses back from an accelerator without synchronising at every step.
 
-`loss.item()` blocks the host until the device has caught up, so that the next step is not queued
-meanwhile. Here a loss is copied asynchronously to pinned host memory, and read when the copy is
-done. The losses and their order are the same; only when they are known differs.
+`loss.item()` blocks the host until the device has caught up, so the next step is not queued in the
+meantime. Here a loss is copied asynchronously to pinned host memory, and read once the copy is
+done. The losses and their order are the same; they only become known later.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from lrfind.support.process_group import rank_count, reducing_device
 
 
 class Readback(Protocol):
-    """Takes losses, and returns their values in order."""
+    """Takes losses and returns their values in order."""
 
     def put(self, loss: torch.Tensor | float) -> None:
         """Take the next loss."""
 
     def arrived(self) -> list[float]:
-        """The values that have arrived since the last call, without waiting."""
+        """The values that have arrived since the last call."""
 
     def rest(self) -> list[float]:
         """All values that have not been returned yet, waiting for them."""
@@ -34,8 +34,8 @@ class DeviceReadback:
 
     Args:
         capacity: The largest number of losses.
-        lag: Return each exactly so many steps later, waiting for it if need be; None returns
-            those that have arrived.
+        lag: Return each value exactly this many steps later, waiting for it if need be; None
+            returns those that have arrived, without waiting.
     """
 
     def __init__(self, capacity: int, lag: int | None = None) -> None:
@@ -51,14 +51,14 @@ class DeviceReadback:
         if self._host is None:
             self._host = torch.empty(self._capacity, dtype=loss.dtype, pin_memory=True)
         self._host[self._put].copy_(loss.detach().reshape(()), non_blocking=True)
-        # A loop may also give a number, or a tensor on the CPU; its copy is done already.
+        # The loss may also be a number or a CPU tensor; its copy is already done.
         event = torch.Event(device=loss.device)
         event.record()
         self._events.append(event)
         self._put += 1
 
     def arrived(self) -> list[float]:
-        """The values whose copy is done, or the one that is due."""
+        """The values whose copy is done; with a lag, the value that is due."""
         ready = self._given
         while self._events and self._is_ready(self._events[0]):
             self._events.popleft()
@@ -89,9 +89,9 @@ class DeviceReadback:
 
 
 LAG = 8
-"""Steps after which a mean is read: by then the collective is done, and the host does not block.
+"""Steps after which a mean is read: by then the all-reduce is done, and the host does not block.
 
-A fixed number, as all ranks must see the same losses at the same step and stop together.
+A fixed number, since all ranks must see the same losses at the same step to stop together.
 """
 
 
@@ -115,7 +115,7 @@ class MeanReadback:
         if mean.device.type == "cpu":
             self._on_host.append((mean, work))
         else:
-            work.wait()  # the stream waits, not the host
+            work.wait()  # makes the stream wait, not the host
             self._on_device.put(mean)
 
     def arrived(self) -> list[float]:
@@ -136,7 +136,7 @@ class MeanReadback:
 
 
 def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readback | None:
-    """The readback for losses like this one; None if they need none, being on the host.
+    """The readback for losses like this one; None for losses that are already on the host.
 
     Args:
         loss: The first loss.

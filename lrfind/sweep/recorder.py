@@ -1,4 +1,4 @@
-"""The engine of every run: sets the rate of each step, takes its loss, and ends the run."""
+"""Drives every run: sets the learning rate of each step, records its loss, and ends the run."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Records one run over given rates: enter it, `record` every step, leave it.
+    """Records one run over given learning rates: enter it, `record` every step, leave it.
 
-    It is for one run only. What differs between sweeps, trials and controls is given here, so
-    that none of them needs a recorder of its own kind.
+    It is for one run only. Sweeps, trials and controls all use it, with different arguments.
 
     Args:
         optimizer: One optimizer or several.
-        lr: Shape `(num_iter,)`, the rate of each step.
-        stop_rule: Asked with every loss whether the run ends there.
-        name: What a progress bar calls the run.
-        probe_every: After how many steps each a probe loss is given, if any is.
+        lr: Shape `(num_iter,)`, the learning rate of each step.
+        stop_rule: Called with every loss; decides whether the run ends there.
+        name: Label of the progress bar.
+        probe_every: A probe loss, if there is one, is recorded every this many steps.
         scaler: The gradient scaler of the loop, if it has one.
         all_ranks: Whether the losses are averaged over the ranks of the process group.
 
@@ -47,7 +46,7 @@ class Recorder:
 
     Raises:
         TypeError: `optimizer` or `scaler` is something else.
-        ValueError: A parameter group has no usable rate.
+        ValueError: A parameter group has no usable learning rate.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Recorder:
         check_rates(self.optimizers)
         self.num_iter, self.name = lr.size, name
         self._lr = lr
-        # As a list too: an element of an array would be a new NumPy scalar at every step.
+        # As a list too: indexing an array would create a NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
         self._stop_rule = stop_rule
         self._probe_every = probe_every
@@ -83,7 +82,7 @@ class Recorder:
     def __enter__(self) -> Self:
         if self._skipped is not None:
             self._skipped.start()
-        # Read now: the caller's random state may be put back before `recording`.
+        # Read now: the caller may restore its random state before calling `recording`.
         self._seed = torch.initial_seed()
         self._rates = GroupRates(self.optimizers)
         self._group_scale = self._rates.scale
@@ -100,7 +99,7 @@ class Recorder:
             self._rates.restore()
             self._rates = None
         if self._ranks > 1 and error is not None:
-            self._readback = None  # its all-reduces would wait for ranks that may be gone
+            self._readback = None  # its all-reduces might wait for ranks that are gone
         self._wait()
         if self._ranks > 1 and error is None:
             self._probe.average_over_ranks()
@@ -109,7 +108,7 @@ class Recorder:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether the next step is one that a probe loss belongs to."""
+        """Whether a probe loss belongs to the next step, by `probe_every`."""
         return (self._recorded + 1) % self._probe_every == 0
 
     @property
@@ -119,12 +118,12 @@ class Recorder:
 
     @property
     def stop_reason(self) -> StopReason:
-        """How the run ended, as far as its losses are known."""
+        """Why the run ended, judging by the losses read back so far."""
         return self._stop_reason or StopReason.UNFINISHED
 
     @property
     def lr(self) -> float:
-        """The rate of the next step, or of the last one when the run is over."""
+        """The learning rate of the next step, or of the last one when the run is over."""
         return self._rate_of_step[min(self._recorded, self.num_iter - 1)]
 
     def record(
@@ -135,7 +134,7 @@ class Recorder:
         metric: torch.Tensor | float | None = None,
         tasks: Mapping[str, torch.Tensor | float] | None = None,
     ) -> bool:
-        """Take the loss of the step just made, and set the rate of the next; see `Sweep.record`."""
+        """Record the loss of a step, and set the next learning rate; see `Sweep.record`."""
         if self._rates is None:
             raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
         if self._stop_reason is not None or self._recorded == self.num_iter:
@@ -162,11 +161,11 @@ class Recorder:
         return True
 
     def exhausted(self) -> None:
-        """Tell that the data ran out, so that the result can name it as the reason."""
+        """Report that the data ran out, so that the result gives this as the stop reason."""
         self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
 
     def recording(self) -> Recording:
-        """What was recorded so far; waits for the losses that are still on their way.
+        """What was recorded so far; waits for the losses that have not been read back yet.
 
         Raises:
             RuntimeError: The run was never entered.
@@ -195,8 +194,8 @@ class Recorder:
     ) -> None:
         if (probe is not None or metric is not None) and not self.probe_is_due:
             raise ValueError(
-                f"`probe` and `metric` belong to every {self._probe_every}th step, as "
-                "`probe_every` says: ask `sweep.probe_is_due` before the step."
+                f"`probe` and `metric` are for one step in {self._probe_every}, as set by "
+                "`probe_every`: check `sweep.probe_is_due` before the step."
             )
         if tasks is not None:
             self._tasks.note(self._recorded, tasks)
@@ -206,14 +205,14 @@ class Recorder:
             self._metric.note(self._recorded, metric)
 
     def _is_finite(self, loss: torch.Tensor | float) -> bool:
-        """Whether only the gradient overflowed; taken for granted where ranks must agree on it."""
+        """Whether the loss is finite; assumed with several ranks, which must agree on it."""
         return self._ranks > 1 or math.isfinite(loss)
 
     def _look_at_all(self, losses: list[float]) -> None:
-        """Take losses in order, until one of them ends the run: later steps never counted."""
+        """Take losses in order until one of them ends the run; later steps do not count."""
         for loss in losses:
-            # A loop may end for want of data, or of finite gradients, before its last losses
-            # have arrived from the device; one of them may be the better reason.
+            # A loop may end for lack of data or of finite gradients before its last losses have
+            # arrived from the device; a reason found in those losses takes precedence.
             if self._stop_reason in (None, StopReason.OVERFLOW, StopReason.EXHAUSTED):
                 self._look_at(loss)
 

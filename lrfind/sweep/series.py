@@ -1,4 +1,4 @@
-"""Values recorded beside the losses of a sweep, after some steps or after all."""
+"""Values recorded along with the losses of a sweep, at some steps or all."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lrfind.support.process_group import mean_over_ranks, rank_count
 
 
 class Series:
-    """One value per step that has one; those on a device stay there until they are asked for.
+    """At most one value per step; device tensors are not read back until they are needed.
 
     Args:
-        name: What the values are, for error messages.
+        name: Name of the values, for error messages.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,7 +31,7 @@ class Series:
         """Record the value of a step; a tensor is copied, so it may be overwritten afterwards.
 
         Raises:
-            TypeError: It is not one number.
+            TypeError: `value` is not one number.
         """
         if isinstance(value, torch.Tensor) and value.numel() == 1:
             self._values[step] = value.detach().reshape(()).clone()
@@ -44,11 +44,11 @@ class Series:
         self._values = dict(zip(self._values, means.tolist(), strict=True))
 
     def noted(self, count: int) -> NDArray[np.bool_]:
-        """Shape `(count,)`: which of the first steps have a value."""
+        """Shape `(count,)`: which of the first `count` steps have a value."""
         return np.isin(np.arange(count), list(self._values))
 
     def by_step(self, count: int) -> Array:
-        """The values of the first steps, NaN for those without; empty if there is none at all."""
+        """The values of the first `count` steps, NaN for none; empty if no step has a value."""
         if not self._values:
             return np.empty(0)
         array = np.full(max(count, *self._values) + 1, np.nan)
@@ -56,7 +56,7 @@ class Series:
         return array[:count]
 
     def _numbers(self) -> list[float]:
-        """The values as numbers, those on a device read back together."""
+        """The values as numbers; all device tensors are read back in one transfer."""
         values = self._values.values()
         tensors = [value for value in values if isinstance(value, torch.Tensor)]
         read = iter(torch.stack(tensors).tolist() if tensors else [])
@@ -64,7 +64,7 @@ class Series:
 
 
 class TaskSeries:
-    """The loss of each task, step by step; those on a device stay there until asked for."""
+    """The loss of each task at each step; device tensors are not read back until needed."""
 
     def __init__(self) -> None:
         self._series: dict[str, Series] = {}
@@ -73,18 +73,18 @@ class TaskSeries:
         """Record the task losses of a step.
 
         Raises:
-            TypeError: A loss is not one number, or `losses` is no mapping.
-            ValueError: A task has the name of another curve of the result.
+            TypeError: A loss is not one number, or `losses` is not a mapping.
+            ValueError: A task is named "train" or "probe".
         """
         _check_tasks(losses)
         for name, loss in losses.items():
             self._of(name).note(step, loss)
 
     def average_over_ranks(self, count: int) -> None:
-        """Replace each loss by its mean over those ranks that have it.
+        """Replace each loss by its mean over the ranks that have it.
 
         Args:
-            count: The number of steps, which all ranks have made.
+            count: Number of steps, the same on all ranks.
         """
         for name in _union_over_ranks(list(self._series)):
             series = self._of(name)
@@ -96,7 +96,7 @@ class TaskSeries:
                 series.note(int(step), float(means[step]))
 
     def by_step(self, count: int) -> dict[str, Array]:
-        """Of each task the losses of the first steps, shape `(count,)`, NaN where it has none."""
+        """The losses of each task at the first `count` steps, NaN where it has none."""
         return {name: series.by_step(count) for name, series in self._series.items()}
 
     def _of(self, name: str) -> Series:
@@ -111,13 +111,13 @@ def _check_tasks(losses: Mapping[str, torch.Tensor | float]) -> None:
         raise TypeError(f"`tasks` must be a mapping, got {type(losses).__name__}.")
     for name, loss in losses.items():
         if name in SOURCES:
-            raise ValueError(f"`tasks` has a task called {name!r}, which means another curve.")
+            raise ValueError(f"`tasks` has a task named {name!r}, which is a reserved name.")
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             require_number(f"tasks[{name!r}]", loss)
 
 
 def _union_over_ranks(names: list[str]) -> list[str]:
-    """The names that any rank has, in the same order on all of them, as collectives need it."""
+    """The names that any rank has, in the same order on all ranks, as collectives require."""
     if rank_count() == 1:
         return names
     gathered: list[Any] = [None] * rank_count()

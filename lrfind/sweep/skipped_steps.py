@@ -1,21 +1,21 @@
-"""Steps that a gradient scaler skips, as their scaled gradients overflow."""
+"""Steps that a gradient scaler skips because the scaled gradients overflow."""
 
 from __future__ import annotations
 
 import torch
 
 MAX_SKIPS = 30
-"""Skips in a row that end a run: the usual first scale, 2**16, is below 1e-4 by then."""
+"""Consecutive skips that end a run: the default initial scale, 2**16, is below 1e-4 by then."""
 
 
 class SkippedSteps:
-    """Notices and counts the skipped steps of one run.
+    """Detects and counts the skipped steps of one run.
 
     Args:
         scaler: The gradient scaler of the loop.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: `scaler` is not a gradient scaler.
     """
 
     def __init__(self, scaler: torch.amp.GradScaler) -> None:
@@ -25,16 +25,16 @@ class SkippedSteps:
         self._counts: dict[int, int] = {}
 
     def start(self) -> None:
-        """Watch the scaler from now on."""
+        """Start watching the scale."""
         self._scale = self._scaler.get_scale()
 
     def was_skipped(self) -> bool:
-        """Whether the scaler skipped the last step: only then does it lower its scale."""
+        """Whether the scaler skipped the last step; it lowers its scale only then."""
         before, self._scale = self._scale, self._scaler.get_scale()
         return self._scale < before
 
     def count(self, step: int) -> bool:
-        """Count a skip before a step; True if there have been too many in a row."""
+        """Count a skip before a step; True after `MAX_SKIPS` in a row."""
         self._counts[step] = self._counts.get(step, 0) + 1
         return self._counts[step] >= MAX_SKIPS
 
@@ -43,8 +43,8 @@ class SkippedSteps:
 
         Args:
             count: Number of steps.
-            recorded: Number of steps made; where late losses cut the record to fewer, skips after
-                the last step that counts are none of the run's.
+            recorded: Number of steps made. If losses that arrived late cut the record to fewer
+                steps, skips after the last of these are not part of the run.
         """
         trailing = count == recorded and count in self._counts
         return tuple(self._counts.get(step, 0) for step in range(count + trailing))

@@ -9,9 +9,9 @@ from lrfind.analysis.divergence import DivergenceRule
 from lrfind.result.settings import StopReason
 
 StopRule = Callable[[float], StopReason | None]
-"""Called with every loss, once and in order; a reason ends the run at that loss.
+"""Called with every loss, once and in order; returning a reason ends the run at that loss.
 
-To add one, write it here and hand it to the `Recorder` of the run that it belongs to.
+To add a rule, write it here and pass it to the `Recorder` of the run that uses it.
 """
 
 
@@ -26,14 +26,14 @@ def never(loss: float) -> StopReason | None:
 
 
 def divergence(diverge_th: float | None, num_iter: int) -> StopRule:
-    """Stop at a loss that is not finite, or where the losses have diverged (`DivergenceRule`).
+    """Stop at a non-finite loss, or when the loss has diverged (`DivergenceRule`).
 
     Args:
-        diverge_th: How many times its own descent the loss may rise again; None for any.
+        diverge_th: How far the loss may rise, as a multiple of its decrease; None for no limit.
         num_iter: Planned number of steps.
 
     Returns:
-        The rule for one run: it remembers the losses that it has seen.
+        The rule for one run; it keeps state from loss to loss.
     """
     diverged = DivergenceRule(diverge_th, num_iter).diverged
 

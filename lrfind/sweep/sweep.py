@@ -1,4 +1,4 @@
-"""The LR range test in a training loop of the user's own."""
+"""The LR range test for the user's own training loop."""
 
 from __future__ import annotations
 
@@ -25,34 +25,35 @@ if TYPE_CHECKING:
 
 
 class Sweep:
-    """An LR range test in a loop of your own.
+    """An LR range test in your own training loop.
 
-    Entering it sets the first learning rate; after each optimizer step, `record` takes the
-    loss and sets the next. Leaving it puts the learning rates back. It touches nothing else: put
-    `preserve_state` around it to have the rest of the training state put back as well.
+    Entering it sets the first learning rate; after each optimizer step, `record` takes the loss
+    and sets the next learning rate. Leaving it restores the learning rates and nothing else: wrap
+    it in `preserve_state` to restore the rest of the training state as well.
 
-    Losses on an accelerator are read back without synchronising at every step: `record` judges by
-    those that have arrived, and the result is cut at the step where a loop that waits for each loss
-    would have stopped.
+    Losses on an accelerator are read back without synchronising at every step: `record` decides on
+    the losses that have arrived, and the result is cut at the step where a loop that waits for each
+    loss would have stopped.
 
     Args:
-        optimizer: One optimizer or several; all parameter groups keep the ratios of their rates,
-            and the largest is swept from `start_lr` to `end_lr`.
-        start_lr: Rate of the first step, above 0.
-        end_lr: Rate of the last step, above `start_lr`.
+        optimizer: One optimizer or several. All parameter groups keep the ratios of their learning
+            rates; the largest one is swept from `start_lr` to `end_lr`.
+        start_lr: Learning rate of the first step, above 0.
+        end_lr: Learning rate of the last step, above `start_lr`.
         num_iter: Number of steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
-        diverge_th: Stop when the loss has risen above its best by this many times its descent
-            (see `DivergenceRule`); None never stops early. A non-finite loss always stops.
-        probe_every: After how many steps each a probe loss is given to `record`, if any is.
+        diverge_th: Stop when the loss has risen above its best by this many times its decrease so
+            far (see `DivergenceRule`); None never stops early. A non-finite loss always stops the
+            sweep.
+        probe_every: A probe loss, if there is one, is passed to `record` every this many steps.
         scaler: The gradient scaler of the loop, if it has one: a step that it skips does not
-            advance the rate, and is counted in the result's `skipped`.
+            advance the learning rate, and is counted in `result.skipped`.
         all_ranks: Under `torch.distributed`, whether this is one sweep over all ranks, with the
             mean of their losses; False for a sweep of this process alone.
-        layers: The model, to record the norms of its trainable tensors around every step of the
-            optimizers as the result's `layers`; several as one `torch.nn.ModuleDict`. Where an
-            optimizer steps more than once before `record`, its last step counts. Costs a second
-            copy of the trainable weights on their device.
+        layers: The model; records the norms of its trainable tensors around every optimizer step,
+            as `result.layers`. Pass several models as one `torch.nn.ModuleDict`. If an optimizer
+            steps more than once before `record`, the last step counts. Costs a second copy of the
+            trainable weights on their device.
 
     Attributes:
         settings: The arguments, as a record.
@@ -78,7 +79,7 @@ class Sweep:
     """
 
     name = "range test"
-    """What a progress bar calls it."""
+    """Label of the progress bar."""
 
     def __init__(
         self,
@@ -124,7 +125,7 @@ class Sweep:
         )
 
     def __enter__(self) -> Self:
-        # A recorder records one run; a sweep may be entered again, and then starts anew.
+        # A recorder is for one run; a sweep that is entered again starts over.
         self._recorder = self._new_recorder()
         if self._layers is not None:
             self._layers.attach(self.num_iter, lambda: self.steps)
@@ -155,7 +156,7 @@ class Sweep:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether the next step is one that a probe loss belongs to."""
+        """Whether a probe loss belongs to the next step, by `probe_every`."""
         return self._recorder.probe_is_due
 
     @property
@@ -165,12 +166,12 @@ class Sweep:
 
     @property
     def stop_reason(self) -> StopReason:
-        """How the sweep ended, as far as its losses are known."""
+        """Why the sweep ended, judging by the losses read back so far."""
         return self._recorder.stop_reason
 
     @property
     def lr(self) -> float:
-        """The rate of the next step, or of the last one when the sweep is over."""
+        """The learning rate of the next step, or of the last one when the sweep is over."""
         return self._recorder.lr
 
     def record(
@@ -181,36 +182,36 @@ class Sweep:
         metric: torch.Tensor | float | None = None,
         tasks: Mapping[str, torch.Tensor | float] | None = None,
     ) -> bool:
-        """Take the loss of the step just made, and set the rate of the next one.
+        """Record the loss of the step just made, and set the learning rate of the next one.
 
         Args:
             loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
-            probe: The loss on a fixed held-out batch, computed after that step; None without one,
-                or after a step that `probe_every` passes over.
-            metric: A number computed with it, such as an accuracy.
-            tasks: The losses that `loss` was made of, by the names of their tasks; a task may be
-                absent from a step.
+            probe: The loss on a fixed held-out batch, computed after that step; None without a
+                probe, or after a step that `probe_every` skips.
+            metric: A number computed with the probe loss, such as an accuracy.
+            tasks: The task losses that `loss` combines, by task name; a task may be missing from a
+                step.
 
         Returns:
             True to go on; False when the sweep is over, and the loop should end.
 
         Raises:
             RuntimeError: The sweep has not been entered, or is over.
-            TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is no number.
-            ValueError: `probe` or `metric` is given for a step that `probe_every` passes over, or
-                a task is called "train" or "probe".
+            TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is not a number.
+            ValueError: `probe` or `metric` is given for a step that `probe_every` skips, or a task
+                is named "train" or "probe".
         """
         return self._recorder.record(loss, probe=probe, metric=metric, tasks=tasks)
 
     def exhausted(self) -> None:
-        """Tell that the data ran out, so that the result can name it as the reason."""
+        """Report that the data ran out, so that the result gives this as the stop reason."""
         self._recorder.exhausted()
 
     def result(self) -> RangeTestResult:
-        """The record so far.
+        """The result so far.
 
         Returns:
-            A frozen result; `stop_reason` is `UNFINISHED` if the sweep was not over.
+            An immutable record; `stop_reason` is `UNFINISHED` if the sweep was not over.
 
         Raises:
             RuntimeError: The sweep was never entered.

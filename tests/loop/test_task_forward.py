@@ -208,14 +208,14 @@ def test_a_task_that_turns_nan_ends_the_sweep_with_its_value_kept():
 @pytest.mark.parametrize(
     ("returned", "total", "error", "message"),
     [
-        ({}, None, ValueError, "`loss_fn` returned no losses"),
+        ({}, None, ValueError, "`loss_fn` returned an empty dictionary"),
         ({"a": 1.0}, None, TypeError, "task 'a' must be a tensor"),
         ({"a": torch.ones(2)}, None, ValueError, "task 'a' must be a scalar"),
         (torch.ones(()), MultiTaskLoss(["a"]), TypeError, "`total` needs a dictionary"),
         ({"a": torch.ones(())}, lambda losses: 3.0, TypeError, "`total` must return a tensor"),
         ({"a": torch.ones(())}, MultiTaskLoss, TypeError, "`total` is a class"),
         ({"a": torch.ones(())}, 3, TypeError, "`total` must be callable"),
-        ({"probe": torch.ones((), requires_grad=True)}, None, ValueError, "called 'probe'"),
+        ({"probe": torch.ones((), requires_grad=True)}, None, ValueError, "named 'probe'"),
         ({"a": torch.ones(())}, None, ValueError, "without gradient"),
     ],
 )

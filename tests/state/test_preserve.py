@@ -446,7 +446,7 @@ def test_objects_of_the_users_own_come_back():
 
 @pytest.mark.parametrize("thing", [3, "text", iter([1]), nn.Linear, len, torch, lambda: 1])
 def test_what_cannot_be_put_back_is_refused(thing):
-    with pytest.raises(TypeError, match="`preserve_state` cannot put"), preserve_state(thing):
+    with pytest.raises(TypeError, match="`preserve_state` cannot restore"), preserve_state(thing):
         pass
 
 

@@ -27,7 +27,7 @@ def test_your_own_loop_gives_the_losses_of_the_tasks_to_record():
         ([1.0], TypeError, "`tasks` must be a mapping"),
         ({"a": "1"}, TypeError, r"`tasks\['a'\]` must be a number"),
         ({"a": torch.ones(2)}, TypeError, r"`tasks\['a'\]` must be one number"),
-        ({"a": 1.0, "train": 1.0}, ValueError, "called 'train'"),
+        ({"a": 1.0, "train": 1.0}, ValueError, "named 'train'"),
     ],
 )
 def test_what_are_no_task_losses_is_refused_and_not_recorded(tasks, error, message):
