@@ -1,10 +1,14 @@
 """Defaults of the analysis, defined here only.
 
-For the defaults of a sweep see `lrfind.result.settings.SweepSettings`, for the calibrated constants
-`lrfind.analysis.calibration`.
+The calibrated constants are in `lrfind.analysis.calibration`. This file imports nothing, so that the
+command can show its defaults quickly.
 """
 
-from __future__ import annotations
+START_LR, END_LR, NUM_ITER, STEP_MODE = 1e-6, 10.0, 300, "exp"
+"""Defaults of a sweep: first and last learning rate, number of steps, and spacing."""
+
+DIVERGE_TH = 4.0
+"""How far the loss may rise before a sweep stops, as a multiple of its decrease so far."""
 
 BETA = 0.98
 """Weight of the old value in an average: fastai's default, which most LR finders adopted."""

@@ -1,26 +1,49 @@
 """The command `lrfind`: parse, call, print.
 
-Results go to standard output, messages to standard error. Everything heavy is imported inside the
-commands, so that `--help` is instant and `show` and `plot` never import torch.
+Results go to standard output, messages to standard error. Each command is a file of this room,
+imported when it is called, and imports what it needs when it runs: so `--help` is instant, and
+`show` and `plot` never import torch.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from lrfind._version import __version__
-from lrfind.cli.demo import demo
-from lrfind.cli.plot import plot
-from lrfind.cli.repeat import repeat
-from lrfind.cli.run import run
-from lrfind.cli.show import show
+
+COMMANDS = {
+    "demo": "Test a small network on bundled handwritten digits.",
+    "run": "Test the problem that a function of yours returns.",
+    "repeat": "The same with several seeds and settings.",
+    "show": "Print the table of a saved result and the rate it suggests.",
+    "plot": "Draw a saved result.",
+}
+"""Every command, and what the help says of it: `lrfind.cli.NAME` has a command `NAME`."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group whose list needs none of its commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"lrfind.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lrfind")
 def main() -> None:
     """Run an LR range test, and see how far smoothing moved its minimum."""
-
-
-for command in (demo, run, repeat, show, plot):
-    main.add_command(command)

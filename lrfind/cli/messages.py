@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 import click
@@ -56,6 +55,8 @@ def print_note(text: str) -> None:
 
 def _place_in(file: str, error: Exception) -> str:
     """The last line of that file that an error passed through, or nothing."""
+    from traceback import extract_tb
+
     frames = extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).resolve() == Path(file).resolve()]
     return f"{file}, line {own[-1].lineno}, in {own[-1].name}: " if own else ""

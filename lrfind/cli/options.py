@@ -8,8 +8,16 @@ from typing import Any
 
 import click
 
-from lrfind.analysis.defaults import BETA, BETAS, FACTOR
-from lrfind.result.settings import DEFAULTS
+from lrfind.analysis.defaults import (
+    BETA,
+    BETAS,
+    DIVERGE_TH,
+    END_LR,
+    FACTOR,
+    NUM_ITER,
+    START_LR,
+    STEP_MODE,
+)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -86,21 +94,19 @@ def all_of(*options: Decorator) -> Decorator:
 positive = click.FloatRange(min=0, min_open=True)
 
 range_options = all_of(
-    click.option("--start-lr", type=positive, help=f"Default: {DEFAULTS.start_lr:g}."),
-    click.option("--end-lr", type=positive, help=f"Default: {DEFAULTS.end_lr:g}."),
-    click.option(
-        "--num-iter", type=click.IntRange(min=2), help=f"Steps. Default: {DEFAULTS.num_iter}."
-    ),
+    click.option("--start-lr", type=positive, help=f"Default: {START_LR:g}."),
+    click.option("--end-lr", type=positive, help=f"Default: {END_LR:g}."),
+    click.option("--num-iter", type=click.IntRange(min=2), help=f"Steps. Default: {NUM_ITER}."),
     click.option(
         "--step-mode",
         type=click.Choice(["exp", "linear"]),
-        help=f"Default: {DEFAULTS.step_mode}.",
+        help=f"Default: {STEP_MODE}.",
     ),
     click.option(
         "--diverge-th",
         type=click.FloatRange(min=0),
         help="Stop when the loss has risen by this many times its descent; 0 never stops. "
-        f"Default: {DEFAULTS.diverge_th:g}.",
+        f"Default: {DIVERGE_TH:g}.",
     ),
 )
 """The options of a sweep; None where not given."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrfind.cli.hand_over import save_figure
 from lrfind.cli.messages import messages, print_note, print_result
 from lrfind.cli.options import (
     given,
@@ -103,6 +102,7 @@ def repeat(
 
 def _hand_over(runs: RepeatSet, question: dict[str, Any], out: Path) -> None:
     """Write and print the runs, with one answer for each setting."""
+    from lrfind.cli.hand_over import save_figure
     from lrfind.repeats.figure import COLORS
 
     table = runs.table(**question)

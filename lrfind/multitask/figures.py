@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.analysis.defaults import NORMALIZER_BETA
 from lrfind.analysis.smoothing import debiased_ema
 from lrfind.multitask.disagreement import steps_with_task
@@ -116,7 +116,7 @@ def _draw_curve(
     style: dict[str, Any],
     answer: Suggestion | CannotTell,
 ) -> None:
-    lowest = curves.minimum("centred")
+    lowest = curves.minimum(CENTRED)
     label += f", minimum {lowest.lr:.2e}" if lowest.usable else ", no minimum"
     color = style["color"]
     # Wide and below the others: a task that makes up the total would hide it, or be hidden.

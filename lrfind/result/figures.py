@@ -126,14 +126,14 @@ def beta_axes(ax: Axes | None = None) -> Axes:
 
 def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) -> None:
     """The learning rates that do not depend on beta, as horizontal lines."""
-    rates = {"centred": curves.minimum(CENTRED).lr, "raw": curves.minimum(RAW).lr}
+    rates = {name: curves.minimum(name).lr for name in (CENTRED, RAW)}
     styles: dict[str, Any] = {
-        "centred": {"color": "black"},
-        "raw": {"color": "0.5", "linestyle": "-."},
-        "expected": {"color": SUGGESTED, "linestyle": ":"},
+        CENTRED: {"color": "black"},
+        RAW: {"color": "0.5", "linestyle": "-."},
+        EXPECTED: {"color": SUGGESTED, "linestyle": ":"},
     }
     if isinstance(answer, Suggestion):
-        rates["expected"] = curves.posterior.mean
+        rates[EXPECTED] = curves.posterior.mean
         ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested {answer.lr:.2e}")
         if answer.interval:
             ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)

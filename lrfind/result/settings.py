@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from lrfind.analysis.defaults import DIVERGE_TH, END_LR, NUM_ITER, START_LR, STEP_MODE
+
 
 class StopReason(enum.Enum):
     """Why a sweep ended; the value explains it and says what to do."""
@@ -30,13 +32,13 @@ class StopReason(enum.Enum):
 class SweepSettings:
     """The settings of a sweep: the arguments of `range_test` with the same names."""
 
-    start_lr: float = 1e-6
-    end_lr: float = 10.0
-    num_iter: int = 300
-    step_mode: str = "exp"
-    diverge_th: float | None = 4.0
+    start_lr: float = START_LR
+    end_lr: float = END_LR
+    num_iter: int = NUM_ITER
+    step_mode: str = STEP_MODE
+    diverge_th: float | None = DIVERGE_TH
     probe_every: int = 1
 
 
 DEFAULTS = SweepSettings()
-"""The defaults; these numbers are defined nowhere else."""
+"""The default settings."""

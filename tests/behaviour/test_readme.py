@@ -76,7 +76,7 @@ def test_every_lrfind_command_runs(tmp_path, monkeypatch):
         "def problem(seed=0):\n    return digits_problem(seed=seed)\n"
     )
     found = commands("lrfind")
-    assert len(found) == 5
+    assert len(found) == 6
     for _, *arguments in found:
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 0, done.output
