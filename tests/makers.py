@@ -381,7 +381,7 @@ def torchrun(*arguments, cwd=None):
     return subprocess.run(
         [*command, *map(str, arguments)],
         cwd=cwd, timeout=TIMEOUT_S, capture_output=True, text=True, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}:{path}"},
+        env=os.environ | {"PYTHONPATH": f"{TESTS}:{path}"},
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ def test_a_rising_loss_never_descended(name):
     assert not minimum.usable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "sigmas"), [(20, 5), (50, 4), (100, 4), (300, 3)])
 def test_flat_noise_is_no_descent_and_a_deep_enough_well_is_one(size, sigmas):
     noise = np.random.default_rng(0).normal(size=(200, size))

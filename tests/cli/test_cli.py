@@ -14,6 +14,7 @@ def test_help_and_version(invoke):
     assert lrfind.__version__ in invoke("--version").stdout
 
 
+@pytest.mark.slow
 def test_the_installed_command_and_the_module_are_the_same():
     outputs = [
         subprocess.run([*command, "--help"], capture_output=True, check=True).stdout
@@ -22,6 +23,7 @@ def test_the_installed_command_and_the_module_are_the_same():
     assert outputs[0] == outputs[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["show", "RESULT"], ["plot", "RESULT", "-o", "OUT.png"]])
 def test_show_and_plot_never_import_torch(saved, tmp_path, arguments):
     named = {"RESULT": str(saved), "OUT.png": str(tmp_path / "out.png")}

@@ -47,6 +47,7 @@ def test_it_leaves_the_runs_a_table_and_a_picture(repeat, tmp_path):
     assert "Wrote 3 runs, repeats.csv and repeats.png to mine/" in done.stderr
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_files(repeat, tmp_path):
     repeat("trial.py:problem", "--seeds", "2", "--out", "one")
     repeat("trial.py:problem", "--seeds", "2", "--out", "two", jobs=2)

@@ -40,6 +40,7 @@ def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
     assert ("range test: 100%" in sys.stderr.getvalue()) is shown
 
 
+@pytest.mark.slow
 def test_in_a_real_notebook_the_bar_comes_without_a_warning():
     cell = nbformat.v4.new_code_cell(
         "from lrfind.demo import digits_problem\n"
