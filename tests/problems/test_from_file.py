@@ -149,7 +149,7 @@ def test_a_file_may_not_take_the_name_of_a_module(write):
 
 
 def test_what_is_no_python_file_is_refused(write, tmp_path):
-    with pytest.raises(ValueError, match="is no Python file"):
+    with pytest.raises(ValueError, match="is not a Python file"):
         load_problem(write("mine.txt", ""), "parts", 0)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_problem(tmp_path / "absent.py", "parts", 0)

@@ -92,7 +92,7 @@ def test_a_build_may_be_a_closure_or_a_partial():
 
 
 def test_seeds_that_change_nothing_are_told():
-    with pytest.warns(UserWarning, match="every seed gave the very same losses"):
+    with pytest.warns(UserWarning, match="every seed gave the same losses"):
         repeat(makers.own_seed, seeds=2, n_jobs=1, **SHORT)
 
 

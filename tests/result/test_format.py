@@ -110,7 +110,7 @@ def unknown_reason(document):
         (with_other_settings, "is damaged"),
         (older, "is damaged: 'settings' is missing"),
         (newer, "schema 2, this version reads 1: upgrade"),
-        (foreign, "is not a result of lrfind"),
+        (foreign, "is not an lrfind result"),
     ],
 )
 def test_a_changed_file_gives_one_clear_error_with_its_name(tmp_path, change, message):

@@ -383,7 +383,7 @@ class Untouchable(list):
         ({"suggestion": [0.1, 0.2]}, TypeError, "`suggestion` must be a number"),
         ({"suggestion": np.array([0.1, 0.2])}, TypeError, "`suggestion` must be one number"),
         ({"suggestion": 0.1, "num_iter": 3}, ValueError, "`num_iter` must be at least 4"),
-        ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be a whole number"),
+        ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be an integer"),
         ({"suggestion": 0.1, "schedule": "cosine"}, ValueError, "`schedule` must be one of"),
         ({"suggestion": 0.1, "scaler": 3}, TypeError, "`scaler` must be a GradScaler"),
         ({"suggestion": 0.1, "accumulation_steps": 0}, ValueError, "`accumulation_steps`"),
@@ -403,7 +403,7 @@ def test_what_cannot_be_meant_is_refused_by_name_before_a_batch_is_taken(call, e
     ("call", "error", "message"),
     [
         ({"budget": 79}, ValueError, "`budget` must be at least 80"),
-        ({"budget": 1e3}, TypeError, "`budget` must be a whole number"),
+        ({"budget": 1e3}, TypeError, "`budget` must be an integer"),
         ({"schedule": "cosine"}, ValueError, "`schedule` must be one of"),
         ({"start_lr": 0}, ValueError, "`start_lr`"),
         ({"start_lr": 1, "end_lr": 0.1}, ValueError, "`start_lr` must be below `end_lr`"),
