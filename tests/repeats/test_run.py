@@ -54,6 +54,7 @@ def test_the_problems_own_options_hold_unless_given():
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_processes_threads_and_this_process_agree_bit_for_bit():
     ask = partial(repeat, makers.all_generators, seeds=4, grid={"width": [4, 8]}, **SHORT)
     alone = ask(n_jobs=1)
@@ -63,6 +64,7 @@ def test_processes_threads_and_this_process_agree_bit_for_bit():
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_results_from_processes_are_read_only_too():
     result = repeat(makers.regression, seeds=2, n_jobs=2, **SHORT).runs[0].result
     with pytest.raises(ValueError, match="read-only"):
@@ -84,6 +86,7 @@ def test_the_callers_random_state_and_threads_are_left_alone(build):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_a_build_may_be_a_closure_or_a_partial():
     width = 4
     closed = repeat(lambda: makers.regression(width), seeds=2, n_jobs=2, **SHORT)
@@ -97,6 +100,7 @@ def test_seeds_that_change_nothing_are_told():
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_one_run_that_raises_loses_no_other(tmp_path):
     with pytest.raises(
         RunsFailedError, match=r"1 of 3 runs failed.*RuntimeError: no data"
@@ -152,6 +156,7 @@ def test_ctrl_c_keeps_what_is_finished_and_puts_the_state_back(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_a_worker_that_dies_costs_nothing(tmp_path):
     ask = partial(repeat, seeds=6, out=tmp_path / "out", **SHORT)
     runs = ask(makers.mortal, grid={"marker": [str(tmp_path / "died")]}, n_jobs=2)
@@ -160,6 +165,7 @@ def test_a_worker_that_dies_costs_nothing(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_a_run_that_kills_every_worker_is_named_and_the_others_are_kept():
     with pytest.raises(RunsFailedError, match=r"1 of 3 .* died each time") as caught:
         repeat(makers.deadly, seeds=3, grid={"parent": [os.getpid()]}, n_jobs=2, **SHORT)
