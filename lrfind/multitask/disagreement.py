@@ -65,7 +65,7 @@ class TaskDisagreement:
             return
         far = max(distances, key=lambda name: abs(distances[name]))
         yield (
-            f"The total suggests {self.total.lr:.2e}; the farthest from it is {far}, by "
+            f"The total suggests {self.total.lr:.2e}; {far} is farthest from it, by "
             f"{distances[far] + 0.0:+.2f} decades."
         )
 

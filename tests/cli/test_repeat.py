@@ -91,7 +91,7 @@ def test_a_grid_is_a_row_for_each_setting(invoke):
 def test_many_settings_have_a_table_and_no_picture(invoke, tmp_path):
     done = invoke("trial.py:problem", "--seeds", "1", "--grid", "batch_size=1,2,3,4,5,6,7,8")
     assert done.exit_code == 0, done.output
-    assert "more settings than a picture can hold" in done.stderr
+    assert "too many settings for a figure" in done.stderr
     assert not (tmp_path / "lrfind-repeats" / "repeats.png").exists()
 
 
