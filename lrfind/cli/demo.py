@@ -20,8 +20,8 @@ from lrfind.cli.options import out_option, sweep_options
 def demo(out: Path, model: str, optimizer: str, seed: int, **options: Any) -> None:
     """Test a small network on bundled handwritten digits.
 
-    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing them; with
-    --verify also verification.json and verification.png, with --budget these alone.
+    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing existing files;
+    with --verify also verification.json and verification.png, with --budget only these two.
     """
     with messages():
         from lrfind.cli.hand_over import run_problem
