@@ -132,7 +132,7 @@ def test_a_beta_that_is_asked_for_is_in_the_table(tmp_path):
     make_result().save(path)
     text = invoke("show", path, "--curve", "debiased", "--beta", "0.75")
     assert "debiased EMA 0.75" in text
-    assert "The debiased EMA 0.75 puts the minimum" in text
+    assert "The debiased EMA 0.75 minimum lies" in text
 
 
 @pytest.mark.parametrize(
