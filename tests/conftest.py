@@ -1,4 +1,10 @@
-"""Seeds and figures: every test starts from the same random state and leaves no figure open."""
+"""Every test starts from the same random state, on one thread, and leaves no figure open."""
+
+import os
+
+# The models are tiny: two threads would only wait for each other. Read when NumPy and torch are
+# imported, here and in every process that a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import random
 from collections.abc import Iterator
@@ -15,6 +21,12 @@ settings.register_profile("lrfind", deadline=None, derandomize=True)
 settings.load_profile("lrfind")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests first where workers share them out: in the end only short ones are left."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     random.seed(0)
@@ -28,9 +40,3 @@ def _figures_closed() -> Iterator[None]:
     from matplotlib import pyplot
 
     pyplot.close("all")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    # The models are tiny: two threads only wait for each other.
-    torch.set_num_threads(1)

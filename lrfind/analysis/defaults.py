@@ -1,7 +1,7 @@
-"""All default values, defined here only.
+"""Defaults of the analysis, defined here only.
 
-Calibrated constants are in `lrfind.analysis.calibration`. This file imports nothing, so that the
-command-line help can show the defaults quickly.
+The calibrated constants are in `lrfind.analysis.calibration`. This file imports nothing, so that
+the command can show its defaults quickly.
 """
 
 START_LR, END_LR, NUM_ITER, STEP_MODE = 1e-6, 10.0, 300, "exp"

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
-from lrfind.support.arrays import Array, ArrayLike
+from lrfind.support.arrays import Array
 
 CAP_SIGMAS = 4.0
 """Losses are capped this many noise standard deviations above the initial level for the fit."""
@@ -102,22 +102,6 @@ class CentredFit:
         return bool(self.depth > max(3 * self.depth_error, ROUNDING * abs(self.level)))
 
 
-def centred(loss: ArrayLike) -> Array:
-    """The centred curve of a loss: a Whittaker smoother with cap, tuned by cross-validation.
-
-    Args:
-        loss: Shape `(n,)`, finite, n >= 1.
-
-    Returns:
-        Shape `(n,)`.
-
-    Example:
-        >>> centred([3.0, 2.0, 1.0, 2.0, 3.0]).argmin()
-        np.int64(2)
-    """
-    return fit_centred(np.asarray(loss, dtype=np.float64)).curve
-
-
 def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     """Fit the centred curve.
 
@@ -132,6 +116,10 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
 
     Returns:
         The curve, the initial level and the noise.
+
+    Example:
+        >>> fit_centred(np.array([3.0, 2.0, 1.0, 2.0, 3.0])).curve.argmin()
+        np.int64(2)
     """
     opening = max(loss.size // 10, min(FEWEST_OPENING, (loss.size + 1) // 2))
     level = float(np.median(loss[:opening]))

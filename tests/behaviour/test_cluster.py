@@ -10,6 +10,7 @@ import pytest
 from lrfind import RunsFailedError, load_repeats, repeat
 
 distributed = pytest.importorskip("distributed")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 ask = partial(repeat, seeds=4, num_iter=20, start_lr=1e-4)
 

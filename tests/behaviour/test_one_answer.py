@@ -69,6 +69,7 @@ def line_in(figure):
     return place
 
 
+@pytest.mark.slow
 @each_question
 def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, drawn, options):
     out = tmp_path / "out"

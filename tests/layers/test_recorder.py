@@ -22,6 +22,7 @@ def fresh(optimizer="adam"):
 
 
 def hooks_of(optimizer):
+    # torch tells of the hooks on an optimizer by no public name.
     return len(optimizer._optimizer_step_pre_hooks) + len(optimizer._optimizer_step_post_hooks)
 
 

@@ -109,6 +109,7 @@ def lazy():
     assert sys.modules["beside_at_once"].scale == 2.0
 
 
+@pytest.mark.slow
 def test_a_worker_process_of_a_loader_finds_the_class_of_its_dataset(write, tmp_path):
     text = """
 class Ones(Dataset):

@@ -53,6 +53,8 @@ def test_the_problems_own_options_hold_unless_given():
     assert (run.result.settings.num_iter, run.result.settings.start_lr) == (25, 1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_processes_threads_and_this_process_agree_bit_for_bit():
     ask = partial(repeat, makers.all_generators, seeds=4, grid={"width": [4, 8]}, **SHORT)
     alone = ask(n_jobs=1)
@@ -61,6 +63,8 @@ def test_processes_threads_and_this_process_agree_bit_for_bit():
         assert ask(n_jobs=3) == alone
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_results_from_processes_are_read_only_too():
     result = repeat(makers.regression, seeds=2, n_jobs=2, **SHORT).runs[0].result
     with pytest.raises(ValueError, match="read-only"):
@@ -81,6 +85,8 @@ def test_the_callers_random_state_and_threads_are_left_alone(build):
         torch.set_num_threads(1)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_a_build_may_be_a_closure_or_a_partial():
     width = 4
     closed = repeat(lambda: makers.regression(width), seeds=2, n_jobs=2, **SHORT)
@@ -93,6 +99,8 @@ def test_seeds_that_change_nothing_are_told():
         repeat(makers.own_seed, seeds=2, n_jobs=1, **SHORT)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_one_run_that_raises_loses_no_other(tmp_path):
     with pytest.raises(
         RunsFailedError, match=r"1 of 3 runs failed.*RuntimeError: no data"
@@ -147,6 +155,8 @@ def test_ctrl_c_keeps_what_is_finished_and_puts_the_state_back(tmp_path):
     assert [run.seed for run in load_repeats(tmp_path).runs] == [0, 1]
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_a_worker_that_dies_costs_nothing(tmp_path):
     ask = partial(repeat, seeds=6, out=tmp_path / "out", **SHORT)
     runs = ask(makers.mortal, grid={"marker": [str(tmp_path / "died")]}, n_jobs=2)
@@ -154,6 +164,8 @@ def test_a_worker_that_dies_costs_nothing(tmp_path):
     assert [run.result for run in runs.runs] == [by_hand(seed) for seed in range(6)]
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_a_run_that_kills_every_worker_is_named_and_the_others_are_kept():
     with pytest.raises(RunsFailedError, match=r"1 of 3 .* died each time") as caught:
         repeat(makers.deadly, seeds=3, grid={"parent": [os.getpid()]}, n_jobs=2, **SHORT)

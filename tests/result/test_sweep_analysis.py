@@ -4,12 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import lrfind
 from lrfind import RangeTestResult, StopReason
-from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.result.settings import SweepSettings
 
 CURVES = {
@@ -82,19 +79,6 @@ def test_the_window_stays_that_of_the_settings_where_the_sweep_was_cut():
     result = sweep(801, "V")
     cut = RangeTestResult(result.lr[:300], result.loss[:300], StopReason.DIVERGED, result.settings)
     assert cut.beta_over(0.5) == result.beta_over(0.5)
-
-
-@given(st.floats(1e-3, 10), st.floats(1e-4, 1))
-def test_window_and_beta_are_inverse(decades, step):
-    beta = beta_of_window(decades, step)
-    if beta > 0:
-        assert window_of_beta(beta, step) == pytest.approx(decades, rel=1e-9)
-
-
-def test_the_ends():
-    assert beta_of_window(1e-9, 0.1) == 0
-    assert window_of_beta(0, 0.1) == 0
-    assert decades_per_step(1e-7, 10, 2, "exp") == pytest.approx(8)
 
 
 @pytest.mark.parametrize("call", ["beta_over", "window"])
