@@ -94,13 +94,13 @@ def all_of(*options: Decorator) -> Decorator:
 positive = click.FloatRange(min=0, min_open=True)
 
 range_options = all_of(
-    click.option("--start-lr", type=positive, help=f"Default: {START_LR:g}."),
-    click.option("--end-lr", type=positive, help=f"Default: {END_LR:g}."),
+    click.option("--start-lr", type=positive, help=f"First learning rate. Default: {START_LR:g}."),
+    click.option("--end-lr", type=positive, help=f"Last learning rate. Default: {END_LR:g}."),
     click.option("--num-iter", type=click.IntRange(min=2), help=f"Steps. Default: {NUM_ITER}."),
     click.option(
         "--step-mode",
         type=click.Choice(["exp", "linear"]),
-        help=f"Default: {STEP_MODE}.",
+        help=f"Spacing of the learning rates. Default: {STEP_MODE}.",
     ),
     click.option(
         "--diverge-th",

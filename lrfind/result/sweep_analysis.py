@@ -145,7 +145,8 @@ class SweepAnalysis(SweepRecord):
 
         Args:
             betas: The betas of the averages, each in [0, 1).
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
+                name of a task.
 
         Returns:
             The suggestion under every rule, schedule, curve and beta, from the whole sweep and from
