@@ -48,7 +48,6 @@ def test_it_leaves_the_runs_a_table_and_a_picture(repeat, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("processes")
 def test_processes_give_the_same_files(repeat, tmp_path):
     repeat("trial.py:problem", "--seeds", "2", "--out", "one")
     repeat("trial.py:problem", "--seeds", "2", "--out", "two", jobs=2)
