@@ -17,7 +17,14 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 
 @click.command()
 @result_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Picture to write, replacing it.",
+)
 @click.option("--against-beta", is_flag=True, help="Plot the minimum against beta instead.")
 @click.option("--layers", is_flag=True, help="Plot the update/weight ratio of every layer instead.")
 @question_options

@@ -62,7 +62,9 @@ def _value(word: str) -> Any:
 @click.command()
 @target_argument
 @out_option("lrfind-repeats", "the runs, the table and the figure")
-@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 up."
+)
 @click.option(
     "--jobs", type=int, default=-1, help="Number of parallel runs. Default: one per core."
 )
