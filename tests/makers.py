@@ -22,6 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason, Verification
 from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.question import ask
+from lrfind.analysis.suggestion import suggest as answer_to
 from lrfind.checks.verification.scores import Trial
 from lrfind.repeats.runs import Run
 from lrfind.result.constant_run import ConstantRun
@@ -270,6 +272,11 @@ def counted(seed, folder):
 def curves_of(loss, decades=8.0):
     """The curves of a loss whose rates span that many decades up to 10."""
     return SweepCurves(np.geomspace(10 ** (1 - decades), 10, len(loss)), loss)
+
+
+def suggest(curves, *, group_scale=(1.0,), **question):
+    """The answer to a question, of curves without a record."""
+    return answer_to(curves, ask(**question), group_scale=group_scale)
 
 
 def typical_loss(seed=0, noise=0.02, size=100):

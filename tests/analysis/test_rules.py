@@ -2,17 +2,11 @@
 
 import numpy as np
 import pytest
-from makers import curves_of, typical_loss
+from makers import curves_of, suggest, typical_loss
 
 from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.question import ask
-from lrfind.analysis.suggestion import suggest as answer_to
 
 LR = np.geomspace(1e-7, 10, 100)
-
-
-def suggest(curves, *, group_scale=(1.0,), **question):
-    return answer_to(curves, ask(**question), group_scale=group_scale)
 
 
 def longest_valley(curve):

@@ -1,4 +1,4 @@
-"""The rates of a sweep hit both ends exactly and are evenly spaced."""
+"""The rates of a sweep: both ends exact, evenly spaced, and windows in decades of them."""
 
 import numpy as np
 import pytest

@@ -1,23 +1,17 @@
-"""The rules against independent ones, and a reasoned answer in every corner."""
+"""The suggested rate: how it is made, how sure it is, and a reasoned answer in every corner."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import curves_of, typical_loss
+from makers import curves_of, suggest, typical_loss
 
 from lrfind import CannotTell, CannotTellError, Flag, Suggestion, Verdict
 from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.curves import CURVES, SweepCurves
-from lrfind.analysis.question import ask
 from lrfind.analysis.rules import DEFAULT, RULES
-from lrfind.analysis.suggestion import suggest as answer_to
 
 LR = np.geomspace(1e-7, 10, 100)
-
-
-def suggest(curves, *, group_scale=(1.0,), **question):
-    return answer_to(curves, ask(**question), group_scale=group_scale)
 
 
 def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():

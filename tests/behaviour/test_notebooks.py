@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import run_notebooks
 from makers import make_controls, make_result, make_set
 from nbformat import v4
 from run_notebooks import FOLDER, METADATA, execute, printed_answer
@@ -23,7 +24,11 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 
 @pytest.fixture(autouse=True)
 def _kernels_like_this_process(monkeypatch, tmp_path):
-    """Kernels import the lrfind under test, and leave the user's own Jupyter and IPython alone."""
+    """Kernels import the lrfind under test, and leave the user's own Jupyter and IPython alone.
+
+    The two minutes of a notebook hold where it is saved: other tests may keep these cores busy.
+    """
+    monkeypatch.setattr(run_notebooks, "LIMIT", 600)
     monkeypatch.setenv("PYTHONPATH", str(Path(lrfind.__file__).parents[1]))
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):

@@ -1,4 +1,4 @@
-"""`preserve_state` on its own: every kind of object and state, and Ctrl-C at any time."""
+"""`preserve_state` on its own: what it holds and refuses, and Ctrl-C at any time."""
 
 import os
 import signal
