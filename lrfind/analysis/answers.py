@@ -57,9 +57,10 @@ class Suggestion:
         schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
             between the two.
         interval: 90 % interval for the best learning rate of a training run, calibrated on the
-            project's benchmark; None for rules other than "expected", which were not calibrated.
-        uncertainty: The components of the interval; None without one.
-        expected_lr: The expected minimum of the sweep, whatever the rule; None if not computed.
+            project's benchmark. It depends on the sweep and the schedule, and on neither rule nor
+            factor: `lr` may lie outside.
+        uncertainty: The components of the interval.
+        expected_lr: The expected minimum of the sweep, whatever the rule.
     """
 
     lr: float
@@ -71,25 +72,23 @@ class Suggestion:
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
     verdict: Verdict
-    schedule: str | None = None
-    interval: tuple[float, float] | None = None
-    uncertainty: Uncertainty | None = None
-    expected_lr: float | None = None
+    schedule: str | None
+    interval: tuple[float, float]
+    uncertainty: Uncertainty
+    expected_lr: float
 
     def __repr__(self) -> str:
-        interval = ", {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
-        return f"<Suggestion: lr {self.lr:.3g}{interval}, {words(self.verdict.name)}>"
+        low, high = self.interval
+        verdict = words(self.verdict.name)
+        return f"<Suggestion: lr {self.lr:.3g}, best in {low:.1e} to {high:.1e}, {verdict}>"
 
     def __str__(self) -> str:
         caution = "".join(f" But {flag.value}." for flag in self.flags if flag not in SAID)
+        rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
         return (
-            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}{self._interval_words()}, "
-            f"{self._source_words()}. Verdict: {words(self.verdict.name)}, as "
-            f"{self.verdict.value}.{caution}"
+            f"Train at about {rates}, {self._source_words()}. Verdict: {words(self.verdict.name)}, "
+            f"as {self.verdict.value}.{caution}"
         )
-
-    def _interval_words(self) -> str:
-        return "" if self.interval is None else interval_words(self.interval)
 
     def _source_words(self) -> str:
         if not self.uses_factor:
@@ -117,7 +116,7 @@ class Suggestion:
         """The answer as plain numbers and strings, ready for JSON."""
         return {
             "lr": self.lr,
-            "interval": self.interval and list(self.interval),
+            "interval": list(self.interval),
             "verdict": self.verdict.name.lower(),
             "schedule": self.schedule,
             "rule": self.rule,
@@ -126,7 +125,7 @@ class Suggestion:
             "beta": self.beta,
             "minimum_lr": self.minimum.lr,
             "expected_minimum_lr": self.expected_lr,
-            "uncertainty": self.uncertainty and vars(self.uncertainty),
+            "uncertainty": vars(self.uncertainty),
             "flags": flag_names(self.flags),
             "group_lr": list(self.group_lr),
         }
@@ -188,4 +187,4 @@ class CannotTell:
 
 def interval_words(interval: tuple[float, float]) -> str:
     """An interval in brackets, to follow the learning rate it belongs to."""
-    return " ({:.0%} interval {:.1e} to {:.1e})".format(CONFIDENCE, *interval)
+    return " ({:.0%} interval of the best {:.1e} to {:.1e})".format(CONFIDENCE, *interval)

@@ -195,15 +195,28 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def take_question(settings: dict[str, Any]) -> dict[str, Any]:
-    """Take the question options out of all options, as arguments of `suggest`.
+def take_question(
+    settings: dict[str, Any], *, drawn: bool = True
+) -> tuple[dict[str, Any], float | None]:
+    """Take the question options out of all options.
+
+    Args:
+        settings: All options of the command.
+        drawn: Whether `--beta` may be that of the figure alone.
+
+    Returns:
+        Arguments of `suggest`, and `--beta`, None if not given.
 
     Raises:
-        TypeError, ValueError: They don't go together; asked before anything is run.
+        TypeError, ValueError: They don't go together; raised before anything is run.
     """
     from lrfind.analysis.question import ask
+    from lrfind.analysis.smoothing import SMOOTHERS
 
     question = {name: settings.pop(name) for name in QUESTION}
     question = {name: value for name, value in question.items() if value is not None}
+    beta = question.get("beta")
+    if drawn and question.get("curve") not in SMOOTHERS:
+        question.pop("beta", None)
     ask(**question)
-    return question
+    return question, beta

@@ -9,7 +9,7 @@ from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import Comparison, compare
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
-from lrfind.analysis.defaults import BETA, BETAS
+from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.question import ask
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
@@ -49,7 +49,7 @@ class SweepAnalysis(SweepRecord):
         *,
         schedule: str | None = None,
         curve: str | None = None,
-        beta: float = BETA,
+        beta: float | None = None,
         factor: float | None = None,
         source: str = TRAIN,
         between: float = BETWEEN_RUNS,
@@ -64,7 +64,7 @@ class SweepAnalysis(SweepRecord):
             schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
                 peak and a decay to zero); None if it is not known yet.
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
-            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
+            beta: Weight of the old value, in [0, 1), for "ema" and "debiased"; None for 0.98.
             factor: What "expected" and "minimum" divide by, above 0; None for their default.
             source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
                 name of a task.
@@ -76,8 +76,8 @@ class SweepAnalysis(SweepRecord):
 
         Raises:
             TypeError: `beta`, `factor` or `between` is not a number.
-            ValueError: An unknown rule, schedule, curve or source, a curve for "expected", `beta`
-                outside [0, 1), `factor` not above 0, or `between` negative or not finite.
+            ValueError: An unknown rule, schedule, curve or source, an argument without effect (such
+                as `beta` without a curve), or one out of range.
         """
         question = ask(
             rule, schedule=schedule, curve=curve, beta=beta, factor=factor, between=between
