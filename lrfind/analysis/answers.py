@@ -58,7 +58,7 @@ class Suggestion:
             between the two.
         interval: 90 % interval for the best learning rate of a training run, calibrated on the
             project's benchmark. It depends on the sweep and the schedule, and on neither rule nor
-            factor: `lr` may lie outside.
+            factor: `lr` may lie outside. None only in a record made by hand, as all that follow.
         uncertainty: The components of the interval.
         expected_lr: The expected minimum of the sweep, whatever the rule.
     """
@@ -72,15 +72,14 @@ class Suggestion:
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
     verdict: Verdict
-    schedule: str | None
-    interval: tuple[float, float]
-    uncertainty: Uncertainty
-    expected_lr: float
+    schedule: str | None = None
+    interval: tuple[float, float] | None = None
+    uncertainty: Uncertainty | None = None
+    expected_lr: float | None = None
 
     def __repr__(self) -> str:
-        low, high = self.interval
-        verdict = words(self.verdict.name)
-        return f"<Suggestion: lr {self.lr:.3g}, best in {low:.1e} to {high:.1e}, {verdict}>"
+        interval = ", best in {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
+        return f"<Suggestion: lr {self.lr:.3g}{interval}, {words(self.verdict.name)}>"
 
     def __str__(self) -> str:
         caution = "".join(f" But {flag.value}." for flag in self.flags if flag not in SAID)
@@ -116,7 +115,7 @@ class Suggestion:
         """The answer as plain numbers and strings, ready for JSON."""
         return {
             "lr": self.lr,
-            "interval": list(self.interval),
+            "interval": self.interval and list(self.interval),
             "verdict": self.verdict.name.lower(),
             "schedule": self.schedule,
             "rule": self.rule,
@@ -125,7 +124,7 @@ class Suggestion:
             "beta": self.beta,
             "minimum_lr": self.minimum.lr,
             "expected_minimum_lr": self.expected_lr,
-            "uncertainty": vars(self.uncertainty),
+            "uncertainty": self.uncertainty and vars(self.uncertainty),
             "flags": flag_names(self.flags),
             "group_lr": list(self.group_lr),
         }
@@ -185,6 +184,8 @@ class CannotTell:
         }
 
 
-def interval_words(interval: tuple[float, float]) -> str:
-    """An interval in brackets, to follow the learning rate it belongs to."""
+def interval_words(interval: tuple[float, float] | None) -> str:
+    """An interval in brackets, to follow a suggested learning rate; nothing without one."""
+    if interval is None:
+        return ""
     return " ({:.0%} interval of the best {:.1e} to {:.1e})".format(CONFIDENCE, *interval)

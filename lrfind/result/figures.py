@@ -135,7 +135,8 @@ def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) 
     if isinstance(answer, Suggestion):
         rates[EXPECTED] = curves.posterior.mean
         ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested {answer.lr:.2e}")
-        ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
+        if answer.interval:
+            ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
     for name, rate in rates.items():
         ax.axhline(rate, linewidth=1.2, label=f"{name} minimum {rate:.2e}", **styles[name])
 
@@ -206,7 +207,8 @@ def draw_probe(ax: Axes, rates: Array, losses: Array) -> None:
 
 def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
     """The suggested learning rate as a line, with its interval as a band."""
-    ax.axvspan(*answer.interval, label=_band_label(answer), **BAND)
+    if answer.interval:
+        ax.axvspan(*answer.interval, label=_band_label(answer), **BAND)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
     # Above the axes it hides nothing, and matplotlib places the title above a secondary axis.
     above = ax.secondary_xaxis("top")

@@ -16,7 +16,9 @@ def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
     answer = result.suggest()
     said = str(answer)
     low, high = answer.interval
-    assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
+    assert said.startswith(
+        f"Train at about {answer.lr:.2e} (90% interval of the best {low:.1e} to {high:.1e})"
+    )
     assert f"a factor of 3 below the expected minimum {answer.expected_lr:.2e}" in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
@@ -35,7 +37,8 @@ def test_without_a_suggestion_the_words_say_why():
 
 @pytest.mark.parametrize("curve", ["raw", "centred", "ema", "debiased"])
 def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
-    answer = noisy_result().suggest(curve=curve, beta=0.9)
+    beta = {"beta": 0.9} if curve in ("ema", "debiased") else {}
+    answer = noisy_result().suggest(curve=curve, **beta)
     assert f"a factor of 10 below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
     assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
 
@@ -58,7 +61,7 @@ def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, sche
 
 def test_the_repr_is_short():
     shown = repr(noisy_result().suggest())
-    assert re.fullmatch(r"<Suggestion: lr [^ ]+, [^ ]+ to [^ ]+, clear>", shown)
+    assert re.fullmatch(r"<Suggestion: lr [^ ]+, best in [^ ]+ to [^ ]+, clear>", shown)
 
 
 def test_an_answer_becomes_plain_numbers():
