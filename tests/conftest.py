@@ -8,6 +8,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,6 +20,35 @@ matplotlib.use("agg")
 # No deadline: these machines are shared. Derandomised: a failure is one for everybody.
 settings.register_profile("lrfind", deadline=None, derandomize=True)
 settings.load_profile("lrfind")
+
+
+TOGETHER = {
+    "tests/behaviour/test_cluster.py": "processes",
+    "tests/behaviour/test_ranks.py": "processes",
+    "tests/behaviour/test_task_ranks.py": "processes",
+    "tests/repeats/test_workers.py": "processes",
+    "tests/behaviour/test_two_tasks.py": "two tasks",
+    "tests/scripts/test_experiment_lamb.py": "LAMB",
+}
+"""Files whose tests one worker runs, one after another: they start several processes each, or
+share what took long to make."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadscope`, a scope is one of these, and otherwise a single test.
+
+    The mark `xdist_group` would say the same, but xdist 3.8 loses it under pytest 9.
+    """
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -212,6 +212,15 @@ def regression(width=8, optimizer="sgd", batch_size=8, scale=1.0):
     )
 
 
+SHORT = {"num_iter": 20, "start_lr": 1e-4}
+
+
+def by_hand(seed, **settings):
+    """A run of `regression` as a person would make it."""
+    seed_everything(seed)
+    return Problem(*regression(**settings)).range_test(**SHORT)
+
+
 def all_generators(width=8):
     """Draws from Python's generator too, which other threads of a Dask worker draw from."""
     return regression(width, scale=1 + random.random())

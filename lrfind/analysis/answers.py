@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
 from typing import NoReturn
@@ -11,6 +12,7 @@ from lrfind.analysis.curves import EXPECTED, Flag, Minimum, label_of
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.errors import CannotTellError
+from lrfind.support.param_groups import HasParamGroups, set_group_rates
 from lrfind.support.records import flag_names
 from lrfind.support.text import group_words, words
 
@@ -103,6 +105,18 @@ class Suggestion:
         """Whether `lr` is `minimum.lr / factor`."""
         return RULES[self.rule].uses_factor
 
+    def apply(self, optimizer: HasParamGroups | Sequence[HasParamGroups]) -> None:
+        """Set the learning rates of an optimizer to `group_lr`.
+
+        Args:
+            optimizer: The optimizer of the range test, or several in the same order. An LR
+                scheduler that is attached already keeps the rates it was made with.
+
+        Raises:
+            ValueError: It has another number of parameter groups; nothing is changed.
+        """
+        set_group_rates(optimizer, self.group_lr)
+
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak learning rate per group.
 
@@ -164,6 +178,10 @@ class CannotTell:
 
     @property
     def interval(self) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
+    def apply(self, optimizer: HasParamGroups | Sequence[HasParamGroups]) -> NoReturn:
         """Raises `CannotTellError` with the reason."""
         self._refuse()
 

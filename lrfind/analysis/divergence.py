@@ -55,6 +55,7 @@ class DivergenceRule:
         if self._threshold is None:
             return False
         self._recent.append(loss)
+        # For an even number, while the window fills, the upper of the two middle losses.
         now = sorted(self._recent)[len(self._recent) // 2]
         if now < self._best:
             self._best = now

@@ -19,6 +19,9 @@ TREND_DEGREE = 2
 def noise_scale(loss: Array) -> float:
     """Standard deviation of the batch-to-batch noise, `1.4826 * median |difference| / sqrt 2`.
 
+    Robust against the trend and outliers: 1.4826 is the ratio of standard deviation and median
+    absolute deviation of a normal distribution, and a difference has twice the variance of a loss.
+
     Args:
         loss: Shape `(n,)`.
 

@@ -83,6 +83,8 @@ class CentredFit:
     @property
     def depth_error(self) -> float:
         """Standard error of the depth, from that of the level, a median, and of the minimum."""
+        # sqrt(pi / 2) = 1.2533 is the standard error of a median relative to that of a mean;
+        # `persistence` is the factor by which AR(1) noise increases both.
         persistence = np.sqrt((1 + self.correlation) / (1 - self.correlation))
         level = 1.2533 * self.noise * persistence / np.sqrt(self.opening)
         if self.factor is None:

@@ -151,6 +151,7 @@ class TrainStep:
         else:
             with torch.autocast(self._device.type, dtype=self._autocast):
                 loss = self._forward(self._model, batch)
+        # Tested here too, to spare the call at every step.
         if type(loss) is not torch.Tensor or loss.numel() != 1 or not loss.requires_grad:
             check_loss(loss, self._maker)
         value = loss.item() if halt else loss.detach()

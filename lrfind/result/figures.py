@@ -154,7 +154,7 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
         curves: The sweep.
 
     Returns:
-        A quarter of the descent below the lowest loss, and a third of it above the initial level.
+        A quarter of the descent below the lowest loss, about a third of it above the initial level.
     """
     lowest = float(curves.loss.min())
     descended = curves.fit.descended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from lrfind.result.report import Summary, ending
 from lrfind.result.settings import SweepSettings
 from lrfind.result.sweep_analysis import Answer
 from lrfind.support.files import read_document, write_csv, write_json
-
-if TYPE_CHECKING:
-    pass
 
 
 class RangeTestResult(SweepPictures):

@@ -18,6 +18,7 @@ from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
 from lrfind.support.arguments import require_choice
 from lrfind.support.errors import CannotTellError
+from lrfind.support.param_groups import HasParamGroups
 
 Answer = Suggestion | CannotTell
 NO_TASKS = "no tasks were recorded: return a dictionary of losses"
@@ -88,6 +89,29 @@ class SweepAnalysis(SweepRecord):
             return CannotTell(str(error), question.rule)
         return suggest(curves, question, group_scale=self.group_scale)
 
+    def apply(
+        self, optimizer: HasParamGroups | Sequence[HasParamGroups], **question: Any
+    ) -> Suggestion:
+        """Set the learning rates of an optimizer to the suggested ones.
+
+        Args:
+            optimizer: The optimizer of the range test, or several in the same order. An LR
+                scheduler that is attached already keeps the rates it was made with.
+            question: Arguments of `suggest`, such as `schedule`.
+
+        Returns:
+            The suggestion that was applied.
+
+        Raises:
+            CannotTellError: There is no suggestion; nothing is changed.
+            ValueError: The optimizer has another number of parameter groups, or an argument of
+                `suggest` is out of range.
+        """
+        answer = self.suggest(**question)
+        answer.apply(optimizer)
+        assert isinstance(answer, Suggestion)
+        return answer
+
     def beta_over(self, decades: float, *, source: str = TRAIN) -> float:
         """The beta that smooths this sweep over a window in decades, however many steps it has.
 
@@ -145,7 +169,8 @@ class SweepAnalysis(SweepRecord):
 
         Args:
             betas: The betas of the averages, each in [0, 1).
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
+                name of a task.
 
         Returns:
             The suggestion under every rule, schedule, curve and beta, from the whole sweep and from

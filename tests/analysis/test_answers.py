@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from makers import make_result, noisy_result
 
 import lrfind
@@ -95,3 +96,47 @@ def test_one_optimizer_of_several_takes_its_own_groups():
     assert answer.one_cycle(slice(1, 3)) == {"max_lr": [0.5, 0.1]}
     with pytest.raises(lrfind.CannotTellError, match="because"):
         lrfind.CannotTell("because", "minimum").one_cycle()
+
+
+def two_groups(lr=0.5):
+    weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    groups = [{"params": [weights[0]], "lr": lr}, {"params": [weights[1]], "lr": 0.05}]
+    return torch.optim.SGD(groups)
+
+
+def test_a_suggestion_is_applied_to_every_group():
+    result = make_result(group_scale=(1.0, 0.1))
+    optimizer = two_groups()
+    answer = result.apply(optimizer, schedule="constant")
+    assert answer == result.suggest(schedule="constant")
+    assert [group["lr"] for group in optimizer.param_groups] == list(answer.group_lr)
+
+
+def test_a_rate_held_as_a_tensor_is_filled_in_place():
+    rate = torch.tensor(0.5, dtype=torch.float64)
+    optimizer = two_groups(rate)
+    answer = make_result(group_scale=(1.0, 0.1)).suggest()
+    answer.apply(optimizer)
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == answer.group_lr[0]
+
+
+def test_the_groups_of_several_optimizers_are_counted_together():
+    optimizers = [torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0) for _ in range(2)]
+    answer = make_result(group_scale=(1.0, 0.1)).suggest()
+    answer.apply(optimizers)
+    assert [each.param_groups[0]["lr"] for each in optimizers] == list(answer.group_lr)
+
+
+def test_another_number_of_groups_is_refused_and_nothing_changed():
+    optimizer = two_groups()
+    with pytest.raises(ValueError, match="`optimizer` has 2 parameter groups, but there are 1"):
+        make_result().suggest().apply(optimizer)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.05]
+
+
+def test_without_a_suggestion_there_is_nothing_to_apply():
+    optimizer = two_groups()
+    with pytest.raises(lrfind.CannotTellError, match="no learning rate can be suggested"):
+        make_result(np.full(100, 2.0), group_scale=(1.0, 0.1)).apply(optimizer)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.05]

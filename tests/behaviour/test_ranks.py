@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from makers import ROOT, SWEEP_FILES, TESTS, TRIAL_FILES, both, torchrun
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.slow
 
 SCRIPT = TESTS / "behaviour" / "ranks.py"
 

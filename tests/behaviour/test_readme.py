@@ -71,7 +71,6 @@ def test_the_claims_about_the_run_hold():
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("processes")
 def test_every_lrfind_command_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("train.py").write_text(

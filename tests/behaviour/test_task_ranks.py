@@ -9,7 +9,7 @@ from task_ranks import NAMES, STEPS
 
 from lrfind import EMANormalizer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.slow
 
 SCENARIOS = ["averages", "compiled", "refusing", "sweep", "unlike"]
 

@@ -8,9 +8,6 @@ import pytest
 from lrfind import MultiTaskLoss, Verdict
 from lrfind.demo import two_task_problem
 
-# In one worker, so that no training is done twice.
-pytestmark = pytest.mark.xdist_group("two_tasks")
-
 NAMES = ["rul", "health"]
 RUNS = [(optimizer, seed) for optimizer in ("sgd", "adam") for seed in (0, 1, 2)]
 

@@ -42,7 +42,7 @@ def test_verify_tries_rates_around_the_suggestion_of_the_sweep(invoke, tmp_path)
     )
     assert f"Train at about {suggested:.2e}" in done.stdout
     assert f"Train at about {answer['lr']:.2e}" in done.stdout
-    assert "regret against the best trial" in done.stdout
+    assert "regret against best trial" in done.stdout
     assert "Wrote verification.json and verification.png" in done.stderr
     assert (out / "verification.png").read_bytes()[:4] == b"\x89PNG"
 

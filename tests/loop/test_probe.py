@@ -128,7 +128,7 @@ def test_a_metric_that_is_never_a_number_cannot_tell():
 
 def test_a_model_without_a_loss_in_eval_mode_is_told_so():
     model = make_model()
-    with pytest.raises(TypeError, match="`probe` needs a loss"):
+    with pytest.raises(TypeError, match="`probe` needs a scalar loss"):
         lrfind.range_test(
             model, torch.optim.SGD(trainable(model), lr=0.1), None, make_loader(), num_iter=5,
             forward=lambda m, b: loss_fn(m(b[0]), b[1]) if m.training else [],

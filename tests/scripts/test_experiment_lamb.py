@@ -6,9 +6,6 @@ import experiment_lamb
 import numpy as np
 import pytest
 
-# In one worker, so that no training is done twice.
-pytestmark = pytest.mark.xdist_group("experiment_lamb")
-
 SEEDS = (0, 1)
 
 

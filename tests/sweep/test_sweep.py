@@ -260,7 +260,7 @@ def test_a_value_recorded_beside_the_loss_keeps_no_graph():
 def test_a_probe_or_metric_that_is_no_number_or_comes_at_the_wrong_step_is_refused():
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
     with lrfind.Sweep(optimizer, probe_every=2) as sweep:
-        with pytest.raises(ValueError, match="`probe_every` says"):
+        with pytest.raises(ValueError, match="set by `probe_every`"):
             sweep.record(1.0, probe=1.0)
         sweep.record(1.0)
         with pytest.raises(TypeError, match="`metric` must be"):

@@ -114,7 +114,7 @@ class Controls(ControlNumbers):
             ResultFileError: The file is truncated, holds no controls, or was written by a newer
                 version.
         """
-        return read_document(path, CONTROLS_FORMAT, "file of controls", _controls_of)
+        return read_document(path, CONTROLS_FORMAT, "controls file", _controls_of)
 
 
 def _controls_of(document: dict[str, Any]) -> Controls:
