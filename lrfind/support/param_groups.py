@@ -27,7 +27,7 @@ def set_group_rates(
     Raises:
         ValueError: The number of groups is another; nothing is changed.
     """
-    optimizers = optimizer if isinstance(optimizer, list | tuple) else [optimizer]
+    optimizers = optimizer if isinstance(optimizer, Sequence) else [optimizer]
     groups = [group for each in optimizers for group in each.param_groups]
     if len(groups) != len(rates):
         raise ValueError(
