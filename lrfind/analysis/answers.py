@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
 from typing import NoReturn
@@ -11,6 +12,7 @@ from lrfind.analysis.curves import EXPECTED, Flag, Minimum, label_of
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.errors import CannotTellError
+from lrfind.support.param_groups import HasParamGroups, set_group_rates
 from lrfind.support.records import flag_names
 from lrfind.support.text import group_words, words
 
@@ -57,9 +59,10 @@ class Suggestion:
         schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
             between the two.
         interval: 90 % interval for the best learning rate of a training run, calibrated on the
-            project's benchmark; None for rules other than "expected", which were not calibrated.
-        uncertainty: The components of the interval; None without one.
-        expected_lr: The expected minimum of the sweep, whatever the rule; None if not computed.
+            project's benchmark. It depends on the sweep and the schedule, and on neither rule nor
+            factor: `lr` may lie outside. None only in a record made by hand, as all that follow.
+        uncertainty: The components of the interval.
+        expected_lr: The expected minimum of the sweep, whatever the rule.
     """
 
     lr: float
@@ -77,19 +80,16 @@ class Suggestion:
     expected_lr: float | None = None
 
     def __repr__(self) -> str:
-        interval = ", {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
+        interval = ", best in {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
         return f"<Suggestion: lr {self.lr:.3g}{interval}, {words(self.verdict.name)}>"
 
     def __str__(self) -> str:
         caution = "".join(f" But {flag.value}." for flag in self.flags if flag not in SAID)
+        rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
         return (
-            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}{self._interval_words()}, "
-            f"{self._source_words()}. Verdict: {words(self.verdict.name)}, as "
-            f"{self.verdict.value}.{caution}"
+            f"Train at about {rates}, {self._source_words()}. Verdict: {words(self.verdict.name)}, "
+            f"as {self.verdict.value}.{caution}"
         )
-
-    def _interval_words(self) -> str:
-        return "" if self.interval is None else interval_words(self.interval)
 
     def _source_words(self) -> str:
         if not self.uses_factor:
@@ -104,6 +104,18 @@ class Suggestion:
     def uses_factor(self) -> bool:
         """Whether `lr` is `minimum.lr / factor`."""
         return RULES[self.rule].uses_factor
+
+    def apply(self, optimizer: HasParamGroups | Sequence[HasParamGroups]) -> None:
+        """Set the learning rates of an optimizer to `group_lr`.
+
+        Args:
+            optimizer: The optimizer of the range test, or several in the same order. An LR
+                scheduler that is attached already keeps the rates it was made with.
+
+        Raises:
+            ValueError: It has another number of parameter groups; nothing is changed.
+        """
+        set_group_rates(optimizer, self.group_lr)
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak learning rate per group.
@@ -169,6 +181,10 @@ class CannotTell:
         """Raises `CannotTellError` with the reason."""
         self._refuse()
 
+    def apply(self, optimizer: HasParamGroups | Sequence[HasParamGroups]) -> NoReturn:
+        """Raises `CannotTellError` with the reason."""
+        self._refuse()
+
     def one_cycle(self, groups: slice = slice(None)) -> NoReturn:
         """Raises `CannotTellError` with the reason."""
         self._refuse()
@@ -186,6 +202,8 @@ class CannotTell:
         }
 
 
-def interval_words(interval: tuple[float, float]) -> str:
-    """An interval in brackets, to follow the learning rate it belongs to."""
-    return " ({:.0%} interval {:.1e} to {:.1e})".format(CONFIDENCE, *interval)
+def interval_words(interval: tuple[float, float] | None) -> str:
+    """An interval in brackets, to follow a suggested learning rate; nothing without one."""
+    if interval is None:
+        return ""
+    return " ({:.0%} interval of the best {:.1e} to {:.1e})".format(CONFIDENCE, *interval)

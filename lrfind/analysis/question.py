@@ -9,6 +9,7 @@ from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
 from lrfind.analysis.curves import CENTRED, CURVES, EXPECTED
 from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.rules import DEFAULT, OF_A_CURVE, RULES
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.support.arguments import require_beta, require_choice, require_number, require_positive
 
 
@@ -29,7 +30,7 @@ def ask(
     *,
     schedule: str | None = None,
     curve: str | None = None,
-    beta: float = BETA,
+    beta: float | None = None,
     factor: float | None = None,
     between: float = BETWEEN_RUNS,
 ) -> Question:
@@ -40,7 +41,7 @@ def ask(
         schedule: "constant" or "one_cycle", the LR schedule you will train with; None if it is not
             known. It determines the factor of a calibrated rule.
         curve: One of `CURVES`, for a rule on one curve; None for "centred".
-        beta: Weight of the old value in [0, 1), for a smoother.
+        beta: Weight of the old value in [0, 1), for a curve that is a smoother; None for 0.98.
         factor: What a minimum is divided by, above 0; None for that of the schedule (calibrated
             rules) or 10 (other rules).
         between: Standard deviation of the minimum from run to run, in decades.
@@ -50,8 +51,10 @@ def ask(
 
     Raises:
         TypeError: `beta`, `factor` or `between` is not a number.
-        ValueError: An unknown rule, schedule or curve, a curve for a rule that uses none, `beta`
-            outside [0, 1), `factor` not above 0, or `between` negative or not finite.
+        ValueError: An unknown rule, schedule or curve, an argument without effect (`curve` for a
+            rule that uses none, `beta` without a smoother, `factor` for a rule that does not
+            divide), `beta` outside [0, 1), `factor` not above 0, or `between` negative or not
+            finite.
     """
     name = rule or (DEFAULT if curve is None else OF_A_CURVE)
     chosen = RULES[require_choice("rule", name, RULES)]
@@ -60,8 +63,14 @@ def ask(
         require_choice("curve", curve, CURVES)
         if not chosen.reads_curve:
             raise ValueError(f"`curve` has no effect with the rule {name!r}: pass another `rule`.")
+    if beta is not None:
+        require_beta(beta)
+        if curve not in SMOOTHERS:
+            raise ValueError(f"`beta` has no effect without a `curve` such as {USUAL!r}.")
     if factor is None:
         factor = SCHEDULES[schedule].factor if chosen.calibrated else FACTOR
+    elif not chosen.uses_factor:
+        raise ValueError(f"`factor` has no effect with the rule {name!r}: pass another `rule`.")
     spread = require_number("between", between)
     if not (math.isfinite(spread) and spread >= 0):
         raise ValueError(f"`between` must be a finite number, 0 or more, got {between!r}.")
@@ -69,7 +78,7 @@ def ask(
         rule=name,
         schedule=schedule,
         curve=(curve or CENTRED) if chosen.reads_curve else EXPECTED,
-        beta=require_beta(beta),
+        beta=BETA if beta is None else float(beta),
         factor=require_positive("factor", factor),
         between=spread,
     )

@@ -43,7 +43,8 @@ def suggest(
         return CannotTell(str(error), q.rule, lowest.flags, verdict)
     factor = q.factor if rule.uses_factor else 1.0
     lr /= factor
-    parts = _uncertainty(curves, q) if rule.calibrated else None
+    transfer = SCHEDULES[q.schedule]
+    parts = Uncertainty(curves.posterior.deviation, q.between, transfer.deviation)
     return Suggestion(
         lr=lr,
         rule=q.rule,
@@ -55,7 +56,8 @@ def suggest(
         group_lr=tuple(lr * scale for scale in group_scale),
         verdict=verdict,
         schedule=q.schedule,
-        interval=around(lr, parts.total) if parts else None,
+        # Of the best learning rate, whatever rate was asked for.
+        interval=around(curves.posterior.mean / transfer.factor, parts.total),
         uncertainty=parts,
         expected_lr=curves.posterior.mean,
     )
@@ -68,7 +70,3 @@ def _seen(curves: SweepCurves, q: Question, lowest: Minimum) -> Seen:
     skipped = rule.skips_start and q.curve in SMOOTHERS
     start = settled(q.curve, curves.fit.curve, q.beta) if skipped else 0
     return Seen(curves.lr[start:], curve[start:], lowest.step - start, curves.posterior.mean)
-
-
-def _uncertainty(curves: SweepCurves, q: Question) -> Uncertainty:
-    return Uncertainty(curves.posterior.deviation, q.between, SCHEDULES[q.schedule].deviation)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, overload
+from typing import Any, overload
 
 from lrfind.batch_size.rules import RULES, Settings, scaled_power
 from lrfind.support.arguments import require_beta, require_choice, require_count
-
-
-class HasParamGroups(Protocol):
-    """Any optimizer: an object with parameter groups."""
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The groups, each a dictionary of settings."""
+from lrfind.support.param_groups import HasParamGroups
 
 
 @overload

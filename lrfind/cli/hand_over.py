@@ -42,7 +42,7 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
     """
     from lrfind.support.process_group import is_first_rank
 
-    question = take_question(options)
+    question, beta = take_question(options)
     verify, controls, budget = (options.pop(name) for name in ("verify", "controls", "budget"))
     asked = given(options)
     if budget:
@@ -54,7 +54,7 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
         found = problem.find_lr(budget=budget, **asked, **question)
         return _hand_over_verification(found, out) if first else None
     result = problem.range_test(**asked)
-    answered = answer(result, question, betas)
+    answered = answer(result, question, betas, beta)
     if first:
         _hand_over(result, out, answered)
     if controls:
@@ -86,16 +86,24 @@ class Answered(NamedTuple):
     """Betas of the table; the last one is used for the answer and the figure."""
 
 
-def answer(result: RangeTestResult, question: dict[str, Any], betas: tuple[float, ...]) -> Answered:
+def answer(
+    result: RangeTestResult,
+    question: dict[str, Any],
+    betas: tuple[float, ...],
+    beta: float | None,
+) -> Answered:
     """Compute the answers of a result, once for all outputs.
 
     Args:
         result: The sweep.
-        question: Arguments of `suggest`; `beta` defaults to the last of `betas`.
+        question: Arguments of `suggest`.
         betas: Betas of the table.
+        beta: Beta of the figure and of the curve asked for; None for the last of `betas`.
     """
-    beta = question.get("beta", betas[-1])
-    asked = {**question, "beta": beta}
+    from lrfind.analysis.smoothing import SMOOTHERS
+
+    beta = betas[-1] if beta is None else beta
+    asked = question | ({"beta": beta} if question.get("curve") in SMOOTHERS else {})
     return Answered(
         result.suggest(**asked),
         result.task_disagreement(**asked) if result.tasks else None,

@@ -198,15 +198,28 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def take_question(settings: dict[str, Any]) -> dict[str, Any]:
-    """Move the question options out of `settings`, as arguments of `suggest`.
+def take_question(
+    settings: dict[str, Any], *, drawn: bool = True
+) -> tuple[dict[str, Any], float | None]:
+    """Move the question options out of `settings`.
+
+    Args:
+        settings: All options of the command.
+        drawn: Whether `--beta` may be for the figure alone.
+
+    Returns:
+        Arguments of `suggest`, and `--beta`, None if not given.
 
     Raises:
         TypeError, ValueError: They cannot be combined; checked before anything is run.
     """
     from lrfind.analysis.question import ask
+    from lrfind.analysis.smoothing import SMOOTHERS
 
     question = {name: settings.pop(name) for name in QUESTION}
     question = {name: value for name, value in question.items() if value is not None}
+    beta = question.get("beta")
+    if drawn and question.get("curve") not in SMOOTHERS:
+        question.pop("beta", None)
     ask(**question)
-    return question
+    return question, beta

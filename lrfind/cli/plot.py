@@ -40,9 +40,9 @@ def plot(result: Path, output: Path, against_beta: bool, layers: bool, **options
         from lrfind.cli.hand_over import save_figure
         from lrfind.result.range_test_result import load
 
-        question = take_question(options)
+        question, beta = take_question(options)
         loaded = load(result)
-        draw = partial(loaded.plot, beta=question.get("beta", BETA))
+        draw = partial(loaded.plot, beta=BETA if beta is None else beta)
         if against_beta or layers:
             draw = partial(loaded.plot_betas if against_beta else loaded.plot_layers)
         save_figure(partial(draw, suggestion=loaded.suggest(**question)), output)

@@ -98,7 +98,7 @@ def repeat(
         from lrfind.problems.from_file import file_build
         from lrfind.repeats.run import repeat as repeat_runs
 
-        question = take_question(options)
+        question, _ = take_question(options, drawn=False)
         build = file_build(Path(file), function)
         runs = repeat_runs(build, seeds=seeds, grid=grid, n_jobs=jobs, out=out, **given(options))
         _hand_over(runs, question, out)

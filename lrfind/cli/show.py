@@ -28,9 +28,9 @@ def show(
         from lrfind.cli.hand_over import answer, report_of
         from lrfind.result.range_test_result import load
 
-        question = take_question(options)
+        question, beta = take_question(options)
         loaded = load(result)
-        answered = answer(loaded, question, betas)
+        answered = answer(loaded, question, betas, beta)
         if as_json:
             more = {"sensitivity": loaded.sensitivity(betas).to_dict()} if sensitivity else {}
             document = loaded.to_dict(answered.betas, suggestion=answered.suggestion)

@@ -55,7 +55,7 @@ class RepeatSet(RunSet):
         confidence: float = CONFIDENCE,
         rule: str | None = None,
         curve: str | None = None,
-        beta: float = BETA,
+        beta: float | None = None,
         source: str = TRAIN,
         **question: Any,
     ) -> RepeatTable:
@@ -66,7 +66,7 @@ class RepeatSet(RunSet):
             rule: As in `RangeTestResult.suggest`, like all that follow.
             curve: For a rule on one curve; the minima are of this curve too, or of the centred one
                 if None.
-            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
+            beta: Weight of the old value, in [0, 1), for "ema" and "debiased"; None for 0.98.
             source: "train", "probe", or the name of a task.
             question: Further arguments of `suggest`, such as `schedule`.
 
@@ -78,10 +78,11 @@ class RepeatSet(RunSet):
             ValueError: An argument is out of range.
         """
         question |= {"curve": curve, "beta": beta, "source": source}
+        smoothing = BETA if beta is None else beta
         rows = (
             SettingRow(
                 settings=runs.settings,
-                minima=runs.minima(curve or CENTRED, beta=beta, source=source),
+                minima=runs.minima(curve or CENTRED, beta=smoothing, source=source),
                 suggestions=runs.suggestions(rule, **question),
                 answer=runs.suggest(rule, confidence=confidence, **question),
             )

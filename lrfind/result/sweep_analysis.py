@@ -9,7 +9,7 @@ from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import Comparison, compare
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
-from lrfind.analysis.defaults import BETA, BETAS
+from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.question import ask
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
@@ -18,6 +18,7 @@ from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
 from lrfind.support.arguments import require_choice
 from lrfind.support.errors import CannotTellError
+from lrfind.support.param_groups import HasParamGroups
 
 Answer = Suggestion | CannotTell
 NO_TASKS = "no tasks were recorded: return a dictionary of losses"
@@ -49,7 +50,7 @@ class SweepAnalysis(SweepRecord):
         *,
         schedule: str | None = None,
         curve: str | None = None,
-        beta: float = BETA,
+        beta: float | None = None,
         factor: float | None = None,
         source: str = TRAIN,
         between: float = BETWEEN_RUNS,
@@ -64,7 +65,7 @@ class SweepAnalysis(SweepRecord):
             schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
                 peak and a decay to zero); None if it is not known yet.
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
-            beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
+            beta: Weight of the old value, in [0, 1), for "ema" and "debiased"; None for 0.98.
             factor: What "expected" and "minimum" divide by, above 0; None for their default.
             source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
                 name of a task.
@@ -76,8 +77,8 @@ class SweepAnalysis(SweepRecord):
 
         Raises:
             TypeError: `beta`, `factor` or `between` is not a number.
-            ValueError: An unknown rule, schedule, curve or source, a curve for "expected", `beta`
-                outside [0, 1), `factor` not above 0, or `between` negative or not finite.
+            ValueError: An unknown rule, schedule, curve or source, an argument without effect (such
+                as `beta` without a curve), or one out of range.
         """
         question = ask(
             rule, schedule=schedule, curve=curve, beta=beta, factor=factor, between=between
@@ -87,6 +88,29 @@ class SweepAnalysis(SweepRecord):
         except CannotTellError as error:
             return CannotTell(str(error), question.rule)
         return suggest(curves, question, group_scale=self.group_scale)
+
+    def apply(
+        self, optimizer: HasParamGroups | Sequence[HasParamGroups], **question: Any
+    ) -> Suggestion:
+        """Set the learning rates of an optimizer to the suggested ones.
+
+        Args:
+            optimizer: The optimizer of the range test, or several in the same order. An LR
+                scheduler that is attached already keeps the rates it was made with.
+            question: Arguments of `suggest`, such as `schedule`.
+
+        Returns:
+            The suggestion that was applied.
+
+        Raises:
+            CannotTellError: There is no suggestion; nothing is changed.
+            ValueError: The optimizer has another number of parameter groups, or an argument of
+                `suggest` is out of range.
+        """
+        answer = self.suggest(**question)
+        answer.apply(optimizer)
+        assert isinstance(answer, Suggestion)
+        return answer
 
     def beta_over(self, decades: float, *, source: str = TRAIN) -> float:
         """The beta that smooths this sweep over a window in decades, however many steps it has.

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from makers import make_result, noisy_result
 
 import lrfind
@@ -16,7 +17,9 @@ def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
     answer = result.suggest()
     said = str(answer)
     low, high = answer.interval
-    assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
+    assert said.startswith(
+        f"Train at about {answer.lr:.2e} (90% interval of the best {low:.1e} to {high:.1e})"
+    )
     assert f"a factor of 3 below the expected minimum {answer.expected_lr:.2e}" in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
@@ -35,7 +38,8 @@ def test_without_a_suggestion_the_words_say_why():
 
 @pytest.mark.parametrize("curve", ["raw", "centred", "ema", "debiased"])
 def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
-    answer = noisy_result().suggest(curve=curve, beta=0.9)
+    beta = {"beta": 0.9} if curve in ("ema", "debiased") else {}
+    answer = noisy_result().suggest(curve=curve, **beta)
     assert f"a factor of 10 below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
     assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
 
@@ -58,7 +62,7 @@ def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, sche
 
 def test_the_repr_is_short():
     shown = repr(noisy_result().suggest())
-    assert re.fullmatch(r"<Suggestion: lr [^ ]+, [^ ]+ to [^ ]+, clear>", shown)
+    assert re.fullmatch(r"<Suggestion: lr [^ ]+, best in [^ ]+ to [^ ]+, clear>", shown)
 
 
 def test_an_answer_becomes_plain_numbers():
@@ -92,3 +96,47 @@ def test_one_optimizer_of_several_takes_its_own_groups():
     assert answer.one_cycle(slice(1, 3)) == {"max_lr": [0.5, 0.1]}
     with pytest.raises(lrfind.CannotTellError, match="because"):
         lrfind.CannotTell("because", "minimum").one_cycle()
+
+
+def two_groups(lr=0.5):
+    weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    groups = [{"params": [weights[0]], "lr": lr}, {"params": [weights[1]], "lr": 0.05}]
+    return torch.optim.SGD(groups)
+
+
+def test_a_suggestion_is_applied_to_every_group():
+    result = make_result(group_scale=(1.0, 0.1))
+    optimizer = two_groups()
+    answer = result.apply(optimizer, schedule="constant")
+    assert answer == result.suggest(schedule="constant")
+    assert [group["lr"] for group in optimizer.param_groups] == list(answer.group_lr)
+
+
+def test_a_rate_held_as_a_tensor_is_filled_in_place():
+    rate = torch.tensor(0.5, dtype=torch.float64)
+    optimizer = two_groups(rate)
+    answer = make_result(group_scale=(1.0, 0.1)).suggest()
+    answer.apply(optimizer)
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == answer.group_lr[0]
+
+
+def test_the_groups_of_several_optimizers_are_counted_together():
+    optimizers = [torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0) for _ in range(2)]
+    answer = make_result(group_scale=(1.0, 0.1)).suggest()
+    answer.apply(optimizers)
+    assert [each.param_groups[0]["lr"] for each in optimizers] == list(answer.group_lr)
+
+
+def test_another_number_of_groups_is_refused_and_nothing_changed():
+    optimizer = two_groups()
+    with pytest.raises(ValueError, match="`optimizer` has 2 parameter groups, but there are 1"):
+        make_result().suggest().apply(optimizer)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.05]
+
+
+def test_without_a_suggestion_there_is_nothing_to_apply():
+    optimizer = two_groups()
+    with pytest.raises(lrfind.CannotTellError, match="no learning rate can be suggested"):
+        make_result(np.full(100, 2.0), group_scale=(1.0, 0.1)).apply(optimizer)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.05]

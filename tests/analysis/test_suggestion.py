@@ -38,10 +38,16 @@ def test_the_interval_is_normal_in_decades_with_three_stated_parts():
     assert np.log10(answer.lr / low) == pytest.approx(1.6449 * total, rel=1e-4)
 
 
-def test_a_rule_on_one_curve_has_no_interval_that_nobody_measured():
-    answer = suggest(curves_of(typical_loss()), curve="raw")
-    assert (answer.rule, answer.interval, answer.uncertainty) == ("minimum", None, None)
-    assert answer.lr == answer.minimum.lr / 10
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_interval_is_that_of_the_best_rate_whatever_rate_is_asked_for(schedule):
+    curves = curves_of(typical_loss())
+    usual = suggest(curves, schedule=schedule)
+    assert usual.interval[0] < usual.lr < usual.interval[1]
+    for question in ({"factor": 100}, {"curve": "raw"}, {"rule": "steepest"}):
+        answer = suggest(curves, schedule=schedule, **question)
+        assert answer.lr != usual.lr
+        assert (answer.interval, answer.uncertainty) == (usual.interval, usual.uncertainty)
+    assert suggest(curves, curve="raw").lr == curves.minimum("raw").lr / 10
 
 
 def test_where_the_loss_never_fell_the_blow_up_alone_gives_a_rate_and_says_so():
@@ -57,8 +63,9 @@ def test_where_the_loss_never_fell_the_blow_up_alone_gives_a_rate_and_says_so():
 @pytest.mark.parametrize("curve", CURVES)
 def test_every_curve_can_be_asked_for_with_any_factor(curve):
     curves = curves_of(typical_loss())
-    answer = suggest(curves, curve=curve, beta=0.9, factor=4)
-    assert answer.lr == pytest.approx(curves.minimum(curve, 0.9).lr / 4)
+    beta = {"beta": 0.9} if curve in ("ema", "debiased") else {}
+    answer = suggest(curves, curve=curve, factor=4, **beta)
+    assert answer.lr == pytest.approx(curves.minimum(curve, **beta).lr / 4)
     assert answer.beta == (0.9 if curve in ("ema", "debiased") else None)
 
 
@@ -115,11 +122,11 @@ losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 @given(losses, st.sampled_from([*RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
 def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, beta):
     named = {} if rule == DEFAULT else {"curve": curve}
-    answer = suggest(curves_of(loss), rule=rule, beta=beta, **named)
+    named |= {"beta": beta} if named.get("curve") in ("ema", "debiased") else {}
+    answer = suggest(curves_of(loss), rule=rule, **named)
     if answer:
         assert 1e-8 <= answer.lr <= 10
-        if answer.interval:
-            assert answer.interval[0] < answer.lr < answer.interval[1]
+        assert answer.interval[0] < answer.expected_lr
     else:
         assert answer.reason
         assert answer.to_dict()["cannot_tell"] == answer.reason

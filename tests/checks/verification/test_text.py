@@ -41,7 +41,7 @@ def test_the_words_say_the_rates_what_they_cost_and_the_verdict():
     answer = make_verification(flat_trials(1.5, 1.0, 0.8, 0.5), scale=(0.1, 1.0))
     groups = f"({answer.lr / 10:.2e}, {answer.lr:.2e} for the parameter groups)"
     low, high = answer.interval
-    rates = f"{answer.lr:.2e} {groups} (90% interval {low:.1e} to {high:.1e})"
+    rates = f"{answer.lr:.2e} {groups} (90% interval of the best {low:.1e} to {high:.1e})"
     cost = "after 4 short training runs and 200 steps in total"
     assert f"Train at about {rates}, {cost}. Verdict: at end, as {answer.reason}." in words(answer)
 
