@@ -9,7 +9,7 @@ the loss plus `stiffness` times the squared second differences. Generalised cros
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -186,25 +186,29 @@ def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
 
 
 def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> _Smoothed:
-    """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix.
-
-    With `A = P + stiffness * D'D`, trace(A^-1 P) = n - d log det A / d log stiffness. The banded
-    Cholesky factor gives the determinant, so the trace costs two more O(n) factorisations and no
-    inverse.
-    """
+    """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix."""
     from scipy.linalg import cho_solve_banded
 
-    step = 1e-3
     factor = _factor(values.size, stiffness, correlation)
     weighted = _precision_times(values, correlation)
     curve: Array = cho_solve_banded((factor, False), weighted, check_finite=False)
-    up, down = (
-        _log_det(_factor(values.size, stiffness * np.exp(s), correlation)) for s in (step, -step)
-    )
-    freedom = (up - down) / (2 * step)  # n - trace
+    freedom = _freedom(values.size, stiffness, correlation)
     residual = values - curve
     squares = max(float(residual @ _precision_times(residual, correlation)), 0.0)
     return _Smoothed(curve, np.sqrt(squares / freedom), factor, squares / freedom**2)
+
+
+@lru_cache(maxsize=4096)
+def _freedom(size: int, stiffness: float, correlation: float) -> float:
+    """Degrees of freedom of the residual, `n - trace(A^-1 P)` with `A = P + stiffness * D'D`.
+
+    The trace is n - d log det A / d log stiffness, and the banded Cholesky factor gives the
+    determinant: two O(n) factorisations and no inverse. None of it depends on the losses, so
+    sweeps of one length share it.
+    """
+    step = 1e-3
+    up, down = (_log_det(_factor(size, stiffness * np.exp(s), correlation)) for s in (step, -step))
+    return (up - down) / (2 * step)
 
 
 def _precision_bands(size: int, correlation: float) -> tuple[Array, float]:
