@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lrfind.loop.step import Forward
+from lrfind.loop.task_forward import LOSS
 
 LossFn = Callable[..., torch.Tensor]
 
@@ -20,7 +21,7 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
     - A dictionary: `output = model(**batch)`; anything else: `output = model(batch)`. Then
       `loss_fn(output, batch)`, or `loss_fn(output)` if it takes one argument.
     - With `loss_fn=None` the model computes its own loss, and `model(*batch)` and so on must return
-      it: the loss itself, `output.loss` or `output["loss"]`.
+      it: the loss itself, `output.loss`, or a dictionary with a `"loss"` or of losses.
 
     Args:
         loss_fn: The loss function.
@@ -49,8 +50,8 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
 
 def _own_loss(model: torch.nn.Module, batch: Any) -> torch.Tensor:
     output = _call(model, batch)
-    if isinstance(output, Mapping) and "loss" in output:
-        return output["loss"]  # type: ignore[no-any-return]
+    if isinstance(output, Mapping) and LOSS in output:
+        return output  # type: ignore[return-value]
     return getattr(output, "loss", output)  # type: ignore[no-any-return]
 
 

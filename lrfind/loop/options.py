@@ -36,9 +36,10 @@ class LoopOptions(TypedDict, total=False):
             accuracy; recorded with the probe loss.
         forward: Function of (model, batch) that returns the loss, in place of `loss_fn`.
         total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
-            losses, and `total` combines them into the one to train on, such as a `MultiTaskLoss`;
-            None takes their sum. The loss of each task is recorded too, for
-            `result.suggest(source="task")`.
+            losses, and `total` combines all of them into the one to train on, such as a
+            `MultiTaskLoss`; None takes the entry "loss", or the sum if there is none. The loss of
+            each task is recorded too, for `result.suggest(source="task")`; beside a "loss" that is
+            every number, and anything else is ignored.
         step: Function of a batch that makes the whole training step with `optimizer` and returns
             the loss before it, in place of `loss_fn`. Whatever else it changes belongs in
             `preserve`.
