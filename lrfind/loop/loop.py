@@ -26,8 +26,8 @@ from lrfind.loop.validation import (
     check_preserve,
     check_unused,
     loader_objects,
-    state_of,
 )
+from lrfind.state.held_by import held_by
 from lrfind.state.preserve import Preserved, preserve_state
 from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
@@ -87,11 +87,12 @@ class Loop:
         self._step = self._training_step(getattr(loss_fn, "reduction", "mean") == "sum", maker)
         autocast = options["autocast"]
         self._frozen_step = FrozenStep(model, self._forward, self.device, autocast=autocast)
-        callables = (loss_fn, forward, total, options["metric"], options["clip_grad"])
+        callables = (loss_fn, forward, total, options["step"], options["metric"])
         self._objects = [
-            *(model, *self.optimizers, options["scaler"]),
-            *(state_of(each) for each in callables),
+            # The loader first: what is known to be its data is not copied, whoever else holds it.
             *loader_objects(train_loader),
+            *(model, *self.optimizers, options["scaler"]),
+            *held_by([*callables, options["clip_grad"]]),
             *options["preserve"],
         ]
 

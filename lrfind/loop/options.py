@@ -41,9 +41,11 @@ class LoopOptions(TypedDict, total=False):
             each task is recorded too, for `result.suggest(source="task")`; beside a "loss" that is
             every number, and anything else is ignored.
         step: Function of a batch that makes the whole training step with `optimizer` and returns
-            the loss before it, in place of `loss_fn`. Whatever else it changes belongs in
-            `preserve`.
+            the loss before it, in place of `loss_fn`.
         preserve: Further objects to restore afterwards, such as an LR scheduler or a second model.
+            Restored anyway are the models, optimizers, generators and objects of your own that
+            `loss_fn` and the functions above hold in closures, defaults, partials or as methods;
+            global variables and what a function written in C holds cannot be seen.
         all_ranks: Under `torch.distributed`, whether this is one run over all ranks: every rank
             calls it, the losses are averaged, and all ranks get the same result. False for a run
             of this process alone.

@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from lrfind.state.kinds import CODE, Data
+from lrfind.state.kinds import Data
 
 
 def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
@@ -53,12 +53,6 @@ def check_one_way(**ways: Callable[..., Any] | None) -> None:
             raise TypeError(f"`{name}` must be callable, got {type(way).__name__}.")
     if len(given) > 1:
         raise ValueError(f"only one of {', '.join(f'`{name}`' for name in given)} may be given.")
-
-
-def state_of(function: Any) -> Any:
-    """The object whose state a callable may change: a module, the object of a method, or None."""
-    owner = getattr(function, "__self__", function)
-    return None if isinstance(owner, CODE) or not hasattr(owner, "__dict__") else owner
 
 
 def check_preserve(preserve: Any) -> None:
