@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ class Sweep:
 
     Entering it sets the first learning rate; after each optimizer step, `record` takes the loss
     and sets the next learning rate. Leaving it restores the learning rates and nothing else: wrap
-    it in `preserve_state` to restore the rest of the training state as well.
+    it in `preserve_state` to restore the rest of the training state as well. Leaving it before
+    `record` returned False warns, since the range was not swept.
 
     Losses on an accelerator are read back without synchronising at every step: `record` decides on
     the losses that have arrived, and the result is cut at the step where a loop that waits for each
@@ -144,6 +146,12 @@ class Sweep:
     ) -> None:
         self._detach_layers()
         self._recorder.__exit__(kind, error, trace)
+        if error is None and self.stop_reason is StopReason.UNFINISHED:
+            warnings.warn(
+                f"the loop ended after {self.steps} of the {self.num_iter} steps of the sweep: go "
+                "through the loader again until `record` returns False, or lower `num_iter`.",
+                stacklevel=2,
+            )
 
     def _detach_layers(self) -> None:
         if self._layers is not None:

@@ -308,6 +308,7 @@ def test_smiths_two_rates_off_a_linear_sweep_go_into_the_schedulers():
     assert one.total_steps == 10
 
 
+@pytest.mark.filterwarnings("ignore:the loop ended after")
 def test_a_value_noted_beside_the_loss_may_change_afterwards():
     running = torch.zeros(())
     with lrfind.Sweep(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)) as sweep:
@@ -318,6 +319,7 @@ def test_a_value_noted_beside_the_loss_may_change_afterwards():
     assert sweep.result().probe.tolist() == [0, 2, 4, 6]
 
 
+@pytest.mark.filterwarnings("ignore:the loop ended after")
 def test_a_value_recorded_beside_the_loss_keeps_no_graph():
     weight = nn.Parameter(torch.ones(1))
     kept = weakref.ref(weight)
@@ -328,6 +330,7 @@ def test_a_value_recorded_beside_the_loss_keeps_no_graph():
         assert kept() is None
 
 
+@pytest.mark.filterwarnings("ignore:the loop ended after")
 def test_a_probe_or_metric_that_is_no_number_or_comes_at_the_wrong_step_is_refused():
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
     with lrfind.Sweep(optimizer, probe_every=2) as sweep:

@@ -6,6 +6,8 @@ import torch
 
 from lrfind import StopReason, Sweep
 
+pytestmark = pytest.mark.filterwarnings("ignore:the loop ended after")
+
 
 def quadratic(dtype=torch.float64):
     """A weight of 1, its optimizer, and one step on loss w**2 / 2 that returns the loss."""
@@ -65,13 +67,35 @@ def test_a_non_finite_loss_ends_it_at_once_and_is_recorded(bad):
     np.testing.assert_array_equal(sweep.result().loss, [1.0, bad])
 
 
-def test_leaving_the_loop_early_gives_what_there_is():
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("steps", [0, 7])
+def test_leaving_the_loop_early_gives_what_there_is_with_a_warning(steps):
     optimizer, step = quadratic()
-    with Sweep(optimizer, num_iter=50) as sweep:
-        for _ in range(7):
-            sweep.record(step())
+    sweep = Sweep(optimizer, num_iter=50)
+
+    def epoch():
+        with sweep:
+            for _ in range(steps):
+                sweep.record(step())
+
+    with pytest.warns(UserWarning, match=f"ended after {steps} of the 50 steps") as warned:
+        epoch()
+    assert warned[0].filename == __file__
     result = sweep.result()
-    assert (result.lr.size, result.stop_reason) == (7, StopReason.UNFINISHED)
+    assert (result.lr.size, result.stop_reason) == (steps, StopReason.UNFINISHED)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loop_that_ends_by_an_error_or_for_lack_of_data_has_said_why():
+    optimizer, step = quadratic()
+    with pytest.raises(ZeroDivisionError), Sweep(optimizer) as sweep:
+        sweep.record(step())
+        raise ZeroDivisionError
+    with Sweep(optimizer) as sweep:
+        sweep.record(step())
+        sweep.exhausted()
+    assert sweep.result().stop_reason is StopReason.EXHAUSTED
 
 
 def test_the_rates_are_put_back_also_after_an_error():
