@@ -41,7 +41,9 @@ class LoopOptions(TypedDict, total=False):
             each task is recorded too, for `result.suggest(source="task")`; beside a "loss" that is
             every number, and anything else is ignored.
         step: Function of a batch that makes the whole training step with `optimizer` and returns
-            the loss before it, in place of `loss_fn`.
+            the loss before it, in place of `loss_fn`. A call that makes no optimizer step, as in
+            gradient accumulation, does not advance the learning rate: its loss is averaged with
+            those up to the next step.
         preserve: Further objects to restore afterwards, such as an LR scheduler or a second model.
             Restored anyway are the models, optimizers, generators and objects of your own that
             `loss_fn` and the functions above hold in closures, defaults, partials or as methods;

@@ -10,6 +10,7 @@ import torch
 
 from lrfind.loop.step import Forward, check_loss
 from lrfind.multitask.checks import check_task_loss
+from lrfind.sweep.micro_batches import mean_by_task
 
 Total = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
 
@@ -82,13 +83,7 @@ class TaskForward:
         seen, self._seen = self._seen[:count], []
         if len(seen) <= 1:
             return seen[0] if seen else None
-        names = dict.fromkeys(name for losses in seen for name in losses)
-        return {
-            name: torch.stack(
-                [torch.as_tensor(each[name]).reshape(()) for each in seen if name in each]
-            ).mean()
-            for name in names
-        }
+        return mean_by_task(seen)
 
 
 def _is_task(name: str, value: Any) -> bool:
