@@ -41,7 +41,7 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
                     "target): for other batches pass `forward=`, a function of (model, batch)."
                 )
             *inputs, target = batch
-            return loss_fn(model(*inputs), target)
+            return loss_fn(_apply(model, *inputs), target)
         output = _call(model, batch)
         return loss_fn(output, batch) if takes_batch else loss_fn(output)
 
@@ -57,8 +57,27 @@ def _own_loss(model: torch.nn.Module, batch: Any) -> torch.Tensor:
 
 def _call(model: torch.nn.Module, batch: Any) -> Any:
     if isinstance(batch, Mapping):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, list | tuple) else model(batch)
+        return _apply(model, **batch)
+    return _apply(model, *batch) if isinstance(batch, list | tuple) else _apply(model, batch)
+
+
+def _apply(model: torch.nn.Module, *inputs: Any, **named: Any) -> Any:
+    try:
+        return model(*inputs, **named)
+    except TypeError as error:
+        # That of DistributedDataParallel or a compiled model takes anything.
+        inner: Any = getattr(model, "module", getattr(model, "_orig_mod", model))
+        signature = inspect.signature(inner.forward)
+        try:
+            signature.bind(*inputs, **named)
+        except TypeError:
+            given = f"the keys {', '.join(named)}" if named else f"{len(inputs)} inputs"
+            raise TypeError(
+                f"`{type(inner).__name__}.forward{signature}` cannot be called with {given}, as a "
+                "batch of `train_loader` or `probe` has them: pass `forward=`, a function of "
+                "(model, batch) that returns the loss."
+            ) from error
+        raise
 
 
 def _takes_two(loss_fn: LossFn) -> bool:

@@ -29,12 +29,14 @@ class LoopOptions(TypedDict, total=False):
             is counted in `result.skipped`.
         clip_grad: Maximum norm of the gradient over all parameters, or a function that takes the
             list of parameters and clips their gradients.
-        probe: A fixed held-out batch. Its loss is computed after each step, in eval mode and
-            without gradients, and recorded next to the mini-batch loss, for
+        probe: A fixed held-out batch, or a DataLoader or other iterable of a few (a list or a
+            tuple is one batch). Its loss, the mean of theirs, is computed after each step, in eval
+            mode and without gradients, and recorded next to the mini-batch loss, for
             `result.suggest(source="probe")`.
-        metric: Function of (model, probe) that returns a number, higher is better, such as an
-            accuracy; recorded with the probe loss.
-        forward: Function of (model, batch) that returns the loss, in place of `loss_fn`.
+        metric: Function of (model, probe batch) that returns a number, higher is better, such as
+            an accuracy; recorded with the probe loss.
+        forward: Function of (model, batch) that returns the loss, in place of `loss_fn`. A loss of
+            None leaves the batch out, as does a batch without samples; not over several ranks.
         total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
             losses, and `total` combines all of them into the one to train on, such as a
             `MultiTaskLoss`; None takes the entry "loss", or the sum if there is none. The loss of

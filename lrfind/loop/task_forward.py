@@ -59,7 +59,7 @@ class TaskForward:
         return made
 
     def _plain(self, loss: torch.Tensor) -> torch.Tensor:
-        if self._total is not None:
+        if self._total is not None and loss is not None:
             raise TypeError(
                 f"`total` needs a dictionary of losses, but `{self._maker}` returned "
                 f"{type(loss).__name__}."

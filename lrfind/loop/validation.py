@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from lrfind.state.kinds import Data
 
@@ -85,7 +85,9 @@ def loader_objects(train_loader: Any) -> list[Any]:
         TypeError: `train_loader` is not iterable.
     """
     if not hasattr(train_loader, "__iter__"):
-        raise TypeError(f"`train_loader` must be iterable, got {type(train_loader).__name__}.")
+        remedy = ": wrap it in a DataLoader" if isinstance(train_loader, Dataset) else ""
+        name = type(train_loader).__name__
+        raise TypeError(f"`train_loader` must be iterable, got {name}{remedy}.")
     if hasattr(train_loader, "__next__"):
         warnings.warn(
             "`train_loader` is an iterator: the batches that the test takes from it are lost. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import warnings
 from collections.abc import Mapping, Sequence
@@ -105,8 +106,8 @@ class Sweep:
         layers: torch.nn.Module | None = None,
     ) -> None:
         lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
-        if diverge_th is not None:
-            diverge_th = require_positive("diverge_th", diverge_th)
+        never = diverge_th is None or diverge_th == math.inf
+        diverge_th = None if never else require_positive("diverge_th", diverge_th)
         self.settings = SweepSettings(
             start_lr=float(start_lr),
             end_lr=float(end_lr),

@@ -226,6 +226,12 @@ def test_a_bad_argument_is_refused_by_name_before_anything_is_touched(options, e
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 
+def test_an_infinite_threshold_never_stops_early():
+    result = run(*quadratic(), start_lr=1.5, end_lr=30.0, num_iter=60, diverge_th=float("inf"))
+    assert result.stop_reason is StopReason.COMPLETED
+    assert result.settings.diverge_th is None
+
+
 def test_something_other_than_an_optimizer_is_refused():
     with pytest.raises(TypeError, match="`optimizer` must be a torch optimizer, got int"):
         Sweep([groups(1.0), 3])
