@@ -22,7 +22,8 @@ class GroupRates:
 
     The ratios are those of the current learning rates to the largest of them. If all are 0, as in
     the first step of a warm-up, the `initial_lr` that an LR scheduler stores is used instead; if
-    those are 0 or missing too, all groups get the same learning rate.
+    those are 0 or missing too, all groups get the same learning rate. A group's `lr_scale`, by
+    which timm multiplies its rate, counts where the rates do not have it yet.
 
     Args:
         optimizers: The optimizers whose `param_groups` hold the learning rates.
@@ -39,8 +40,15 @@ class GroupRates:
             for group in self._groups()
         ]
         rates = check_rates(optimizers)
+        if any(rates):
+            rates = _with_lr_scale(self._groups(), rates)
+        else:
+            rates = [
+                float(group.get("initial_lr", 0.0)) * float(group.get("lr_scale", 1.0))
+                for group in self._groups()
+            ]
         if not any(rates):
-            rates = [float(group.get("initial_lr", 0.0)) for group in self._groups()]
+            rates = [float(group.get("lr_scale", 1.0)) for group in self._groups()]
         ends = list(accumulate((len(each.param_groups) for each in optimizers), initial=0))
         self._own = [slice(*pair) for pair in pairwise(ends)]
         largest = max(rates)
@@ -160,6 +168,21 @@ def as_optimizers(optimizer: Optimizer | Sequence[Optimizer]) -> tuple[Optimizer
     if not optimizers:
         raise ValueError("`optimizer` is an empty list.")
     return optimizers
+
+
+def _with_lr_scale(groups: Sequence[dict[str, Any]], rates: list[float]) -> list[float]:
+    """The rates, times the `lr_scale` of their groups unless they have it already.
+
+    They have what they will be trained with if an LR scheduler has been made, which leaves an
+    `initial_lr`: one of timm has multiplied them then, one of torch never does. A loop that sets
+    `lr * lr_scale` itself shows in rates with the ratios of the scales.
+    """
+    scales = [float(group.get("lr_scale", 1.0)) for group in groups]
+    ratios = ([each / max(values) for each in values] for values in (rates, scales))
+    scheduled = any("initial_lr" in group for group in groups)
+    if scheduled or not any(scales) or all(map(math.isclose, *ratios)):
+        return rates
+    return [rate * scale for rate, scale in zip(rates, scales, strict=True)]
 
 
 def _set_rate(group: dict[str, Any], rate: float | torch.Tensor) -> None:

@@ -147,6 +147,45 @@ def test_groups_keep_the_ratios_of_their_rates(rates, scale):
     assert [group["lr"] for group in optimizer.param_groups] == list(rates)
 
 
+@pytest.mark.parametrize(
+    ("rates", "lr_scale", "initial", "scale"),
+    [
+        ((0.1, 0.1, 0.1), (0.25, 0.5, 1.0), None, (0.25, 0.5, 1.0)),
+        ((0.1, 0.1), (0.5, None), None, (0.5, 1.0)),
+        ((0.1, 1.0), (0.5, 1.0), None, (0.05, 1.0)),
+        ((0.025, 0.05, 0.1), (0.25, 0.5, 1.0), None, (0.25, 0.5, 1.0)),
+        ((0.025, 0.1), (0.25, 1.0), (0.1, 0.1), (0.25, 1.0)),
+        ((0.05, 0.05), (0.25, 1.0), (0.1, 0.1), (1.0, 1.0)),
+        ((0.0, 0.0), (0.25, 1.0), (0.1, 0.1), (0.25, 1.0)),
+        ((0.0, 0.0), (0.25, 1.0), None, (0.25, 1.0)),
+        ((0.1, 0.1), (0.5, 0.5), None, (1.0, 1.0)),
+    ],
+    ids=[
+        "not yet in the rates",
+        "not in all groups",
+        "beside other ratios",
+        "set by a loop",
+        "set by a scheduler of timm",
+        "left out by a scheduler of torch",
+        "in the first step of a warm-up",
+        "without any rate",
+        "the same for all",
+    ],
+)
+def test_an_lr_scale_of_a_group_is_part_of_the_ratios_once(rates, lr_scale, initial, scale):
+    optimizer = groups(*rates)
+    for number, group in enumerate(optimizer.param_groups):
+        if lr_scale[number] is not None:
+            group["lr_scale"] = lr_scale[number]
+        if initial is not None:
+            group["initial_lr"] = initial[number]
+    with Sweep(optimizer, num_iter=30) as sweep:
+        sweep.record(1.0)
+        assert [group["lr"] / sweep.lr for group in optimizer.param_groups] == pytest.approx(scale)
+    assert sweep.result().group_scale == pytest.approx(scale)
+    assert [group["lr"] for group in optimizer.param_groups] == list(rates)
+
+
 def test_a_whole_number_for_a_rate_comes_back_as_one():
     optimizer = groups(1)
     with Sweep(optimizer):
