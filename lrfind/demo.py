@@ -1,4 +1,4 @@
-"""The bundled problem: handwritten digits, a small network, and the batches to train it."""
+"""The bundled problems: handwritten digits with a small network, and a two-task problem."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ OPTIMIZERS: dict[str, Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]]
 }
 MODELS = ("cnn", "mlp")
 DEMO: dict[str, Any] = {"batch_size": 64, "dropout": 0.0, "dtype": torch.float64}
-"""Arguments of `digits_problem` in `lrfind demo`: the processor changes nothing that it prints.
+"""Arguments of `digits_problem` in `lrfind demo`, chosen so that any processor prints the same.
 
-Kernels round differently on each, and past the minimum the sweep makes that grow: from float32 to
-other losses altogether, from float64 to digits that are not shown. Dropout masks are drawn by MKL
-where torch has it and by torch itself elsewhere. What is left to draw, uniform weights and the
-order of the batches, torch draws alike everywhere. Batches of 64 make the end a clear blow-up.
+Kernels round differently on each processor, and past the minimum the sweep amplifies this: in
+float32 to entirely different losses, in float64 only to digits that are not printed. Without
+dropout, whose masks are drawn by MKL if torch has it and by torch otherwise, only uniform weights
+and the order of the batches are random, and torch draws these identically everywhere. With batches
+of 64 the loss clearly diverges at the end.
 """
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
-    """The 1,797 handwritten digits of the UCI repository, bundled (see `data/LICENSE-digits.md`).
+    """The bundled 1,797 handwritten digits of the UCI repository (see `data/LICENSE-digits.md`).
 
     Returns:
         Images, float32, shape (1797, 1, 8, 8), in [0, 1]; labels, int64, shape (1797,), 0 to 9.
@@ -59,16 +60,16 @@ def digits_problem(
 ) -> Problem:
     """A small network on the digits, with batch norm and dropout.
 
-    Seeds torch's global generator: the weights, the order of the batches and the dropout masks
-    follow from `seed`, on one kind of processor; with `DEMO` on any.
+    Seeds torch's global generator: `seed` determines the weights, the order of the batches and the
+    dropout masks on one kind of processor; with `DEMO` on any.
 
     Args:
         model: "cnn" or "mlp".
         optimizer: "adam" or "sgd" (momentum 0.9).
         batch_size: Images per mini-batch.
-        seed: Any whole number.
-        dropout: Chance of a feature to be dropped, in [0, 1].
-        dtype: Of the images and the weights.
+        seed: Any integer.
+        dropout: Dropout probability, in [0, 1].
+        dtype: Data type of the images and the weights.
 
     Returns:
         The problem, ready for `range_test`.
@@ -89,7 +90,7 @@ def digits_problem(
 
 
 class TwoHeads(nn.Module):
-    """A shared trunk, a regression head "rul" and a head of three classes "health"."""
+    """A shared trunk, a regression head "rul" and a classification head "health", 3 classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,17 +116,18 @@ def two_task_losses(
 def two_task_problem(
     *, total: Total | None = None, optimizer: str = "sgd", batch_size: int = 32, seed: int = 0
 ) -> Problem:
-    """Two tasks on one trunk, with losses of about 1000 and 1 before training.
+    """Two tasks on a shared trunk, with losses of about 1000 and 1 before training.
 
-    From 16 features of a generated machine: its remaining useful life "rul", with a standard
-    deviation of 32 cycles about 0 and 3 of noise, and its "health" in three classes, 10 % of them
-    wrong. Both depend on the same three directions. Seeds torch's global generator.
+    Predicts, from 16 features of a simulated machine, its remaining useful life "rul", with mean 0,
+    a standard deviation of 32 cycles and noise of 3, and its "health" in three classes, with 10 %
+    of the labels redrawn at random. Both depend on the same three directions. Seeds torch's global
+    generator.
 
     Args:
-        total: Makes one loss of the two; a `MultiTaskLoss` with equal weights if None.
+        total: Combines the two losses; a `MultiTaskLoss` with equal weights if None.
         optimizer: "adam" or "sgd" (momentum 0.9).
         batch_size: Samples per mini-batch.
-        seed: Any whole number.
+        seed: Any integer.
 
     Returns:
         The problem, ready for `range_test`.

@@ -1,7 +1,14 @@
-"""Seeds and figures: every test starts from the same random state and leaves no figure open."""
+"""Every test starts from the same random state, on one thread, and leaves no figure open."""
+
+import os
+
+# The models are tiny: two threads would only wait for each other. Read when NumPy and torch are
+# imported, here and in every process that a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +20,41 @@ matplotlib.use("agg")
 # No deadline: these machines are shared. Derandomised: a failure is one for everybody.
 settings.register_profile("lrfind", deadline=None, derandomize=True)
 settings.load_profile("lrfind")
+
+
+TOGETHER = {
+    "tests/behaviour/test_cluster.py": "processes",
+    "tests/behaviour/test_ranks.py": "processes",
+    "tests/behaviour/test_task_ranks.py": "processes",
+    "tests/repeats/test_workers.py": "processes",
+    "tests/behaviour/test_two_tasks.py": "two tasks",
+    "tests/scripts/test_experiment_lamb.py": "LAMB",
+}
+"""Files whose tests one worker runs, one after another: they start several processes each, or
+share what took long to make."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadscope`, a scope is one of these, and otherwise a single test.
+
+    The mark `xdist_group` would say the same, but xdist 3.8 loses it under pytest 9.
+    """
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests first where workers share them out: in the end only short ones are left."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +70,3 @@ def _figures_closed() -> Iterator[None]:
     from matplotlib import pyplot
 
     pyplot.close("all")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    # The models are tiny: two threads only wait for each other.
-    torch.set_num_threads(1)

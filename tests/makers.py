@@ -1,4 +1,8 @@
-"""What several tests make: small training problems, all of their state, and builds for workers."""
+"""What several tests make.
+
+Small trainings and all of their state, builds for workers, results whose minima are known, and what
+reads back a picture or a pair of processes.
+"""
 
 import json
 import math
@@ -17,19 +21,27 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason, Verification
+from lrfind.analysis.curves import SweepCurves
 from lrfind.checks.verification.scores import Trial
 from lrfind.repeats.runs import Run
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import SweepSettings
 from lrfind.state.random_state import seed_everything
 
+# Places and names.
+
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 BEFORE = TESTS / "fixtures" / "5a026df"
 """Files that the version of that commit wrote."""
 README = (ROOT / "README.md").read_text()
-TIMEOUT_S = 60
-"""Of a pair of processes."""
+SWEEP_FILES = ["beta.png", "range_test.png", "result.csv", "result.json"]
+"""What the command writes of a sweep."""
+TRIAL_FILES = ["verification.json", "verification.png"]
+"""What it writes of a verification."""
+
+
+# Small trainings, and all of their state.
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
@@ -95,6 +107,11 @@ def make_loader(**options: Any) -> DataLoader:
 loss_fn = nn.CrossEntropyLoss()
 
 
+def accuracy(model: nn.Module, batch: Any) -> torch.Tensor:
+    """A metric."""
+    return (model(batch[0]).argmax(1) == batch[1]).float().mean()
+
+
 def train(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: int):
     """The losses of that many ordinary training steps."""
     losses: list[float] = []
@@ -115,6 +132,32 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps
 def forever(loader: Any) -> Iterator[Any]:
     while True:
         yield from loader
+
+
+class Counted:
+    """Counts the steps of an optimizer from now on, and notes the rate of each."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.rates: list[float] = []
+        self._hook = optimizer.register_step_pre_hook(
+            lambda optimizer, args, kwargs: self.rates.append(optimizer.param_groups[0]["lr"])
+        )
+
+    def stop(self) -> None:
+        self._hook.remove()
+
+
+class Stateful:
+    """Anything with the state_dict protocol."""
+
+    def __init__(self) -> None:
+        self.value = [1]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.value = state["value"]
 
 
 def everything(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any) -> Any:
@@ -169,6 +212,15 @@ def regression(width=8, optimizer="sgd", batch_size=8, scale=1.0):
     )
 
 
+SHORT = {"num_iter": 20, "start_lr": 1e-4}
+
+
+def by_hand(seed, **settings):
+    """A run of `regression` as a person would make it."""
+    seed_everything(seed)
+    return Problem(*regression(**settings)).range_test(**SHORT)
+
+
 def all_generators(width=8):
     """Draws from Python's generator too, which other threads of a Dask worker draw from."""
     return regression(width, scale=1 + random.random())
@@ -212,8 +264,32 @@ def counted(seed, folder):
     return regression()
 
 
-# Results whose minima are known.
+# Losses whose shape is known, and their curves.
 
+
+def curves_of(loss, decades=8.0):
+    """The curves of a loss whose rates span that many decades up to 10."""
+    return SweepCurves(np.geomspace(10 ** (1 - decades), 10, len(loss)), loss)
+
+
+def typical_loss(seed=0, noise=0.02, size=100):
+    """A plateau, a descent, an explosion."""
+    steps = np.linspace(0, 100, size)
+    loss = 2.3 - 2 / (1 + np.exp(-(steps - 60) / 4)) + np.exp(np.minimum((steps - 85) / 2, 3))
+    return loss + np.random.default_rng(seed).normal(scale=noise, size=size)
+
+
+def correlated(size, correlation, seed):
+    """Noise of deviation 1 with the lag-1 autocorrelation given, of a seed or a generator."""
+    fresh = np.random.default_rng(seed).normal(size=size)
+    values = np.empty(size)
+    values[0] = fresh[0]
+    for step in range(1, size):
+        values[step] = correlation * values[step - 1] + np.sqrt(1 - correlation**2) * fresh[step]
+    return values
+
+
+# Results whose minima are known.
 
 SETTINGS = SweepSettings(1e-7, 10.0, 100, "exp", 4.0)
 
@@ -228,12 +304,16 @@ def make_result(loss=None, **changes):
     )
 
 
+def noisy_result(**changes):
+    """The same with the noise of batches."""
+    noise = np.random.default_rng(0).normal(scale=0.05, size=100)
+    return make_result(make_result().loss + noise, **changes)
+
+
+# Controls and verifications of such results.
+
 N = 100
-
-
 BATCHES = np.random.default_rng(0).normal(0, 0.05, N)
-
-
 FALLEN = 0.3 * np.arange(N) / N
 
 
@@ -259,6 +339,11 @@ def make_verification(trials, suggested=None, level=2.0, noise=0.1, **rest):
     return Verification(tuple(trials), suggested, level, noise, 200, **rest)
 
 
+# Repeated runs, each a parabola.
+
+FIVE = (-1.4, -1.2, -1.0, -0.7, -0.5)
+
+
 def parabola(best, *, stop=None, steps=81, slope=1.0):
     """A parabola in log10 of the rate, with its minimum at `best`, every tenth of a decade."""
     lr = np.geomspace(1e-6, 1e2, steps)
@@ -279,7 +364,21 @@ def flat(seed=9, **settings):
     return Run(seed, settings, parabola(0.0, slope=0.0))
 
 
-FIVE = (-1.4, -1.2, -1.0, -0.7, -0.5)
+def grid():
+    return RepeatSet(
+        tuple(
+            Run(seed, {"size": size, "kind": kind}, parabola(shift + best))
+            for size, shift in ((64, 0.0), (16, -1.0))
+            for kind in ("a", "b")
+            for seed, best in enumerate((-1.2, -1.0, -0.8))
+        )
+    )
+
+
+# A pair of processes, and what they saw.
+
+TIMEOUT_S = 180
+"""Of the pair: far more than it needs, as the cores may be busy with other tests."""
 
 
 def torchrun(*arguments, cwd=None):
@@ -291,7 +390,7 @@ def torchrun(*arguments, cwd=None):
     return subprocess.run(
         [*command, *map(str, arguments)],
         cwd=cwd, timeout=TIMEOUT_S, capture_output=True, text=True, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}:{path}"},
+        env=os.environ | {"PYTHONPATH": f"{TESTS}:{path}"},
     )  # fmt: skip
 
 
@@ -299,18 +398,10 @@ def both(folder, scenario):
     return [json.loads((folder / f"{scenario}.{rank}.json").read_text()) for rank in (0, 1)]
 
 
+# What a picture shows.
+
+
 def line(ax, start):
     """The one line whose label starts so, as (x, y)."""
     (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
     return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
-
-
-def grid():
-    return RepeatSet(
-        tuple(
-            Run(seed, {"size": size, "kind": kind}, parabola(shift + best))
-            for size, shift in ((64, 0.0), (16, -1.0))
-            for kind in ("a", "b")
-            for seed, best in enumerate((-1.2, -1.0, -0.8))
-        )
-    )

@@ -52,16 +52,55 @@ def floor(name):
     return found
 
 
+def ours(name):
+    """Whether a full name is that of a module of the package."""
+    return name.startswith("lrfind.") and name.removeprefix("lrfind.") in FILES
+
+
 def imports(tree):
     """Every module that a tree imports, by full name, `from a import b` as `a.b` if it is one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"imports are absolute, not {ast.unparse(node)}"
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield inner if inner.removeprefix("lrfind.") in FILES else node.module
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if ours(name) else node.module for name in inner)
+
+
+def ways_around(tree):
+    """Whatever reaches a module of the package without an import that names it.
+
+    A name of the root is loaded from anywhere; a room, or `lrfind` itself, gives access to all
+    below it; a relative or a computed import names nothing.
+    """
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names):
+                found = any(
+                    name.split(".")[0] == "lrfind" and (not alias or is_package(name))
+                    for name, alias in ((each.name, each.asname) for each in names)
+                )
+            case ast.ImportFrom(level=level) if level:
+                found = True
+            case ast.ImportFrom(module, names):
+                inner = [f"{module}.{each.name}" for each in names]
+                found = any(map(is_package, inner)) or (
+                    module == "lrfind" and not all(map(ours, inner))
+                )
+            case ast.Constant(str(text)):
+                found = ours(text)
+            case ast.Name(name):
+                found = name in ("import_module", "__import__", "exec", "eval")
+            case ast.Attribute(attr=name):
+                found = name == "import_module"
+            case _:
+                found = False
+        if found:
+            yield ast.unparse(node)
+
+
+def is_package(name):
+    return name == "lrfind" or (ours(name) and FILES[name[7:]].name == "__init__.py")
 
 
 TREES = {name: ast.parse(path.read_text()) for name, path in FILES.items()}
@@ -116,10 +155,59 @@ def test_nothing_leads_back_to_where_it_came_from():
     assert not circles
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("integrations.")])
-def test_an_integration_rides_on_the_sweep_alone(name):
+def test_an_integration_rides_on_the_sweep_alone():
     allowed = {"support", "state", "sweep", "result", "integrations"}
-    assert {room(other) for other in ARROWS[name]} <= allowed
+    for name in FILES:
+        if name.startswith("integrations."):
+            assert {room(other) for other in ARROWS[name]} <= allowed, name
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_every_import_names_its_module(name):
+    # The command imports the files of its own room by name, when they are called.
+    known = ["import_module"] if name == "cli" else []
+    assert list(ways_around(TREES[name])) == known
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import lrfind",
+        "import lrfind.sweep.sweep",
+        "import lrfind.analysis as analysis",
+        "from lrfind import load",
+        "from lrfind import *",
+        "from lrfind import analysis",
+        "from lrfind.checks import controls",
+        "from . import sweep",
+        "from ..sweep.sweep import Sweep",
+        "def f():\n    from importlib import import_module\n    import_module(name)",
+        "importlib.import_module(name)",
+        "__import__(name)",
+        "lazy_loader.load('lrfind.sweep.sweep')",
+        "sys.modules['lrfind.sweep.sweep']",
+        "exec('import lrfind')",
+    ],
+)
+def test_a_way_around_is_found(text):
+    assert list(ways_around(ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import lrfind.sweep.sweep as it", "sweep.sweep"),
+        ("from lrfind.sweep import sweep", "sweep.sweep"),
+        ("from lrfind.sweep.sweep import Sweep", "sweep.sweep"),
+        ("from lrfind import demo", "demo"),
+        ("def f():\n    from lrfind.cli import main", "cli"),
+        ("if TYPE_CHECKING:\n    from lrfind.sweep.sweep import Sweep", "sweep.sweep"),
+    ],
+)
+def test_an_import_is_told_by_the_module_it_names(text, name):
+    tree = ast.parse(text)
+    assert list(ways_around(tree)) == []
+    assert list(imports(tree)) == [f"lrfind.{name}"]
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(RECORDS)])
@@ -166,3 +254,27 @@ def length(function):
     documented = ast.get_docstring(function, clean=False)
     docstring = function.body[0].end_lineno - function.body[0].lineno + 1 if documented else 0
     return function.end_lineno - function.lineno + 1 - docstring
+
+
+TESTS = Path(__file__).parent
+OF_NO_MODULE = {"architecture", "exported", "cli.cli", "result.old_files"}
+"""Of the package, of a room as a whole, or of what its earlier versions wrote."""
+
+
+def test_a_file_of_tests_is_named_after_what_it_tests():
+    scripts = {f"scripts.{path.stem}" for path in (TESTS.parent / "scripts").glob("*.py")}
+    known = {*FILES, *scripts, "scripts.scripts", *OF_NO_MODULE}
+    files = [path.relative_to(TESTS).with_suffix("") for path in TESTS.rglob("test_*.py")]
+    names = {".".join([*path.parent.parts, path.name.removeprefix("test_")]) for path in files}
+    assert {name for name in names - known if not name.startswith("behaviour.")} == set()
+
+
+def test_tests_ask_public_names():
+    imported = {
+        alias.name
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("lrfind")
+        for alias in node.names
+    }
+    assert {name for name in imported if name.startswith("_")} == {"_solve"}

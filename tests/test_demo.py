@@ -80,6 +80,7 @@ def shown(problem, path):
     return CliRunner().invoke(main, ["show", str(path)]).stdout, result.loss
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="the settings are those of x86"
 )

@@ -1,1 +1,1 @@
-"""What the losses of one sweep say: curves, minima, shifts and suggestions, without torch."""
+"""Analysis of the losses of one sweep: curves, minima, shifts, suggestions. Needs no torch."""

@@ -1,4 +1,4 @@
-"""The answer to a question: a learning rate and how sure it is, or why there is none."""
+"""The answers of `suggest`: a learning rate with its uncertainty, or why there is none."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lrfind.support.records import flag_names
 from lrfind.support.text import group_words, words
 
 SAID = frozenset({Flag.AT_END, Flag.NO_DESCENT, Flag.TOO_SHORT})
-"""Flags whose sentence the verdict says already."""
+"""Flags that repeat what the verdict says."""
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What an interval is made of: three standard deviations, in decades.
+    """The standard deviations that make up an interval, in decades.
 
     Attributes:
-        within: Of the minimum in this sweep, from its noise.
-        between: Of the minimum from run to run, over seeds and data orders.
-        transfer: Of the best rate of a training around the suggested one, from task to task.
+        within: Of the minimum within this sweep, due to noise.
+        between: Of the minimum between runs, over seeds and data orders.
+        transfer: Of the best learning rate around the suggested one, between tasks.
     """
 
     within: float
@@ -34,32 +34,32 @@ class Uncertainty:
 
     @property
     def total(self) -> float:
-        """The standard deviation of their sum."""
+        """Standard deviation of the three together."""
         return hypot(self.within, self.between, self.transfer)
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A learning rate to train with, how sure it is, and where it comes from.
+    """A learning rate to train with, its uncertainty, and how it was obtained.
 
     Attributes:
-        lr: The rate; for several parameter groups, that of the group with the largest.
+        lr: The learning rate; for several parameter groups, that of the group with the largest.
         rule: Name of the rule, a key of `RULES`.
-        factor: What the rate of `minimum` was divided by; 1 for a rule that does not divide.
-        curve: Name of the curve that was read; "expected" for a rule that weighs the whole sweep.
-        beta: Beta of that curve; None for a curve that has none.
-        minimum: The minimum of that curve, or the expected one: `lr * factor` is its rate, where
-            the rule divides.
-        flags: What to know about that minimum; empty when nothing stands against it.
-        group_lr: The rate for each parameter group, in the optimizer's order.
-        verdict: How far to trust it; the value of the enum is the reason.
+        factor: What `minimum.lr` was divided by; 1 for a rule that does not divide.
+        curve: Name of the curve the rule was applied to; "expected" for the rule "expected", which
+            uses the whole sweep.
+        beta: Beta of that curve; None for a curve without one.
+        minimum: The minimum of that curve, or the expected minimum. If the rule divides, its
+            learning rate is `lr * factor`.
+        flags: Warnings about that minimum; empty if there are none.
+        group_lr: Learning rate of each parameter group, in the optimizer's order.
+        verdict: How far to trust the suggestion; the enum value is the reason.
         schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
             between the two.
-        interval: Lower and upper rate that hold the best rate for a training in 9 of 10 cases,
-            measured on the project's benchmark; None for another rule than "expected", where
-            nothing was measured.
-        uncertainty: What the interval is made of; None without one.
-        expected_lr: The expected minimum of the sweep, whatever the rule; None if it was not asked.
+        interval: 90 % interval for the best learning rate of a training run, calibrated on the
+            project's benchmark; None for rules other than "expected", which were not calibrated.
+        uncertainty: The components of the interval; None without one.
+        expected_lr: The expected minimum of the sweep, whatever the rule; None if not computed.
     """
 
     lr: float
@@ -97,16 +97,16 @@ class Suggestion:
         lowest = f"minimum {self.minimum.lr:.2e}"
         name = label_of(self.curve, self.beta)
         if self.curve == EXPECTED:
-            return f"{self.factor:g} times below the {name} {lowest}"
-        return f"{self.factor:g} times below the {lowest} of the {name} curve"
+            return f"a factor of {self.factor:g} below the {name} {lowest}"
+        return f"a factor of {self.factor:g} below the {lowest} of the {name} curve"
 
     @property
     def uses_factor(self) -> bool:
-        """Whether it is the rate of `minimum` over `factor`."""
+        """Whether `lr` is `minimum.lr / factor`."""
         return RULES[self.rule].uses_factor
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
-        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
+        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak learning rate per group.
 
         Args:
             groups: Which groups; with several optimizers, those of the one to schedule.
@@ -134,13 +134,13 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class CannotTell:
-    """The answer when a sweep supports no suggestion. It is false, and asking its `lr` raises.
+    """The answer when a sweep supports no suggestion. It is falsy, and reading its `lr` raises.
 
     Attributes:
-        reason: Why, with the remedy.
-        rule: Name of the rule that was asked.
+        reason: Why there is no suggestion, and the remedy.
+        rule: Name of the rule that was used.
         flags: The flags behind the reason.
-        verdict: The reason as an enum.
+        verdict: The verdict on the sweep.
     """
 
     reason: str
@@ -187,5 +187,5 @@ class CannotTell:
 
 
 def interval_words(interval: tuple[float, float]) -> str:
-    """An interval in brackets, behind the rate that it belongs to."""
+    """An interval in brackets, to follow the learning rate it belongs to."""
     return " ({:.0%} interval {:.1e} to {:.1e})".format(CONFIDENCE, *interval)

@@ -1,9 +1,8 @@
-"""The few numbers that were chosen by measurement. Distances are in decades.
+"""The few constants that were chosen empirically. Distances are in decades.
 
-All were chosen on the twelve training tasks of `scripts/benchmark_suggestions.py`, and its table
-applies them to the same tasks. For the factors of `SCHEDULES` it also prints what leave-one-task-
-out gives: the regret of each task with the factor chosen on the others, all other numbers as they
-are.
+All were chosen on the twelve training tasks of `scripts/benchmark_suggestions.py`, whose table
+applies them to the same tasks. For the factors of `SCHEDULES` it also prints the leave-one-task-out
+result: the regret on each task with the factor chosen on the others, all other constants unchanged.
 """
 
 from __future__ import annotations
@@ -11,36 +10,37 @@ from __future__ import annotations
 from typing import NamedTuple
 
 CONFIDENCE = 0.9
-"""Of every interval."""
+"""Confidence level of every interval."""
 
 DRAWS = 400
-"""Curves that the posterior of the minimum is made of."""
+"""Number of curves drawn for the posterior of the minimum."""
 
 BELOW_BLOW_UP, BELOW_BLOW_UP_SD = 0.7, 0.3
-"""How far below the blow-up the minimum lies where the sweep itself cannot tell, and its spread.
+"""The prior for how far the minimum lies below the point where the loss diverges: mean and standard
+deviation.
 
-On one mode of curvature c, gradient descent shrinks until lr * c = 2 and is back at its start where
-the real part of the dilogarithm Li2(lr * c) is 0 again, at 12.6: 0.80 decades above, however slow
-the sweep. Where other modes have their say it is less.
+Along one mode of curvature c, gradient descent converges until lr * c = 2, and is back at its start
+where the real part of the dilogarithm Li2(lr * c) returns to 0, at lr * c = 12.6: 0.80 decades
+higher, however slow the sweep. With several modes the distance is smaller.
 """
 
 LEAST_PRIOR = 1e-4
-"""Weight of the prior far from there: a sweep prevails over it where hardly a draw has its minimum
-near the middle of the prior. On curves made up without a training (a wide flat well, a slow rise)
-0.05 and more holds the true minimum more often; on the benchmark's trainings it costs regret (0.06
-instead of 0.04)."""
+"""Floor of the prior, so that the losses outweigh it if hardly any draw has its minimum near the
+mean of the prior. On synthetic curves (a wide flat minimum, a slow rise) a floor of 0.05 or more
+covers the true minimum more often, but on the benchmark's training runs it raises the regret from
+0.04 to 0.06."""
 
 BETWEEN_RUNS = 0.1
-"""Standard deviation of the minimum from run to run that a single sweep cannot see."""
+"""Standard deviation of the minimum between runs, which a single sweep cannot measure."""
 
 
 class Transfer(NamedTuple):
-    """From the minimum of a sweep to the best rate of a training."""
+    """From the minimum of a sweep to the best learning rate of a training run."""
 
     factor: float
-    """The minimum is divided by it."""
+    """What the minimum is divided by."""
     deviation: float
-    """Standard deviation of the best rate around that, from task to task, in decades."""
+    """Standard deviation of the best learning rate around the result, between tasks, in decades."""
 
 
 SCHEDULES: dict[str | None, Transfer] = {
@@ -48,17 +48,17 @@ SCHEDULES: dict[str | None, Transfer] = {
     "constant": Transfer(4.0, 0.52),
     "one_cycle": Transfer(1.6, 0.55),
 }
-"""By the schedule of the training: None is a compromise for one not yet known."""
+"""By the LR schedule of the training run; None is a compromise for an unknown schedule."""
 
 CARRIED_ON = 2.0
-"""For how many halves of its length the fall of a trial's second half is carried on."""
+"""The loss decrease of a trial's second half is extrapolated over this many further halves."""
 
 DOUBT = 0.05
-"""Trials that lose this share of the best one's gain weigh 1/e of it."""
+"""Regret at which a trial has 1/e of the weight of the best trial."""
 
 VERIFIED: dict[str | None, Transfer] = {
     None: Transfer(1.25, 0.45),
     "constant": Transfer(2.0, 0.45),
     "one_cycle": Transfer(0.7, 0.49),
 }
-"""From the mean of the trials to the best rate of a training, like `SCHEDULES`."""
+"""From the weighted mean of the trials to the best learning rate, like `SCHEDULES`."""

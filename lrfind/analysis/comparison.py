@@ -31,10 +31,10 @@ class Comparison:
     rows: tuple[CurveRow, ...]
 
     def row(self, curve: str, beta: float | None = None) -> CurveRow:
-        """The row of that curve and beta.
+        """The row of a curve and beta.
 
         Raises:
-            KeyError: No such row in this comparison.
+            KeyError: There is no such row.
         """
         for row in self.rows:
             if (row.curve, row.beta) == (curve, beta):

@@ -1,4 +1,4 @@
-"""The comparison as a table."""
+"""The comparison as a printed table."""
 
 from __future__ import annotations
 

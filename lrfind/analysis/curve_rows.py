@@ -1,9 +1,9 @@
-"""The minimum of one curve, and its shift from the raw and the centred minimum, explained.
+"""The minimum of one curve, and its shift from the raw and the centred minimum in two parts.
 
-A shift is how far one minimum lies to the right of another, in decades (log10 of the rates'
-ratio) and in steps. It has two parts. What the smoothing does to a curve without noise is found by
-plug-in: smooth the centred curve in place of the loss, and see how far its minimum moves. The
-rest is noise: where the batches happened to put the raw or the centred minimum.
+A shift is how far one minimum lies to the right of another, in decades (log10 of the ratio of the
+learning rates) and in steps. The part due to smoothing is a plug-in estimate: smooth the centred
+curve in place of the loss, and measure how far its minimum moves. The rest is noise: where the
+batches happened to put the raw or the centred minimum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Shift:
     """How far a minimum lies from a reference minimum; positive to the right.
 
     Attributes:
-        decades: Distance in log10 of the learning rate.
+        decades: Distance in decades of the learning rate.
         steps: Distance in steps of the sweep.
     """
 
@@ -39,17 +39,18 @@ class CurveRow:
 
     Attributes:
         curve: Name of the curve: "raw", "centred", "ema" or "debiased"; "expected" for the expected
-            minimum, which weighs the whole sweep.
-        beta: Weight of the old value; None for a curve that has none.
+            minimum, which is estimated from the whole sweep.
+        beta: Weight of the old value; None for a curve without one.
         minimum: Where the curve is lowest.
-        from_raw: Shift of its minimum from the raw one; None where one of them is unusable.
-        from_centred: Likewise from the centred one.
+        from_raw: Shift of its minimum from the raw one; None if the minimum is unusable.
+        from_centred: Shift of its minimum from the centred one, likewise.
         smoothing: Decades by which this smoothing moves the minimum of the noise-free curve;
-            None where that smoothed curve has no minimum, and for "expected".
-        debiasing: The part of `smoothing` that the debiasing alone adds to the EMA, in decades;
-            None where the EMA has no minimum to compare with.
+            None if that smoothed curve has no minimum, and for "expected".
+        debiasing: The part of `smoothing` that debiasing adds to the plain EMA, in decades; None if
+            the plain EMA has no minimum to compare with.
         lag: `beta / (1 - beta)` steps in decades, the EMA's mean delay: the shift on a straight or
-            quadratic loss. A wall right of the minimum shifts it less, a slow rise more.
+            quadratic loss. With a steep rise after the minimum the shift is smaller, with a slow
+            rise larger.
     """
 
     curve: str
@@ -63,17 +64,17 @@ class CurveRow:
 
     @property
     def label(self) -> str:
-        """The curve's name as a person reads it, such as `EMA 0.98`."""
+        """The curve's name for display, such as `EMA 0.98`."""
         return label_of(self.curve, self.beta)
 
     @property
     def decade_below(self) -> float:
-        """The rate one decade below the minimum."""
+        """The learning rate one decade below the minimum."""
         return self.minimum.lr / FACTOR
 
     @property
     def noise_from_raw(self) -> float | None:
-        """The part of `from_raw` that is noise, in decades: the rest beside `smoothing`."""
+        """The part of `from_raw` that is noise, in decades: what `smoothing` does not explain."""
         return _rest(self.from_raw, self.smoothing)
 
     @property
@@ -100,7 +101,7 @@ class CurveRow:
 
 
 def curve_row(curves: SweepCurves, name: str, beta: float | None = None) -> CurveRow:
-    """Find the minimum of one curve, and where its distance from the others' comes from.
+    """Find the minimum of one curve, and its shifts with their parts.
 
     Args:
         curves: The sweep.
@@ -129,15 +130,15 @@ def _minimum(curves: SweepCurves, name: str, beta: float | None) -> Minimum:
 
 
 def _parts(curves: SweepCurves, name: str, beta: float | None) -> tuple[float | None, float | None]:
-    """Decades that the smoothing moves the minimum, and those of the debiasing among them."""
+    """Decades by which smoothing moves the minimum, and the part of them due to debiasing."""
     if beta is not None:
         return _plug_in(curves, name, beta)
-    # The expected minimum is moved by what the blow-up says, which is neither smoothing nor noise.
+    # The expected minimum is shifted by the prior, which is neither smoothing nor noise.
     return (None if name == EXPECTED else 0.0), None
 
 
 def _plug_in(curves: SweepCurves, name: str, beta: float) -> tuple[float | None, float | None]:
-    """What the smoothing, and within it the debiasing, does to the noise-free curve."""
+    """Decades by which smoothing, and debiasing alone, move the minimum of the noise-free curve."""
     start = int(np.argmin(curves.fit.curve))
     moved = _noise_free_minimum(curves, name, beta)
     smoothing = None if moved is None else _decades(curves.lr, start, moved)
@@ -151,7 +152,7 @@ def _plug_in(curves: SweepCurves, name: str, beta: float) -> tuple[float | None,
 
 
 def _noise_free_minimum(curves: SweepCurves, name: str, beta: float) -> int | None:
-    """Where that average of the noise-free curve is lowest; None while it climbs from 0."""
+    """Step at which an average of the noise-free curve is lowest; None if it still rises from 0."""
     if Flag.BURN_IN in curves.minimum(name, beta).flags:
         return None
     fitted = curves.fit.curve
@@ -160,8 +161,8 @@ def _noise_free_minimum(curves: SweepCurves, name: str, beta: float) -> int | No
 
 
 def _lag(lr: Array, step: int, beta: float) -> float:
-    """`beta / (1 - beta)` steps in decades, at the spacing of the rates around `step`."""
-    # Not at the first two rates, which are equal (see `producing_lr`), nor beyond the last.
+    """`beta / (1 - beta)` steps in decades, at the spacing of the learning rates at `step`."""
+    # Not between the first two, which are equal (see `producing_lr`), nor beyond the last.
     here = max(0, min(max(step, 1), lr.size - 2))
     return beta / (1 - beta) * _decades(lr, here, here + 1)
 

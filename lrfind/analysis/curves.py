@@ -18,11 +18,11 @@ from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
 
 FEWEST_LOSSES = 10
-"""With fewer finite losses no minimum can be told from chance."""
+"""With fewer finite losses a minimum cannot be distinguished from noise."""
 
 
 class Flag(enum.Enum):
-    """What a person must know about a minimum; the value says it and names the remedy."""
+    """A warning about a minimum; the value explains it and names the remedy."""
 
     UNFINISHED = (
         "the loop ended before the sweep did: go through the loader again until `record` returns "
@@ -33,20 +33,20 @@ class Flag(enum.Enum):
         "an iterator, or lower `num_iter`"
     )
     START_ARTEFACT = (
-        "the average is lowest among its first values, which hold little of the loss or none; "
-        "its minimum after that start is given instead"
+        "the average is lowest among its first values, which are biased towards 0 or average too "
+        "few losses: its minimum after these is given instead"
     )
     BURN_IN = (
-        "the EMA was still climbing from 0 when the loss was lowest, so it has no minimum of its "
-        "own: use the debiased EMA, a lower beta or a higher `num_iter`"
+        "the EMA was still rising from 0 when the loss was lowest, so it has no usable minimum: "
+        "use the debiased EMA, a lower beta or a higher `num_iter`"
     )
     AT_END = (
-        "the curve was still falling when the sweep ended, so its true minimum lies further "
-        "right: raise `end_lr`, or `diverge_th` if the sweep stopped before `end_lr`"
+        "the curve was still falling when the sweep ended, so its true minimum lies at a higher "
+        "learning rate: raise `end_lr`, or `diverge_th` if the sweep stopped before `end_lr`"
     )
     CUT_OFF = (
-        "a non-finite loss ended the sweep before this average had turned, so its minimum would "
-        "lie further right"
+        "a non-finite loss ended the sweep while this average was still falling, so its true "
+        "minimum lies at a higher learning rate"
     )
     NO_DESCENT = (
         "the loss never fell below its initial level by more than its noise: lower `start_lr`, "
@@ -57,20 +57,20 @@ class Flag(enum.Enum):
         "`start_lr`, or check `loss_fn` if the first losses are not finite"
     )
     ABOVE_RAW = (
-        "one decade below this smoothed minimum is not below the raw minimum, which lies a decade "
-        "or more to the left: do not take its tenth for a safe rate"
+        "a tenth of this smoothed minimum is not below the raw minimum, which lies a decade or "
+        "more to the left: do not consider it a safe learning rate"
     )
     BELOW_START = (
-        "the suggested rate lies below the swept range, where nothing was measured: lower "
+        "the suggested learning rate lies below the swept range, where nothing was measured: lower "
         "`start_lr`"
     )
 
 
 PLATEAU = 30.0
-"""The opening third of a sweep is a plateau if its rates lie this many times below the last."""
+"""The first third of a sweep is a plateau if it lies this factor below the last learning rate."""
 
 UNUSABLE = frozenset({Flag.BURN_IN, Flag.NO_DESCENT, Flag.TOO_SHORT})
-"""A minimum with one of these supports no suggestion."""
+"""No suggestion is made from a minimum with one of these flags."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class Minimum:
 
     Attributes:
         step: Index of the lowest value, 0-based.
-        lr: Learning rate of the update that produced the weights this loss was computed with: for
-            a mini-batch loss that of the step before it (see `producing_lr`).
+        lr: Learning rate of the update that produced the weights this loss was computed with; for
+            a mini-batch loss, that of the step before (see `producing_lr`).
         loss: Value of the curve there.
-        flags: What to know before using it.
+        flags: Warnings about this minimum.
     """
 
     step: int
@@ -92,20 +92,20 @@ class Minimum:
 
     @property
     def usable(self) -> bool:
-        """Whether a suggestion may be built on it."""
+        """Whether a suggestion may be made from it."""
         return UNUSABLE.isdisjoint(self.flags)
 
 
 RAW, CENTRED = "raw", "centred"
 CURVES = (RAW, CENTRED, *SMOOTHERS)
-"""Every curve that a minimum can be read from; the smoothers are those that have a beta."""
+"""Every curve with a minimum; the smoothers are those that have a beta."""
 
 EXPECTED = "expected"
-"""The expected minimum, which is that of no curve: see `MinimumPosterior.mean`."""
+"""The expected minimum, which is not that of a curve: see `MinimumPosterior.mean`."""
 
 
 def label_of(curve: str, beta: float | None) -> str:
-    """A curve's name as a person reads it, such as `debiased EMA 0.98`."""
+    """A curve's name for display, such as `debiased EMA 0.98`."""
     name = SMOOTHERS[curve].label if curve in SMOOTHERS else curve
     return name if beta is None else f"{name} {beta:g}"
 
@@ -114,11 +114,12 @@ class SweepCurves:
     """The finite part of one sweep, with its curves and their minima.
 
     Args:
-        lr: Shape `(n,)`, the rate of the update that each loss shows (see `producing_lr`).
-        loss: Shape `(n,)`, the raw losses. What follows the first non-finite one is left out.
+        lr: Shape `(n,)`, the learning rate of the last update before each loss (see
+            `producing_lr`).
+        loss: Shape `(n,)`, the raw losses. The first non-finite one and all after it are dropped.
 
     Attributes:
-        lr: Shape `(m,)`, the rates of the finite losses.
+        lr: Shape `(m,)`, the learning rates of the finite losses.
         loss: Shape `(m,)`, the finite losses.
 
     Raises:
@@ -145,14 +146,14 @@ class SweepCurves:
         self._ended_finite = finite == recorded.size
 
     def every(self, stride: int, phase: int = 0) -> SweepCurves:
-        """The sub-sweep of every `stride`-th loss, beginning with that of index `phase`.
+        """The sub-sweep of every `stride`-th loss, starting at index `phase`.
 
         Args:
             stride: At least 1.
             phase: From 0 to `stride` - 1.
 
         Returns:
-            Its curves; it ends by a non-finite loss if the sweep does.
+            Its curves; it ends with a non-finite loss if the sweep does.
 
         Raises:
             CannotTellError: Fewer than two losses are left.
@@ -170,7 +171,7 @@ class SweepCurves:
 
     @cached_property
     def posterior(self) -> MinimumPosterior:
-        """Where the minimum of the noise-free curve may lie, computed once."""
+        """The posterior of the minimum of the noise-free curve, computed once."""
         return minimum_posterior(self.lr, self.loss, self.fit, self._ended_finite)
 
     @cached_property
@@ -180,7 +181,7 @@ class SweepCurves:
         return Verdict.TOO_SHORT if too_short else judge(self.fit, self.posterior)
 
     def curve(self, name: str, beta: float = BETA) -> Array:
-        """The curve of that name, shape `(m,)`; `beta` matters for the smoothers alone."""
+        """The curve of that name, shape `(m,)`; only the smoothers use `beta`."""
         require_choice("curve", name, CURVES)
         beta = require_beta(beta)
         if name in SMOOTHERS:
@@ -203,7 +204,7 @@ class SweepCurves:
 
     @property
     def expected_minimum(self) -> Minimum:
-        """The mean of the posterior, between the steps beside it; flagged as the centred one is."""
+        """The mean of the posterior, at its nearest step; with the centred minimum's flags."""
         rate = self.posterior.mean
         step = int(np.argmin(np.abs(np.log10(self.lr / rate))))
         flags = self.minimum(CENTRED).flags
@@ -211,7 +212,7 @@ class SweepCurves:
 
     @cached_property
     def sweep_flags(self) -> tuple[Flag, ...]:
-        """The flags that hold for the sweep as a whole, whatever the curve."""
+        """The flags of the sweep as a whole, whatever the curve."""
         if self.loss.size < FEWEST_LOSSES:
             return (Flag.TOO_SHORT,)
         return () if self.fit.descended else (Flag.NO_DESCENT,)
@@ -227,5 +228,5 @@ class SweepCurves:
             return ()
         if self._ended_finite:
             return (Flag.AT_END,)
-        # The raw loss may well be lowest just before it turns infinite; an average may not.
+        # The raw loss may really be lowest just before it becomes infinite; an average only lags.
         return (Flag.CUT_OFF,) if name in SMOOTHERS else ()

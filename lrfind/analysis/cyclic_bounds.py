@@ -1,4 +1,4 @@
-"""Smith's two rates: the bounds of a cycle, read off a metric that is to rise."""
+"""Smith's bounds of a cyclical learning rate, read off a metric that should rise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
 
 RISEN = 0.1
-"""The share of its whole rise from which a metric counts as rising."""
+"""A metric starts to rise where it exceeds this share of its whole rise."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Bounds:
 
     Attributes:
         base_lr: Where the metric starts to rise.
-        max_lr: Where it is highest: beyond, it slows, becomes ragged or falls.
-        group_scale: Rate of each parameter group as a multiple of these.
+        max_lr: Where it is highest.
+        group_scale: Learning rate of each parameter group as a multiple of these.
     """
 
     base_lr: float
@@ -30,7 +30,7 @@ class Bounds:
     group_scale: tuple[float, ...] = (1.0,)
 
     def cyclic(self, groups: slice = slice(None)) -> dict[str, list[float]]:
-        """The arguments for `torch.optim.lr_scheduler.CyclicLR`, one rate per group.
+        """The arguments for `torch.optim.lr_scheduler.CyclicLR`, one learning rate per group.
 
         Args:
             groups: Which groups; with several optimizers, those of the one to schedule.
@@ -46,15 +46,16 @@ class Bounds:
 
 
 def find_bounds(lr: Array, metric: Array, group_scale: Sequence[float] = (1.0,)) -> Bounds:
-    """Read the two rates off the centred curve of a metric.
+    """Read the two learning rates off the centred curve of a metric.
 
-    `max_lr` is where the curve is highest; `base_lr` where, on the way there, it last had a tenth
-    of its rise.
+    `max_lr` is where the curve is highest; `base_lr` where, on the way there, it passes a tenth of
+    its rise for the last time.
 
     Args:
-        lr: Shape `(n,)`, the rate that made the weights of each value.
-        metric: Shape `(n,)`, higher is better; what follows the first non-finite is left out.
-        group_scale: Rate of each parameter group as a multiple of the swept one.
+        lr: Shape `(n,)`, the learning rate of the last update before each value.
+        metric: Shape `(n,)`, higher is better; the first non-finite value and all after it are
+            dropped.
+        group_scale: Learning rate of each parameter group as a multiple of the swept one.
 
     Returns:
         The bounds.

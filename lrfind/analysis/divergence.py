@@ -1,4 +1,4 @@
-"""When a sweep has seen enough: the stop rule."""
+"""The rule that stops a sweep when the loss diverges."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ WINDOW = 5
 """Losses in the running median; up to two outliers in it have no effect."""
 
 LEAST_RISE = 0.1
-"""The share of the initial level that counts as a descent where there was a smaller one."""
+"""Share of the initial level that a smaller decrease of the loss is rounded up to."""
 
 FEWEST_START = 10
-"""Losses in the opening, at least: fewer do not tell the noise."""
+"""Minimum number of first losses: fewer do not allow an estimate of the noise."""
 
 
 class DivergenceRule:
-    """Tells whether the loss has blown up, one loss at a time.
+    """Detects that the loss has diverged, one loss at a time.
 
-    Peers stop at `smoothed loss > 4 * best`, which ends a sweep at once where the loss is negative
-    and too early where the best loss is close to zero. Here the rise is measured in units of the
-    descent: with `level` and `noise` the median and the standard deviation of the first losses (a
-    tenth of the sweep, at least 10), `now` the median of the last 5 and `best` the least value of
-    `now` so far, the loss has diverged when
+    Other LR finders stop at `smoothed loss > 4 * best`, which is immediate for a negative loss and
+    too early if the best loss is close to zero. Here the rise is compared with the decrease so far:
+    with `level` and `noise` the median and the standard deviation of the first losses (a tenth of
+    the sweep, at least 10), `now` the median of the last 5 and `best` the lowest value of `now` so
+    far, the loss has diverged when
 
         now - best > diverge_th * max(level - best, noise, |level| / 10)
 
-    The last term keeps a loss that creeps up a little, or steps up with the order of the data,
-    from counting as a blow-up where there was no descent to compare with. A running median instead
-    of an EMA, because one outlier shifts an EMA for a long time and a median not at all.
+    The last two terms matter if the loss has hardly decreased: they keep a loss that creeps up a
+    little, or steps up with the order of the data, from counting as diverged. `now` is a running
+    median and not an EMA, because one outlier shifts an EMA for a long time and a median not at
+    all.
 
     Args:
-        diverge_th: How many times its own descent the loss may rise again; None for never.
+        diverge_th: How far the loss may rise, as a multiple of its decrease; None for no limit.
         num_iter: Planned number of steps.
 
     Example:
@@ -54,6 +55,7 @@ class DivergenceRule:
         if self._threshold is None:
             return False
         self._recent.append(loss)
+        # For an even number, while the window fills, the upper of the two middle losses.
         now = sorted(self._recent)[len(self._recent) // 2]
         if now < self._best:
             self._best = now
@@ -61,7 +63,7 @@ class DivergenceRule:
             self._begin(loss)
             return False
         rise = now - self._best
-        # The first comparison alone decides at almost every step.
+        # The first comparison is false at almost every step, so the second is rarely evaluated.
         return rise > self._least_rise and rise > self._threshold * (self._level - self._best)
 
     def _begin(self, loss: float) -> None:

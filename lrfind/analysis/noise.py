@@ -1,4 +1,4 @@
-"""How large the noise of mini-batch losses is, and how it goes on from one batch to the next."""
+"""The size of the mini-batch noise, and its correlation from batch to batch."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import numpy as np
 from lrfind.support.arrays import Array
 
 FEWEST_FOR_CORRELATION = 20
-"""On fewer losses an autocorrelation cannot be told from chance."""
+"""With fewer losses an autocorrelation cannot be distinguished from chance."""
 
 MOST_CORRELATION = 0.9
-"""Beyond this it is a smooth curve that the trend does not follow, and no noise."""
+"""A larger value means a smooth curve that the trend does not follow, not noise."""
 
 TREND_DEGREE = 2
-"""Of the polynomial taken off before: the loss may begin to fall in the opening third."""
+"""Degree of the trend that is subtracted: the loss may start to fall in the first third."""
 
 
 def noise_scale(loss: Array) -> float:
     """Standard deviation of the batch-to-batch noise, `1.4826 * median |difference| / sqrt 2`.
+
+    Robust against the trend and outliers: 1.4826 is the ratio of standard deviation and median
+    absolute deviation of a normal distribution, and a difference has twice the variance of a loss.
 
     Args:
         loss: Shape `(n,)`.
@@ -31,36 +34,36 @@ def noise_scale(loss: Array) -> float:
 
 
 def plateau_correlation(loss: Array) -> float:
-    """Lag-1 autocorrelation of the noise in the opening third, where the rate does nothing yet.
+    """Lag-1 autocorrelation of the noise in the first third, where the loss hardly changes yet.
 
     Losses of shuffled batches are independent there; those of batches in a meaningful order
-    (sorted data, consecutive frames) are not. Where the curve moves, its own shape and its noise
-    could not be told apart.
+    (sorted data, consecutive frames) are not. Later, correlated noise could not be distinguished
+    from the shape of the curve.
 
     Args:
         loss: Shape `(n,)`.
 
     Returns:
-        In [0, 0.9]; 0 where it is less than two standard errors, `2 / sqrt(n / 3)`, or so near to 1
-        that it is the shape of a curve without noise.
+        In [0, 0.9]; 0 if it is below two standard errors, `2 / sqrt(n / 3)`, or so close to 1 that
+        it must be the shape of a curve without noise.
     """
     correlation = _lag_one(loss)
     return correlation if correlation < MOST_CORRELATION else 0.0
 
 
 def plateau_wander(loss: Array, curve: Array) -> float:
-    """How far the loss rises in the opening third though the rate does nothing there.
+    """How far the loss drifts upwards in the first third, where it should hardly change.
 
-    Data in a meaningful order move the loss up and down in stretches that a smooth curve follows;
-    what falls later may be one more of them. Where the losses are independent of each other such a
-    rise is chance, and the uncertainty of the curve holds it.
+    Data in a meaningful order make the loss drift up and down, and a smooth curve follows; a later
+    decrease may be just such a drift. If the losses are independent, a rise here is chance, and
+    already covered by the uncertainty of the curve.
 
     Args:
         loss: Shape `(n,)`.
-        curve: Shape `(n,)`, the smooth curve through it.
+        curve: Shape `(n,)`, the smooth curve through the losses.
 
     Returns:
-        The largest rise of the curve there, in units of the loss; 0 where the losses have no
+        The largest rise of the curve there, in units of the loss; 0 if the losses have no
         significant autocorrelation.
 
     Example:
@@ -75,7 +78,7 @@ def plateau_wander(loss: Array, curve: Array) -> float:
 
 
 def _lag_one(loss: Array) -> float:
-    """Lag-1 autocorrelation of the opening third around its trend; 0 if not significant."""
+    """Lag-1 autocorrelation of the first third around its trend; 0 if not significant."""
     size = loss.size // 3
     if size < FEWEST_FOR_CORRELATION:
         return 0.0
@@ -86,6 +89,6 @@ def _lag_one(loss: Array) -> float:
     values = loss[:size] / scale
     rest = values - np.polyval(np.polyfit(steps, values, TREND_DEGREE), steps)
     raw = float(rest[1:] @ rest[:-1]) / float(rest @ rest)
-    # Taking off k coefficients of the trend biases the correlation by about -k / n.
+    # Subtracting a trend with k coefficients biases the autocorrelation by about -k / n.
     corrected = raw + (TREND_DEGREE + 1) * (1 + raw) / size
     return corrected if corrected > 2 / np.sqrt(size) else 0.0

@@ -1,9 +1,9 @@
-"""Where the minimum of the noise-free curve may lie, and how likely each place is.
+"""The posterior distribution of the minimum of the noise-free curve.
 
-Two pieces of evidence go together. Each curve that may be the noise-free one (a draw from the
-centred fit) has its minimum somewhere: that is what the losses say. And the blow-up, which stands
-out of any noise, says that the minimum lies somewhat below it: a prior that matters only where the
-losses leave the minimum open.
+It combines two pieces of evidence. The losses give the minima of many plausible noise-free curves,
+drawn from the centred fit. The blow-up, the point where the loss diverges and which is clear of any
+noise, gives a prior: the minimum lies somewhat below it. The prior matters only if the losses leave
+the minimum uncertain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lrfind.analysis.whittaker import CentredFit
 from lrfind.support.arrays import Array
 
 WINDOW = 5
-"""Losses in the running median that the blow-up is told by."""
+"""Losses in the running median that detects the blow-up."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class MinimumPosterior:
     """The minimum of the noise-free curve, as a distribution over the steps of the sweep.
 
     Attributes:
-        lr: Shape `(n,)`, the rates that made the weights of each loss.
-        chance: Shape `(n,)`, how likely the minimum lies there; sums to 1.
-        unaided: The same from the losses alone, without what the blow-up says.
-        blow_up: Rate at which the loss left its initial level upwards for good; None if it never
-            did.
+        lr: Shape `(n,)`, the learning rate of the last update before each loss.
+        chance: Shape `(n,)`, the probability that the minimum is at that step; sums to 1.
+        unaided: The same from the losses alone, without the prior.
+        blow_up: Learning rate at which the loss rose above its initial level for good; None if it
+            never did.
     """
 
     lr: Array
@@ -48,31 +48,31 @@ class MinimumPosterior:
 
     @property
     def mean(self) -> float:
-        """The expected minimum: the mean in log10, as a rate."""
+        """The expected minimum: the mean in log10, as a learning rate."""
         return float(10 ** (self.chance @ np.log10(self.lr)))
 
     @property
     def deviation(self) -> float:
-        """Its standard deviation, in decades; a step of the sweep is known no finer than itself."""
+        """Standard deviation in decades, including that of a uniform distribution over one step."""
         rates = np.log10(self.lr)
         step = (rates[-1] - rates[0]) / max(rates.size - 1, 1)
         variance = self.chance @ (rates - self.chance @ rates) ** 2
         return sqrt(variance + step**2 / 12)
 
     def interval(self, between: float = BETWEEN_RUNS) -> tuple[float, float]:
-        """Where the minimum lies on average over seeds and data orders, as this sweep tells.
+        """A 90 % interval for the mean minimum over seeds and data orders.
 
-        Normal in log10 around the expected minimum, by the uncertainty of this sweep and the spread
-        from run to run. A single repeat scatters around that average by `between` once more. It is
-        not the interval of a suggestion, which also holds the way from the minimum to the best
-        rate of a training.
+        Normal in log10 around the expected minimum, with the uncertainty of this sweep and the
+        spread between runs. The minimum of a single repeat scatters around that mean by `between`
+        in addition. This is not the interval of a suggestion, which also covers the distance from
+        the minimum to the best learning rate of a training run.
 
         Args:
             between: Standard deviation of the minimum from run to run, in decades; 0 for the
-                minimum of this very run without its noise.
+                noise-free minimum of this run alone.
 
         Returns:
-            Lower and upper rate of the central 90 %.
+            Lower and upper learning rate.
         """
         return around(self.mean, hypot(self.deviation, between))
 
@@ -81,13 +81,13 @@ def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> 
     """The posterior of the minimum of a sweep.
 
     Args:
-        lr: Shape `(n,)`, the rates that made the weights of each loss.
+        lr: Shape `(n,)`, the learning rate of the last update before each loss.
         loss: Shape `(n,)`, finite.
         fit: Their centred fit.
-        finite: Whether the sweep ended with its last loss, and not before a non-finite one.
+        finite: Whether the sweep ended with these losses, and not with a non-finite one after them.
 
     Returns:
-        The distribution.
+        The posterior.
     """
     lowest = np.argmin(fit.draws(DRAWS), axis=0)
     unaided = np.bincount(lowest, minlength=lr.size) / DRAWS
@@ -96,9 +96,11 @@ def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> 
     rates = np.log10(lr)
     distance = rates - (rates[min(step, lr.size - 1)] - BELOW_BLOW_UP)
     if not blown_up:
-        distance = np.minimum(distance, 0.0)  # it lies beyond the end, who knows how far
+        # Any divergence lies beyond the end, so learning rates near the end are not penalised.
+        distance = np.minimum(distance, 0.0)
     prior = np.exp(-((distance / BELOW_BLOW_UP_SD) ** 2) / 2) + LEAST_PRIOR
-    # Where the loss never fell, a draw's minimum is chance: half of the belief goes to every step.
+    # If the loss never fell, the minima of the draws are chance: mix them equally with a uniform
+    # distribution.
     told = unaided if fit.descended else (unaided + 1 / lr.size) / 2
     chance = told * prior
     blow_up = float(lr[min(step, lr.size - 1)]) if blown_up else None
@@ -106,16 +108,16 @@ def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> 
 
 
 def blow_up_step(loss: Array, fit: CentredFit) -> int:
-    """The step from which on the loss stays above its initial level by two standard deviations.
+    """The step after which the loss stays more than two noise SDs above its initial level.
 
     Args:
         loss: Shape `(n,)`, finite.
         fit: Its centred fit.
 
     Returns:
-        A step; `n` if the loss ends below.
+        A step; `n` if the loss does not end above.
     """
-    # Mirrored, so that one high loss at the end is no blow-up.
+    # Mirrored at the ends, so that a single high loss at the end does not count.
     padded = np.pad(loss, WINDOW // 2, mode="reflect" if loss.size >= WINDOW else "edge")
     running = np.median(np.lib.stride_tricks.sliding_window_view(padded, WINDOW), axis=1)
     below = np.flatnonzero(running <= fit.level + 2 * fit.noise)
@@ -123,14 +125,14 @@ def blow_up_step(loss: Array, fit: CentredFit) -> int:
 
 
 def around(lr: float, deviation: float) -> tuple[float, float]:
-    """The central interval of `CONFIDENCE` around a rate, normal in log10.
+    """The central interval at level `CONFIDENCE` around a learning rate, normal in log10.
 
     Args:
-        lr: The rate in the middle.
+        lr: The learning rate in the middle.
         deviation: Standard deviation in decades.
 
     Returns:
-        Its lower and upper rate.
+        The lower and upper learning rate.
     """
     half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * deviation
     return lr / 10**half, lr * 10**half

@@ -1,4 +1,4 @@
-"""What can be asked of a sweep: which rate to train with, by which rule, for which schedule."""
+"""The arguments of `suggest`, checked and completed: rule, schedule, curve, beta, factor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lrfind.support.arguments import require_beta, require_choice, require_numbe
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a sweep, checked, with every default filled in."""
+    """The arguments of `suggest`, checked, with every default filled in."""
 
     rule: str
     schedule: str | None
@@ -33,24 +33,24 @@ def ask(
     factor: float | None = None,
     between: float = BETWEEN_RUNS,
 ) -> Question:
-    """Check a question, and fill in what it leaves open.
+    """Check the arguments of `suggest`, and fill in the defaults.
 
     Args:
-        rule: A key of `RULES`; None for "minimum" if a curve is named, else "expected".
+        rule: A key of `RULES`; None for "minimum" if `curve` is given, else "expected".
         schedule: "constant" or "one_cycle", the LR schedule you will train with; None if it is not
-            known. It decides the factor of a calibrated rule.
-        curve: One of `CURVES`, for a rule that reads one; None for "centred".
+            known. It determines the factor of a calibrated rule.
+        curve: One of `CURVES`, for a rule on one curve; None for "centred".
         beta: Weight of the old value in [0, 1), for a smoother.
-        factor: What a minimum is divided by, above 0; None for that of the schedule (a calibrated
-            rule), or 10.
+        factor: What a minimum is divided by, above 0; None for that of the schedule (calibrated
+            rules) or 10 (other rules).
         between: Standard deviation of the minimum from run to run, in decades.
 
     Returns:
         The question.
 
     Raises:
-        TypeError: `beta`, `factor` or `between` is no number.
-        ValueError: An unknown rule, schedule or curve, a curve for a rule that reads none, `beta`
+        TypeError: `beta`, `factor` or `between` is not a number.
+        ValueError: An unknown rule, schedule or curve, a curve for a rule that uses none, `beta`
             outside [0, 1), `factor` not above 0, or `between` negative or not finite.
     """
     name = rule or (DEFAULT if curve is None else OF_A_CURVE)
@@ -59,7 +59,7 @@ def ask(
     if curve is not None:
         require_choice("curve", curve, CURVES)
         if not chosen.reads_curve:
-            raise ValueError(f"`curve` has no effect with the rule {name!r}: name another `rule`.")
+            raise ValueError(f"`curve` has no effect with the rule {name!r}: pass another `rule`.")
     if factor is None:
         factor = SCHEDULES[schedule].factor if chosen.calibrated else FACTOR
     spread = require_number("between", between)
@@ -76,7 +76,7 @@ def ask(
 
 
 def check_schedule(schedule: str | None) -> str | None:
-    """Return the name of a schedule or None, or raise `ValueError` with the names there are."""
+    """Return the name of a schedule or None, or raise `ValueError` with the valid names."""
     if schedule is None:
         return None
     return require_choice("schedule", schedule, [name for name in SCHEDULES if name])

@@ -1,4 +1,4 @@
-"""What one question gives on a sweep and on its parts, and how far such rates lie apart."""
+"""Suggestions of a sweep and its sub-sweeps for one question, and their spread."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from lrfind.analysis.curves import label_of
 
 STRIDES = (2, 3)
-"""Of the sub-sweeps: every 2nd and every 3rd loss."""
+"""The strides of the sub-sweeps: every 2nd and every 3rd loss."""
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """How far some rates lie apart.
+    """The spread of several learning rates.
 
     Attributes:
         largest: Distance from the lowest to the highest, in decades.
-        deviation: Their standard deviation in log10, in decades.
-        count: How many there are, at least 1.
+        deviation: Standard deviation, in decades.
+        count: Number of learning rates, at least 1.
     """
 
     largest: float
@@ -30,12 +30,12 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Reading:
-    """The answer to one question from one part of the record.
+    """The suggestion of one sub-sweep for one question.
 
     Attributes:
         stride: 1 for the whole sweep; k for every k-th loss.
-        phase: The first loss of the sub-sweep, 0 to `stride` - 1.
-        lr: The suggested rate; None if there is none.
+        phase: Index of the first loss of the sub-sweep, 0 to `stride` - 1.
+        lr: The suggested learning rate; None if there is none.
         reason: Why there is none; empty if there is one.
     """
 
@@ -47,13 +47,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class SensitivityRow:
-    """One question, asked of the whole sweep and of every sub-sweep.
+    """The suggestions for one question, from the whole sweep and from every sub-sweep.
 
     Attributes:
         rule: Name of the rule.
-        schedule: LR schedule asked for, for a calibrated rule; None if not known, or for another.
-        curve: The curve that was read; None for a rule that weighs the whole sweep.
-        beta: Beta of that curve; None for a curve that has none.
+        schedule: LR schedule, for a calibrated rule; None if not known, and for other rules.
+        curve: The curve the rule was applied to; None for a rule that uses the whole sweep.
+        beta: Beta of that curve; None for a curve without one.
         readings: The whole sweep first, then the sub-sweeps.
     """
 
@@ -65,34 +65,34 @@ class SensitivityRow:
 
     @property
     def lr(self) -> float | None:
-        """The rate from the whole sweep; None if it gives none."""
+        """The suggestion of the whole sweep; None if there is none."""
         return self.readings[0].lr
 
     @property
     def reason(self) -> str:
-        """Why the whole sweep gives none; empty if it does."""
+        """Why the whole sweep has no suggestion; empty if it has one."""
         return self.readings[0].reason
 
     @property
     def label(self) -> str:
-        """The question as a person reads it, such as `minimum, debiased EMA 0.98`."""
+        """The question for display, such as `minimum, debiased EMA 0.98`."""
         of = self.schedule if self.curve is None else label_of(self.curve, self.beta)
         return f"{self.rule}, {of}" if of else self.rule
 
     @property
     def sub_sweeps(self) -> tuple[Reading, ...]:
-        """The readings from the sub-sweeps."""
+        """The suggestions of the sub-sweeps."""
         return self.readings[1:]
 
     @property
     def over_sub_sweeps(self) -> Scatter | None:
-        """How far the rates of the sweep and its sub-sweeps lie apart; None without two of them."""
+        """The spread over the sweep and its sub-sweeps; None for fewer than two suggestions."""
         rates = [each.lr for each in self.readings]
         return scatter(rates) if sum(rate is not None for rate in rates) > 1 else None
 
 
 def scatter(rates: Sequence[float | None]) -> Scatter | None:
-    """How far rates lie apart; None if there are none. Those that are None are left out."""
+    """The spread of learning rates, ignoring None; None if there are none."""
     logs = np.log10([rate for rate in rates if rate is not None])
     if not logs.size:
         return None

@@ -1,4 +1,4 @@
-"""The rules that read a learning rate off a sweep; each is a function, and one table names them."""
+"""The rules that read a learning rate off a sweep: one function each, listed in `RULES`."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from lrfind.support.errors import CannotTellError
 
 
 class Seen(NamedTuple):
-    """What a rule looks at."""
+    """The input of a rule."""
 
     lr: Array
-    """Shape `(n,)`: the learning rate of the update that each loss shows."""
+    """Shape `(n,)`: learning rate of the last update before each loss."""
     curve: Array
-    """Shape `(n,)`: the curve that is read."""
+    """Shape `(n,)`: the curve to apply the rule to."""
     lowest: int
     """Step of its minimum."""
     expected: float
-    """The expected minimum of the sweep, as a rate."""
+    """The expected minimum of the sweep, as a learning rate."""
 
 
 class Rule(NamedTuple):
-    """A rule, and what may be asked of it."""
+    """A rule and its properties."""
 
     rate: Callable[[Seen], float]
-    """The rate that it reads; raises `CannotTellError` where the curve does not hold one."""
+    """Returns the learning rate; raises `CannotTellError` if there is none on this curve."""
     reads_curve: bool = True
-    """Whether it reads one curve, and not the whole sweep."""
+    """Whether it uses one curve, rather than the whole sweep."""
     uses_factor: bool = False
-    """Whether what it reads is a minimum, to be divided by a factor."""
+    """Whether it returns a minimum, to be divided by a factor."""
     calibrated: bool = False
-    """Whether its factor and its interval were measured, for each schedule."""
+    """Whether its factor and its interval were calibrated, for each schedule."""
     reads_raw: bool = False
-    """Whether raw losses will do; of those a slope is noise."""
+    """Whether it can be applied to raw losses; a slope of raw losses would be noise."""
     skips_start: bool = False
-    """Whether the first values of an average, which move most and by chance, are left out."""
+    """Whether to leave out the first values of an average, which vary most."""
 
 
 def expected(seen: Seen) -> float:
-    """The expected minimum, which weighs the whole sweep."""
+    """The expected minimum, estimated from the whole sweep."""
     return seen.expected
 
 
 def minimum(seen: Seen) -> float:
-    """The rate at the minimum of a curve."""
+    """The learning rate at the minimum of a curve."""
     return float(seen.lr[seen.lowest])
 
 
 def steepest(seen: Seen) -> float:
     """Where the curve falls fastest per decade, left of its minimum.
 
-    The slope is taken in log10 of the rate: per rate it would be amplified by 1/lr and always
-    favour the smallest rates.
+    The slope is taken with respect to log10 of the learning rate; with respect to the learning rate
+    itself it would carry a factor 1/lr and always favour the smallest values.
     """
-    # producing_lr gives the first two losses one rate, and a slope needs distinct ones.
+    # The first two losses share a learning rate (see `producing_lr`); a slope needs distinct ones.
     falling = slice(1, seen.lowest + 1)
     if seen.lowest < 2:
         raise CannotTellError("the curve has fewer than two steps left of its minimum")
@@ -70,8 +70,8 @@ def valley(seen: Seen) -> float:
     """Half-way along the longest valley (the default of fastai 2, by ESRI).
 
     The valley is the longest strictly decreasing subsequence of the curve without its first tenth
-    and last five values; taken as if contiguous, the rate is 1/3 + 1/6 of its length after its
-    start, as fastai computes it.
+    and last five values. As in fastai it is treated as contiguous, and the result lies 1/3 + 1/6 of
+    its length after its start.
     """
     inner = _without_ends(seen.curve)
     lengths = _decreasing_lengths(seen.curve[inner])
@@ -81,11 +81,11 @@ def valley(seen: Seen) -> float:
 
 
 def slide(seen: Seen) -> float:
-    """Left edge of the blow-up (fastai 2, by A. Chang of Novetta).
+    """Just below the point where the loss diverges (fastai 2, by A. Chang of Novetta).
 
     From the right, the first window of 15 steps whose two ends have slopes (per step) no more than
-    0.005 apart; the curve is taken without its first tenth and last five values. The threshold is
-    in units of the loss, so the rule is not the same for a rescaled loss.
+    0.005 apart, on the curve without its first tenth and last five values. The threshold is in
+    units of the loss, so the result changes if the loss is rescaled.
     """
     inner = _without_ends(seen.curve)
     slope = np.gradient(seen.curve[inner])
@@ -111,11 +111,11 @@ RULES: dict[str, Rule] = {
 """Every rule, by the name that `rule` takes."""
 
 DEFAULT, OF_A_CURVE = "expected", "minimum"
-"""Taken where no rule is named: without a curve, and with one."""
+"""The default rules: without and with a `curve`."""
 
 
 def _without_ends(curve: Array) -> slice:
-    """The part fastai's `lr_find` hands to its rules: `[n // 10 : -5]`."""
+    """The part that fastai's `lr_find` passes to its rules: `[n // 10 : -5]`."""
     return slice(curve.size // 10, curve.size - 5)
 
 

@@ -1,4 +1,4 @@
-"""The learning rates of a sweep, and a smoothing window in decades of them instead of steps."""
+"""The learning rates of a sweep, and smoothing windows in decades instead of steps."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ STEP_MODES: dict[str, Callable[[float, float, int], Array]] = {
     "exp": np.geomspace,
     "linear": np.linspace,
 }
-"""How the rate grows, by the name that `step_mode` takes; both end points are hit exactly."""
+"""How the learning rate grows, by `step_mode`; both end points are hit exactly."""
 
 
 def lr_sequence(start_lr: float, end_lr: float, num_iter: int, step_mode: str = "exp") -> Array:
     """The learning rate of each optimizer step of a sweep.
 
     With `"exp"`, `lr[k] = start_lr * (end_lr / start_lr) ** (k / (num_iter - 1))`, uniform in
-    log10; with `"linear"`, uniform in the rate itself (Smith 2017, arXiv:1506.01186, section 3.3).
+    log10; with `"linear"`, uniform in the learning rate itself (Smith 2017, arXiv:1506.01186,
+    section 3.3).
 
     Args:
-        start_lr: Rate of the first step, above 0.
-        end_lr: Rate of the last step, above `start_lr`.
+        start_lr: Learning rate of the first step, above 0.
+        end_lr: Learning rate of the last step, above `start_lr`.
         num_iter: Number of steps, at least 2.
         step_mode: `"exp"` or `"linear"`.
 
@@ -33,9 +34,9 @@ def lr_sequence(start_lr: float, end_lr: float, num_iter: int, step_mode: str = 
         Shape `(num_iter,)`; `lr[0] == start_lr` and `lr[-1] == end_lr` exactly.
 
     Raises:
-        TypeError: A rate is no number, or `num_iter` no whole number.
-        ValueError: A rate is not finite and above 0, `start_lr >= end_lr`, `num_iter < 2`, or an
-            unknown `step_mode`.
+        TypeError: A learning rate is not a number, or `num_iter` is not an integer.
+        ValueError: A learning rate is not finite and above 0, `start_lr >= end_lr`, `num_iter < 2`,
+            or `step_mode` is unknown.
 
     Example:
         >>> lr_sequence(0.01, 10.0, 4).tolist()
@@ -52,12 +53,12 @@ def lr_sequence(start_lr: float, end_lr: float, num_iter: int, step_mode: str = 
 def producing_lr(lr: ArrayLike) -> Array:
     """The learning rate of the update that produced the weights each loss was computed with.
 
-    `loss[k]` is measured before step k, so the last rate that can have moved it is `lr[k - 1]`.
-    `loss[0]` was measured on untouched weights; it is placed at `lr[0]`, the left edge. Every
-    curve, minimum and picture puts a loss at this rate.
+    `loss[k]` is computed before step k, so the last learning rate that affects it is `lr[k - 1]`.
+    `loss[0]` was computed with the initial weights; it is placed at `lr[0]`, the left edge. Every
+    curve, minimum and figure places losses at these learning rates.
 
     Args:
-        lr: Shape `(n,)`, the rate that each step used.
+        lr: Shape `(n,)`, the learning rate of each step.
 
     Returns:
         Shape `(n,)`.
@@ -71,15 +72,15 @@ def producing_lr(lr: ArrayLike) -> Array:
 
 
 def decades_per_step(start_lr: float, end_lr: float, num_iter: int, step_mode: str) -> float:
-    """How far one step of a sweep moves the rate, in decades.
+    """Decades of the learning rate per step of a sweep.
 
     `h = log10(end_lr / start_lr) / (num_iter - 1)`.
 
     Args:
-        start_lr: Rate of the first step.
-        end_lr: Rate of the last step.
+        start_lr: Learning rate of the first step.
+        end_lr: Learning rate of the last step.
         num_iter: Number of steps.
-        step_mode: "exp"; the steps of a linear sweep differ from each other in decades.
+        step_mode: Must be "exp"; a linear sweep has no constant number of decades per step.
 
     Returns:
         Decades.
@@ -93,29 +94,29 @@ def decades_per_step(start_lr: float, end_lr: float, num_iter: int, step_mode: s
     """
     if step_mode != "exp":
         raise ValueError(
-            f"a window in decades needs a sweep with `step_mode` 'exp', got {step_mode!r}: "
-            "elsewhere one step is not always the same part of a decade."
+            f"a window in decades needs a sweep with `step_mode` 'exp', got {step_mode!r}: only "
+            "there is every step the same fraction of a decade."
         )
     return math.log10(end_lr / start_lr) / (num_iter - 1)
 
 
 def beta_of_window(decades: float, step: float) -> float:
-    """The beta whose average looks back over a window given in decades.
+    """The beta of an average with a given window in decades.
 
     `beta = exp(-step / decades)`: a loss that lies `decades` to the left has 1/e of the weight of
-    the newest one, half of it at `ln(2) * decades`. With `decades_per_step` for `step` the shift of
-    a minimum by this average, in decades, no longer depends on the number of steps; at a straight
-    or quadratic minimum it is the window itself, less half a step.
+    the newest one, and one at `ln(2) * decades` has half. With `decades_per_step` for `step`, the
+    shift of the minimum by this average, in decades, does not depend on the number of steps; at a
+    straight or quadratic minimum it is the window itself, less half a step.
 
     Args:
         decades: The window, above 0.
         step: Decades per step, above 0.
 
     Returns:
-        In [0, 1); 0, no smoothing, where the window is far shorter than a step.
+        A beta in [0, 1); 0, no smoothing, if the window is far shorter than a step.
 
     Raises:
-        TypeError: `decades` is no number.
+        TypeError: `decades` is not a number.
         ValueError: `decades` is not finite and above 0, or too large for a beta below 1.
 
     Example:
@@ -124,12 +125,12 @@ def beta_of_window(decades: float, step: float) -> float:
     """
     beta = math.exp(-step / require_positive("decades", decades))
     if beta >= 1:
-        raise ValueError(f"`decades` must be a window that a beta below 1 has, got {decades!r}.")
+        raise ValueError(f"`decades` is too large a window for a beta below 1, got {decades!r}.")
     return beta
 
 
 def window_of_beta(beta: float, step: float) -> float:
-    """The window of a beta in decades; `beta_of_window` reversed.
+    """The window of a beta in decades; the inverse of `beta_of_window`.
 
     `decades = -step / ln(beta)`.
 
@@ -141,7 +142,7 @@ def window_of_beta(beta: float, step: float) -> float:
         Decades; 0 for a beta of 0.
 
     Raises:
-        TypeError: `beta` is no number.
+        TypeError: `beta` is not a number.
         ValueError: `beta` outside [0, 1).
 
     Example:

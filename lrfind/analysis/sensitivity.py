@@ -1,10 +1,10 @@
-"""How far the suggested rate depends on the way it is read: rules, betas, and which losses count.
+"""How sensitive the suggestion is to the rule, the beta and the losses used.
 
-A sub-sweep is every 2nd or 3rd loss of the record, from each place it can begin at: a sweep with 2
-or 3 times the decades between losses, whose weights moved 2 or 3 steps in between. Its batches are
-others than those of its neighbour, and fewer, so it shows what the batches, their number and the
-window of an average do to the reading. It does not show what a sweep of fewer steps would have
-found, nor another seed: all sub-sweeps look at the weights of one and the same training.
+A sub-sweep is every 2nd or 3rd loss of the record, starting at each possible offset: 2 or 3 times
+the decades between losses, and 2 or 3 optimizer steps. Sub-sweeps have different batches, and
+fewer, so they show how the batches, their number and the averaging window affect the suggestion.
+They do not show what a sweep of fewer steps or another seed would find: the weights are those of
+the same training run.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class Sensitivity:
 
     @property
     def total(self) -> Scatter | None:
-        """The spread of all rows on the whole sweep; None if none of them gives a rate.
+        """The spread of all rows on the whole sweep; None if no row has a suggestion.
 
-        The rules divide by different factors, by design, and that is part of it.
+        Part of it is by design, since the rules divide by different factors.
         """
         return scatter([row.lr for row in self.rows])
 
     @property
     def by_rule(self) -> dict[str, Scatter | None]:
-        """The same for the rows of each rule."""
+        """The spread of the rows of each rule on the whole sweep."""
         names = dict.fromkeys(row.rule for row in self.rows)
         return {name: scatter([row.lr for row in self.rows if row.rule == name]) for name in names}
 
@@ -64,7 +64,7 @@ class Sensitivity:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One sentence for each reason why something gives no rate, naming the rows."""
+        """One sentence for each reason why a suggestion is missing, naming the rows."""
         reasons = dict.fromkeys(
             each.reason for row in self.rows for each in row.readings if each.reason
         )
@@ -102,23 +102,23 @@ class Sensitivity:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The spreads in words, what they do not show, and why rows cannot tell."""
+        """The spreads in words, their limits, and why suggestions are missing."""
         rules = [f"{name} {spread_words(each)}" for name, each in self.by_rule.items() if each]
-        total = spread_words(self.total, "none of them gives a rate")
-        factors = "The rules divide by different factors, which is part of it."
+        total = spread_words(self.total, "none, as no row has a suggestion")
+        factors = "Part of this is due to the different factors that the rules divide by."
         by_rule = f" By rule: {', '.join(rules)}. {factors}" if rules else ""
-        alone = "nothing to compare, as at most one of them gives a rate"
+        alone = "none, as there are fewer than two suggestions"
         own = spread_words(self.over_sub_sweeps, alone)
         return (
-            "Largest distance (standard deviation) in decades, over the rows above: "
+            "Spread over the rows, as largest distance (standard deviation) in decades: "
             f"{total}.{by_rule}",
-            f"Of the first row over the sweep and its sub-sweeps: {own}. {LIMITS}",
+            f"Spread of the first row over the sweep and its sub-sweeps: {own}. {LIMITS}",
             *(f"! {note}" for note in self.notes),
         )
 
 
 def sensitivity(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Sensitivity:
-    """Ask a sweep and its sub-sweeps for a rate in every way there is.
+    """The suggestions of a sweep and its sub-sweeps for every rule, schedule, curve and beta.
 
     Args:
         curves: The sweep.
@@ -147,7 +147,7 @@ def sensitivity(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Sensitiv
 
 
 def _questions(betas: Sequence[float]) -> Iterator[Question]:
-    """Every rule with every schedule, curve and beta that it depends on; the default first."""
+    """Every rule with every schedule, curve and beta that it supports; the default first."""
     for name, rule in RULES.items():
         if not rule.reads_curve:
             yield from (ask(name, schedule=schedule) for schedule in SCHEDULES)

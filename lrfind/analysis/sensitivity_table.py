@@ -1,4 +1,4 @@
-"""The sensitivity of a suggestion as a table."""
+"""The sensitivity of a suggestion as a printed table."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LIMITS = (
-    "A sub-sweep is every 2nd or 3rd loss of this same training: it shows what the batches, their "
-    "number and the window of an average do to the reading, not what a shorter sweep or another "
-    "seed would have found."
+    "A sub-sweep is every 2nd or 3rd loss of this same run: it shows how the batches, their number "
+    "and the averaging window affect the suggestion, not what a shorter sweep or another seed "
+    "would find."
 )
 
 
 def sensitivity_table(rows: Sequence[SensitivityRow]) -> Table:
-    """One row for each way to read a rate off the sweep."""
+    """One row per question."""
     strides = [f"every {stride}{'nd' if stride == 2 else 'rd'}\nloss, dec" for stride in STRIDES]
     table = new_table(
         [
             "\nrule",
             "suggested\nrate",
-            "from the\nfirst, dec",
+            "from first\nrow, dec",
             *strides,
             "largest\ndistance",
             "standard\ndeviation",
@@ -38,7 +38,7 @@ def sensitivity_table(rows: Sequence[SensitivityRow]) -> Table:
 
 
 def spread_words(spread: Scatter | None, without: str = "") -> str:
-    """A spread as its largest distance, with the standard deviation in brackets."""
+    """A spread as the largest distance, with the standard deviation in brackets."""
     return without if spread is None else f"{spread.largest:.2f} ({spread.deviation:.2f})"
 
 
@@ -46,7 +46,7 @@ def _cells(row: SensitivityRow, first: float | None) -> list[str]:
     apart = row.over_sub_sweeps
     return [
         row.label,
-        "cannot tell" if row.lr is None else f"{row.lr:.2e}",
+        "none" if row.lr is None else f"{row.lr:.2e}",
         _distances([row.lr], first),
         *(_distances([e.lr for e in row.sub_sweeps if e.stride == k], row.lr) for k in STRIDES),
         "" if apart is None else f"{apart.largest:.2f}",
@@ -55,7 +55,7 @@ def _cells(row: SensitivityRow, first: float | None) -> list[str]:
 
 
 def _distances(rates: list[float | None], reference: float | None) -> str:
-    """Each rate's distance from the reference, in decades; "?" where one is missing."""
+    """Distance of each learning rate from the reference, in decades; "?" if one is missing."""
     return " ".join(decades(_distance(rate, reference)) for rate in rates)
 
 

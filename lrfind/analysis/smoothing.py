@@ -1,4 +1,4 @@
-"""The exponential moving averages that other finders show instead of the loss."""
+"""The exponential moving averages that other LR finders show instead of the loss."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     """Exponential moving average that starts from zero.
 
     `s[t] = beta * s[t-1] + (1 - beta) * loss[t]` with `s[-1] = 0`: the `avg_loss` of fastai's fit
-    loop. It lies below the loss by the factor `1 - beta**(t+1)` at first, see `debiased_ema`.
+    loop. It is biased towards 0 by the factor `1 - beta**(t+1)`; see `debiased_ema`.
 
     Args:
         loss: Shape `(n,)`.
-        beta: Weight of the old value, in [0, 1): one number, or shape `(k,)` for k averages at
-            once. `beta=0` returns the loss itself.
+        beta: Weight of the old value, in [0, 1): one number, or shape `(k,)` for k averages.
+            `beta=0` returns the loss itself.
 
     Returns:
         Shape `(n,)`, or `(k, n)` for k betas.
@@ -39,10 +39,10 @@ def ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     raw = _check_loss(loss)
     average = (1 - old) * raw
     # Doubling: after the k-th pass each value holds the weighted sum of its last 2**k losses, so
-    # log2(n) array operations do what the recursion does in n steps of Python.
+    # log2(n) array operations replace the n Python steps of the recursion.
     lag = 1
     while lag < raw.size and old.any():
-        # A weight of 0 must drop its value even if that is infinite, and 0 * inf is NaN.
+        # A value with weight 0 must be dropped even if it is infinite, since 0 * inf is NaN.
         past = np.zeros_like(average[..., lag:])
         np.multiply(old, average[..., :-lag], out=past, where=old > 0)
         average[..., lag:] += past
@@ -51,10 +51,10 @@ def ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
 
 
 def debiased_ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
-    """Exponential moving average with the start from zero divided out.
+    """Exponential moving average, corrected for its start from zero.
 
-    `ema(loss, beta)[t] / (1 - beta**(t+1))`, the correction of Adam (Kingma & Ba 2015,
-    arXiv:1412.6980, section 3) and the `debias_loss` of fastai. On a constant loss it is that
+    `ema(loss, beta)[t] / (1 - beta**(t+1))`, the bias correction of Adam (Kingma & Ba 2015,
+    arXiv:1412.6980, section 3) and the `debias_loss` of fastai. For a constant loss it equals that
     loss from the first step on.
 
     Args:
@@ -77,7 +77,7 @@ def debiased_ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
 
 
 def debias_factor(steps: ArrayLike, beta: ArrayLike) -> Array:
-    """The factor `1 - beta**t` by which a zero-started EMA of a constant falls short of it.
+    """The factor `1 - beta**t` by which a zero-started EMA of a constant is too small.
 
     Args:
         steps: Number of averaged values t, at least 1, shape `(n,)`.
@@ -95,25 +95,26 @@ def debias_factor(steps: ArrayLike, beta: ArrayLike) -> Array:
     """
     old = _check_beta(beta)[..., None]
     with np.errstate(divide="ignore"):
-        # expm1 keeps all digits where beta is close to 1; log(0) = -inf gives the factor 1.
+        # expm1 keeps all digits when beta is close to 1; log(0) = -inf gives the factor 1.
         return np.asarray(-np.expm1(np.asarray(steps, dtype=np.float64) * np.log(old)))
 
 
 def debias_steps(beta: float, *, tolerance: float = 0.01) -> int:
-    """After how many values the start from zero is gone from an EMA.
+    """The number of values after which the start from zero has become negligible in an EMA.
 
-    The smallest t with `beta**t <= tolerance`, that is with `debias_factor(t, beta)` within
-    `tolerance` of 1: from then on a zero-started EMA of a constant has all but that part of it.
+    The smallest t with `beta**t <= tolerance`, so that `debias_factor(t, beta)` is within
+    `tolerance` of 1: from then on a zero-started EMA of a constant is too small by at most that
+    fraction.
 
     Args:
         beta: Weight of the old value, in [0, 1).
-        tolerance: The part that may be missing, in (0, 1).
+        tolerance: The fraction that may be missing, in (0, 1).
 
     Returns:
         Number of averaged values, at least 1.
 
     Raises:
-        TypeError: An argument is no number.
+        TypeError: An argument is not a number.
         ValueError: An argument is out of range.
 
     Example:
@@ -125,36 +126,36 @@ def debias_steps(beta: float, *, tolerance: float = 0.01) -> int:
         raise ValueError(f"`tolerance` must be in (0, 1), got {tolerance!r}.")
     if beta == 0:
         return 1
-    # Where beta**t is the tolerance exactly, rounding must not ask for one step more.
+    # If beta**t equals the tolerance exactly, rounding must not add a step.
     return max(1, math.ceil(math.log(tolerance) / math.log(beta) * (1 - 1e-12)))
 
 
 def after_climb(descent: Array, beta: float) -> int:
-    """Where an EMA that starts from 0 has caught up: there it is highest on the way down."""
+    """The step at which an EMA that starts from 0 has caught up: its maximum before it falls."""
     return int(np.argmax(ema(descent, beta)))
 
 
 def after_half_life(descent: Array, beta: float) -> int:
-    """One half-life: the first debiased values are means of a few losses, and low by chance."""
+    """One half-life; the first debiased values average few losses and may be low by chance."""
     return math.ceil(math.log(0.5) / math.log(beta))
 
 
 class Smoother(NamedTuple):
-    """A moving average, and how its minimum is read and drawn."""
+    """A moving average, and how its minimum is found and drawn."""
 
     label: str
-    """Its name as a person reads it."""
+    """Its name for display."""
     average: Callable[[Array, float], Array]
-    """Takes losses, shape `(n,)`, and beta; returns the average, shape `(n,)`."""
+    """Function of the losses, shape `(n,)`, and beta; returns the average, shape `(n,)`."""
     settled: Callable[[Array, float], int]
-    """Takes the noise-free curve down to its minimum and a beta above 0; returns the step from
-    which on the average may have its own minimum."""
+    """Function of the noise-free curve up to its minimum and a beta above 0; returns the first step
+    at which the average may have its minimum."""
     style: dict[str, Any]
-    """Colour, marker and line, by matplotlib's names."""
+    """Colour, marker and line style, by matplotlib's names."""
     climbs: bool = False
     """Whether it starts from 0, so that a sweep may end before it has reached the loss."""
     corrects: str | None = None
-    """The smoother whose start it corrects; what that correction adds to a shift is told apart."""
+    """The smoother whose start it corrects; the effect on the shift is reported separately."""
 
 
 SMOOTHERS: dict[str, Smoother] = {
@@ -169,17 +170,17 @@ SMOOTHERS: dict[str, Smoother] = {
         corrects="ema",
     ),
 }
-"""Every average that a minimum can be read from, by the name that `curve` takes."""
+"""Every average with a minimum, by the name that `curve` takes."""
 
 USUAL = "debiased"
-"""The one that everyone looks at."""
+"""The one that LR finders usually show."""
 
 
 def settled(name: str, fitted: Array, beta: float) -> int:
-    """The step from which on the minimum of an average is searched.
+    """The step from which the minimum of an average is searched.
 
-    It never comes after the minimum of the noise-free curve, since an average of past values turns
-    only after they do.
+    It is never after the minimum of the noise-free curve, since an average of past values reaches
+    its minimum later than they do.
 
     Args:
         name: A key of `SMOOTHERS`.

@@ -1,4 +1,4 @@
-"""The figures of the moving averages themselves: what beta does, and what debiasing adds."""
+"""Figures of the moving averages: the effect of beta and of debiasing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BETAS = (0.5, 0.9, 0.98, 0.99)
 
 
 def plot_ema(values: ArrayLike, betas: Sequence[float] = BETAS) -> Figure:
-    """Draw noisy values and their moving averages for several betas, without and with debiasing.
+    """Draw noisy values and their moving averages for several betas, with and without debiasing.
 
     Args:
         values: Shape `(n,)`, such as the losses of a run.
@@ -57,12 +57,12 @@ def plot_ema(values: ArrayLike, betas: Sequence[float] = BETAS) -> Figure:
 def plot_debiasing(
     betas: Sequence[float] = BETAS, ax: Axes | None = None, *, tolerance: float = 0.01
 ) -> Axes:
-    """Draw the factor `1 / (1 - beta**t)` of the debiasing over steps, and where it is gone.
+    """Draw the debiasing factor `1 / (1 - beta**t)` over steps, and where it becomes negligible.
 
     Args:
         betas: Weights of the old value, each in [0, 1).
         ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-        tolerance: See `debias_steps`: the step it gives is marked.
+        tolerance: As in `debias_steps`, whose result is marked.
 
     Returns:
         The Axes.
@@ -72,7 +72,7 @@ def plot_debiasing(
 
     Example:
         >>> plot_debiasing([0.9]).get_lines()[0].get_label()
-        'beta 0.9: times 10 at step 1, gone after 44'
+        'beta 0.9: factor 10 at step 1, negligible after 44'
     """
     gone = [debias_steps(beta, tolerance=tolerance) for beta in betas]
     steps = np.arange(1, 2 * max(gone, default=1) + 1)
@@ -86,18 +86,18 @@ def plot_debiasing(
     ax.set_xlabel("step t")
     ax.set_ylabel("debias factor 1 / (1 - beta**t)")
     for factor, beta, end, look in zip(factors, betas, gone, _looks(len(betas)), strict=True):
-        label = f"beta {beta:g}: times {factor[0]:.4g} at step 1, gone after {end}"
+        label = f"beta {beta:g}: factor {factor[0]:.4g} at step 1, negligible after {end}"
         ax.plot(steps, factor, label=label, **look)
         ax.plot(end, factor[end - 1], color=look["color"], marker="o", linestyle="none")
     ax.legend(
         loc="best", fontsize="small", framealpha=0.9, title_fontsize="small",
-        title=f"gone (dots): beta**t is at most {tolerance:g}",
+        title=f"negligible (dots): beta**t at most {tolerance:g}",
     )  # fmt: skip
     return ax
 
 
 def _looks(count: int) -> list[dict[str, Any]]:
-    """From dark and thin to light and thick: the smoother a line, the more it stands out."""
+    """Styles from dark and thin to light and thick, so that smoother lines stand out more."""
     from matplotlib import colormaps
 
     return [

@@ -1,4 +1,4 @@
-"""Which learning rate to train with."""
+"""The learning rate to train with."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lrfind.support.errors import CannotTellError
 def suggest(
     curves: SweepCurves, question: Question | None = None, *, group_scale: Sequence[float] = (1.0,)
 ) -> Suggestion | CannotTell:
-    """Suggest a rate from the curves of a sweep.
+    """Suggest a learning rate from the curves of a sweep.
 
     Args:
         curves: The sweep.
-        question: What is asked; the default question if None.
-        group_scale: Rate of each parameter group as a multiple of the largest.
+        question: Rule, schedule and so on; None for the defaults.
+        group_scale: Learning rate of each parameter group as a multiple of the largest.
 
     Returns:
         A `Suggestion`, or a `CannotTell` with the reason.
@@ -30,7 +30,8 @@ def suggest(
     q = question or ask()
     rule, verdict = RULES[q.rule], curves.verdict
     lowest = curves.minimum(q.curve, q.beta) if rule.reads_curve else curves.expected_minimum
-    # The blow-up tells something even where the loss never fell; a rule on one curve cannot use it.
+    # Where the loss diverged is evidence even if it never fell, but a rule on one curve cannot use
+    # it.
     blind = {Flag.NO_DESCENT} if not rule.reads_curve and curves.posterior.blow_up else set()
     against = [flag for flag in lowest.flags if flag in UNUSABLE - blind]
     if against:
@@ -61,7 +62,7 @@ def suggest(
 
 
 def _seen(curves: SweepCurves, q: Question, lowest: Minimum) -> Seen:
-    """The part of the sweep that a rule looks at."""
+    """The input of the rule."""
     rule = RULES[q.rule]
     curve = curves.curve(q.curve, q.beta) if rule.reads_curve else curves.fit.curve
     skipped = rule.skips_start and q.curve in SMOOTHERS

@@ -1,4 +1,4 @@
-"""How far a suggestion can be trusted, in one word with its reason."""
+"""The verdict on a suggestion: how far it can be trusted, and why."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from lrfind.analysis.posterior import MinimumPosterior
 from lrfind.analysis.whittaker import CentredFit
 
 DEPTH, OPEN = 3.0, 0.1
-"""A descent of fewer standard deviations of the batch noise is a noisy one, where that noise leaves
-the minimum open by more than so many decades (its standard deviation); and one of so many times the
-ups and downs of a plateau, which go on to the right of it."""
+"""NOISY is a descent of less than `DEPTH` standard deviations of the batch-to-batch noise, if the
+standard deviation of the minimum exceeds `OPEN` decades; or of less than `DEPTH` times the drift on
+the plateau, since such drift continues beyond it."""
 
 FLAT = 1.0
-"""Decades over which a curve may be near its minimum, or its minimum may lie, before it is flat."""
+"""FLAT is a curve near its minimum, or a 90 % interval of the minimum, over more decades."""
 
 NEAR = 0.05
-"""Share of the descent within which a rate is near the minimum."""
+"""A curve is near its minimum within this share of the descent."""
 
 CLIFF = 0.2
-"""Decades from the minimum to the blow-up, within which they cannot be told apart safely."""
+"""CLIFF is a minimum fewer decades than this below the point of divergence."""
 
 END = 0.3
-"""Decades from the end of a sweep without a blow-up, within which its minimum is not passed."""
+"""AT_END is a minimum fewer decades than this below the end of a sweep that did not diverge."""
 
 
 class Verdict(enum.Enum):
     """How far a suggestion can be trusted; the value says why, and names the remedy."""
 
-    CLEAR = "the loss fell well below its noise, turned, and left little doubt where"
+    CLEAR = "the loss fell by more than its noise, rose again, and has a well-determined minimum"
     FLAT = (
-        "the loss is near its minimum over more than a decade, and where exactly it is lowest is "
-        "chance: verify a few rates, or raise `num_iter`"
+        "the loss stays near its minimum over more than a decade, so where exactly it is lowest is "
+        "down to chance: verify a few learning rates, or raise `num_iter`"
     )
     AT_END = (
-        "the loss was still falling when the sweep ended, so the minimum lies further right: "
-        "raise `end_lr`"
+        "the loss was still falling when the sweep ended, so the minimum lies at a higher learning "
+        "rate: raise `end_lr`"
     )
     NO_DESCENT = (
-        "the loss never fell below its initial level by more than its noise, so that only the "
-        "blow-up tells anything: lower `start_lr`, raise `num_iter`, use larger batches or a probe"
+        "the loss never fell below its initial level by more than its noise, so the only evidence "
+        "is where it diverged: lower `start_lr`, raise `num_iter`, use larger batches or a probe"
     )
     NOISY = (
-        "the loss fell by less than three times its batch-to-batch noise or its ups and downs "
-        "before, which leaves its minimum open: shuffle the data, verify the suggestion, raise "
+        "the loss fell by less than three times its batch-to-batch noise or its drift before the "
+        "descent, so its minimum is uncertain: shuffle the data, verify the suggestion, raise "
         "`num_iter`, use larger batches or a probe"
     )
     CLIFF = (
-        "the loss blows up right beside its minimum, where a small step too far ruins the "
-        "training: verify the suggestion, or take a lower rate"
+        "the loss diverges just above its minimum, so a slightly higher learning rate ruins the "
+        "training: verify the suggestion, or use a lower learning rate"
     )
     TOO_SHORT = "too few finite losses were recorded: raise `num_iter` or lower `start_lr`"
 
@@ -61,10 +61,10 @@ def judge(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
 
     Args:
         fit: The centred fit.
-        posterior: Where its minimum may lie.
+        posterior: The posterior of its minimum.
 
     Returns:
-        The first that holds of no descent, at the end, noisy, flat, cliff; else clear.
+        The first that holds of NO_DESCENT, AT_END, NOISY, FLAT and CLIFF; else CLEAR.
     """
     if not fit.descended:
         return Verdict.NO_DESCENT
@@ -81,7 +81,7 @@ def judge(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
 
 
 def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
-    """Decades around the lowest point over which the curve stays within 5 % of its descent."""
+    """Decades around the minimum over which the curve stays within 5 % of the descent."""
     lowest = int(np.argmin(fit.curve))
     far = np.flatnonzero(fit.curve > fit.curve[lowest] + NEAR * fit.depth)
     before, after = far[far < lowest], far[far > lowest]
@@ -91,7 +91,7 @@ def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
 
 
 def width(posterior: MinimumPosterior) -> float:
-    """Decades between the 5 % and the 95 % quantile of the minimum."""
+    """Decades between the 5 % and 95 % quantiles of the minimum."""
     total = np.cumsum(posterior.chance)
     low, high = np.searchsorted(total, [0.05, 0.95])
     return math.log10(posterior.lr[min(high, posterior.lr.size - 1)] / posterior.lr[low])

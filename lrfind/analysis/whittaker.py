@@ -1,9 +1,9 @@
-"""The centred curve: a smoother that moves the minimum as little as the noise allows.
+"""The centred curve: a smoother that shifts the minimum as little as the noise allows.
 
-A moving average looks back, so its minimum comes late. A Whittaker smoother (Whittaker 1923;
-Eilers 2003, "A perfect smoother") looks both ways: it minimises the squared distance to the loss
-plus `stiffness` times the squared second differences. Generalised cross-validation (Craven &
-Wahba 1979) picks the stiffness from the data alone.
+A moving average uses only past values, so its minimum lags. A Whittaker smoother (Whittaker 1923;
+Eilers 2003, "A perfect smoother") uses values on both sides: it minimises the squared distance to
+the loss plus `stiffness` times the squared second differences. Generalised cross-validation
+(Craven & Wahba 1979) chooses the stiffness from the data alone.
 """
 
 from __future__ import annotations
@@ -14,53 +14,54 @@ from functools import cached_property
 import numpy as np
 
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
-from lrfind.support.arrays import Array, ArrayLike
+from lrfind.support.arrays import Array
 
 CAP_SIGMAS = 4.0
-"""The blow-up is capped this many noise standard deviations above the initial level."""
+"""Losses are capped this many noise standard deviations above the initial level for the fit."""
 
 FEWEST_OPENING = 10
-"""Losses that the initial level is taken from, if the sweep has twice as many."""
+"""Minimum number of losses that the initial level is computed from, if there are twice as many."""
 
 ROUNDING = 1e-6
-"""Changes below this share of the level are rounding of a float32 loss, not movement."""
+"""Smaller changes, as a share of the level, are rounding errors of a float32 loss."""
 
 MOST_BELOW = 1e100
-"""In noise standard deviations: the square of a loss that lies further below would overflow."""
+"""Losses are clipped this many noise standard deviations below the level: squares would overflow
+further down."""
 
 MAX_STIFFNESS = 1e10
-"""Beyond this the normal equations lose the constant part of the curve to rounding."""
+"""Beyond this, rounding in the normal equations corrupts the constant part of the curve."""
 
 
 @dataclass(frozen=True)
 class CentredFit:
-    """The centred curve of a sweep and what it says of the sweep's scale."""
+    """The centred curve of a sweep, with its initial level and noise."""
 
     curve: Array
-    """Shape `(n,)`: smooth below the cap, the raw loss in the blow-up above it."""
+    """Shape `(n,)`: smooth below the cap, the raw loss where it diverges above it."""
     smooth: Array
-    """Shape `(n,)`: the same with NaN for the blow-up, the part to draw."""
+    """Shape `(n,)`: the same with NaN where the loss diverges; the part to draw."""
     level: float
     """Initial level: the median of the first tenth of the losses, at least 10 of them."""
     noise: float
     """Standard deviation from batch to batch, from the median absolute first difference."""
     opening: int
-    """How many losses the level was taken from."""
+    """Number of losses that the level was computed from."""
     correlation: float = 0.0
-    """Lag-1 autocorrelation of the noise, from the plateau; 0 unless it is significant."""
+    """Lag-1 autocorrelation of the noise on the plateau; 0 unless it is significant."""
     wander: float = 0.0
-    """How far the curve rises on the plateau, if its losses hang together; in units of the loss."""
+    """Upward drift of the curve on the plateau if its losses are autocorrelated, in loss units."""
     deviation: float = field(default=0.0, repr=False)
     """Standard deviation of the losses around the smooth curve."""
     factor: Array | None = field(default=None, repr=False)
     """Banded Cholesky factor of the smoother's normal equations."""
 
     def draws(self, count: int, seed: int = 0) -> Array:
-        """Curves that may have been the noise-free one: the smooth curve plus its uncertainty.
+        """Plausible noise-free curves: random draws around the smooth curve from its uncertainty.
 
         Args:
-            count: How many.
-            seed: Of a generator of its own; the same draws for the same seed.
+            count: Number of draws.
+            seed: Seed of a separate generator; the same seed gives the same draws.
 
         Returns:
             Shape `(n, count)`.
@@ -81,7 +82,9 @@ class CentredFit:
 
     @property
     def depth_error(self) -> float:
-        """Standard error of the depth: that of the level, a median, and of the curve's minimum."""
+        """Standard error of the depth, from that of the level, a median, and of the minimum."""
+        # sqrt(pi / 2) = 1.2533 is the standard error of a median relative to that of a mean;
+        # `persistence` is the factor by which AR(1) noise increases both.
         persistence = np.sqrt((1 + self.correlation) / (1 - self.correlation))
         level = 1.2533 * self.noise * persistence / np.sqrt(self.opening)
         if self.factor is None:
@@ -95,39 +98,28 @@ class CentredFit:
 
     @cached_property
     def descended(self) -> bool:
-        """Whether it falls by more than three standard errors, and by more than rounding."""
+        """Whether the curve falls by more than three standard errors and more than rounding."""
         return bool(self.depth > max(3 * self.depth_error, ROUNDING * abs(self.level)))
-
-
-def centred(loss: ArrayLike) -> Array:
-    """The centred curve of a loss: a capped Whittaker smoother tuned by cross-validation.
-
-    Args:
-        loss: Shape `(n,)`, finite, n >= 1.
-
-    Returns:
-        Shape `(n,)`.
-
-    Example:
-        >>> centred([3.0, 2.0, 1.0, 2.0, 3.0]).argmin()
-        np.int64(2)
-    """
-    return fit_centred(np.asarray(loss, dtype=np.float64)).curve
 
 
 def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     """Fit the centred curve.
 
-    The blow-up at the end of a sweep is orders of magnitude larger than the descent and would
-    decide the fit; so losses are capped at `level + 4 * noise` for the fit, and given back raw
-    where they exceed the cap after the minimum.
+    Where the loss diverges at the end of a sweep it is orders of magnitude larger than the descent
+    and would dominate the fit. So losses are capped at `level + 4 * noise` for the fit, and the
+    curve is the raw loss where this exceeds the cap after the minimum.
 
     Args:
         loss: Shape `(n,)`, finite, n >= 1.
-        plateau: Whether the opening third is one, so that the correlation of the noise can be told.
+        plateau: Whether the first third is a plateau, where the correlation of the noise can be
+            estimated.
 
     Returns:
         The curve, the initial level and the noise.
+
+    Example:
+        >>> fit_centred(np.array([3.0, 2.0, 1.0, 2.0, 3.0])).curve.argmin()
+        np.int64(2)
     """
     opening = max(loss.size // 10, min(FEWEST_OPENING, (loss.size + 1) // 2))
     level = float(np.median(loss[:opening]))
@@ -154,7 +146,7 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
 
 
 def uncapped(values: Array) -> Array:
-    """The smoother without the cap, for a run that may fall from its first step on.
+    """The smoother without the cap, for a loss that may fall from the first step on.
 
     Args:
         values: Shape `(n,)`, finite, n >= 1.
@@ -172,7 +164,7 @@ def uncapped(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Smoothed:
-    """What the smoother makes of one array at one stiffness."""
+    """The result of the smoother at one stiffness; `score` is that of cross-validation."""
 
     curve: Array
     deviation: float
@@ -181,9 +173,9 @@ class _Smoothed:
 
 
 def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
-    """The smoother at the stiffness with the least `n * RSS / (n - trace)**2`.
+    """The smoother at the stiffness with the smallest score, `n * RSS / (n - trace)**2`.
 
-    `values` should be of the order of 1, so that squares neither overflow nor vanish.
+    `values` should be of order 1, so that squares neither overflow nor underflow.
     """
     size = values.size
     if size < 4:
@@ -196,9 +188,9 @@ def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
 def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> _Smoothed:
     """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix.
 
-    With `A = P + stiffness * K`, trace(A^-1 P) = n - d log det A / d log stiffness; the determinant
-    falls out of the banded Cholesky factor, so the trace costs two more factorisations in O(n)
-    and no inverse.
+    With `A = P + stiffness * D'D`, trace(A^-1 P) = n - d log det A / d log stiffness. The banded
+    Cholesky factor gives the determinant, so the trace costs two more O(n) factorisations and no
+    inverse.
     """
     from scipy.linalg import cho_solve_banded
 

@@ -1,1 +1,1 @@
-"""Settings of an optimizer for another batch size."""
+"""Rescaling of optimizer settings to another batch size."""

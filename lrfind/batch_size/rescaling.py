@@ -1,4 +1,4 @@
-"""Settings of an optimizer, or of a smoothing, for another batch size."""
+"""Rescales optimizer settings, or a smoothing beta, to another batch size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lrfind.support.arguments import require_beta, require_choice, require_count
 
 
 class HasParamGroups(Protocol):
-    """Any optimizer: something with parameter groups."""
+    """Any optimizer: an object with parameter groups."""
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -30,14 +30,14 @@ def rescale(
 def rescale(
     settings: Settings | HasParamGroups, old_batch: int, new_batch: int, *, rule: str
 ) -> dict[str, Any] | list[dict[str, Any]]:
-    """An optimizer's settings for batch size `old_batch`, turned into those for `new_batch`.
+    """Convert optimizer settings for batch size `old_batch` to settings for `new_batch`.
 
-    There is no default rule, since none holds everywhere; each states its formula, assumption and
-    source, with `k = new_batch / old_batch`:
+    There is no default rule, since none holds everywhere. Each rule documents its formula,
+    assumptions and source; with `k = new_batch / old_batch`:
 
     - "ema": `lr * k`, `beta**k` (see `ema`), for small steps along a slowly changing gradient;
     - "ema_sum": `lr * k * (1 - m**k) / (1 - m)`, `m**k` (see `ema_sum`), the same for the momentum
-      of torch's SGD, which is a sum;
+      of torch's SGD, which is a sum and not an average;
     - "linear": `lr * k` (see `linear`), for SGD;
     - "sqrt": `lr * sqrt(k)`, `1 - k * (1 - beta)`, `eps / sqrt(k)` (see `sqrt`), for Adam and
       RMSprop where gradient noise dominates;
@@ -45,22 +45,22 @@ def rescale(
 
     Args:
         settings: Settings by torch's names, such as `lr`, `betas`, `momentum`, `eps`,
-            `weight_decay`; or an optimizer, which is left untouched.
-        old_batch: The batch size they are for, at least 1: the images of one optimizer step, over
-            all processes and accumulated batches.
-        new_batch: The batch size wanted, at least 1.
+            `weight_decay`; or an optimizer, which is not changed.
+        old_batch: The batch size the settings are for, at least 1: the samples per optimizer step,
+            over all processes and accumulated batches.
+        new_batch: The new batch size, at least 1.
         rule: A key of `RULES`.
 
     Returns:
-        New settings, with whatever the rule does not name as it was. For an optimizer a list, one
-        per parameter group and without the parameters:
-        `optimizer.param_groups[0].update(new[0])` makes them its own. Numbers that the rule changes
-        are floats, also those that the optimizer holds as tensors.
+        New settings; those that the rule does not change are copied. For an optimizer a list, one
+        per parameter group, without the parameters: apply them with
+        `optimizer.param_groups[0].update(new[0])`. Numbers that the rule changes become floats,
+        even if the optimizer holds them as tensors.
 
     Raises:
-        TypeError: Not settings, or one of the wrong type.
-        ValueError: An unknown rule, a rule that is not for these settings, or a result outside of
-            the regime that the rule assumes.
+        TypeError: `settings` is neither, or a setting has the wrong type.
+        ValueError: An unknown rule, a rule that does not apply to these settings, or a result
+            outside the regime that the rule assumes.
 
     Example:
         >>> adam = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
@@ -90,20 +90,21 @@ def rescale(
 
 
 def rescale_beta(beta: float, old_batch: int, new_batch: int) -> float:
-    """The smoothing beta that averages over as many samples at another batch size.
+    """The smoothing beta that averages over the same number of samples at another batch size.
 
-    `beta' = beta**(new_batch / old_batch)`: the half-life `ln(0.5) / ln(beta)` steps, times the
-    batch size, stays what it was (Busbridge et al. 2023, arXiv:2307.13813, the EMA scaling rule
-    `rho**kappa`). So smoothed, sweeps over the same rates and the same number of samples can be
-    compared at any batch size. For sweeps over different rates see `RangeTestResult.beta_over`.
+    `beta' = beta**(new_batch / old_batch)` keeps the half-life in samples, `ln(0.5) / ln(beta)`
+    steps times the batch size (Busbridge et al. 2023, arXiv:2307.13813, the EMA scaling rule
+    `rho**kappa`). With it, sweeps over the same learning rates and the same number of samples are
+    comparable at any batch size. For sweeps over different learning rates see
+    `RangeTestResult.beta_over`.
 
     Args:
         beta: Weight of the old value, in [0, 1).
         old_batch: The batch size it is for, at least 1.
-        new_batch: The batch size wanted, at least 1.
+        new_batch: The new batch size, at least 1.
 
     Returns:
-        In [0, 1).
+        A beta in [0, 1).
 
     Raises:
         TypeError: An argument has the wrong type.

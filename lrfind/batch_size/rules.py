@@ -1,4 +1,4 @@
-"""The rules that carry settings over to another batch size, and where each of them ends."""
+"""The rules that rescale settings to another batch size, and the limits of each."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ Settings = Mapping[str, Any]
 
 
 def ema(settings: Settings, k: float) -> dict[str, Any]:
-    """The averages keep their half-life in samples, the rate grows with the batch.
+    """Averages keep their half-life in samples; the learning rate grows with the batch size.
 
-    `beta' = beta**k` for every beta, `lr' = lr * k`; weight decay (of the AdamW and LAMB form) and
-    eps unchanged. From batch b to 1 that is `beta**(1/b)` and `lr / b`, from 1 to b `beta**b` and
-    `lr * b`.
+    `beta' = beta**k` for every beta, `lr' = lr * k`; weight decay (as in AdamW and LAMB) and eps
+    are unchanged. From batch size b to 1 that is `beta**(1/b)` and `lr / b`, from 1 to b `beta**b`
+    and `lr * b`.
 
-    torch's SGD keeps its momentum as a sum: for it there is "ema_sum".
+    torch's SGD keeps its momentum as a sum: use "ema_sum" for it.
 
-    Assumes: k small steps add up to one large one, that is a gradient that changes little over k
-    steps and a step linear in it. Adam's and LAMB's division by the second moment is not.
+    Assumes: k small steps add up to one large step, that is, the gradient changes little over k
+    steps and the step is linear in it. The division by the second moment in Adam and LAMB is not
+    linear.
 
-    Source: the article on moving averages and batch size in LAMB from which the project started;
+    Source: the article on moving averages and batch size in LAMB from which this project started;
     for the averages alone also Busbridge et al. 2023 (arXiv:2307.13813).
     """
     lr, betas = _rate(settings), _betas(settings)
@@ -35,11 +36,11 @@ def ema(settings: Settings, k: float) -> dict[str, Any]:
 
 
 def ema_sum(settings: Settings, k: float) -> dict[str, Any]:
-    """The rule "ema" for a momentum that is a sum and no average, as that of torch's SGD.
+    """The rule "ema" for a momentum that is a sum and not an average, as in torch's SGD.
 
-    `buf = m * buf + grad` is the average times `1 / (1 - m)`. With `m' = m**k` that factor falls
-    about k-fold, so the rule for the average reads `lr' = lr * k * (1 - m') / (1 - m)`; `lr * k`
-    would leave the step about as long as it was.
+    `buf = m * buf + grad` is the average times `1 / (1 - m)`. With `m' = m**k` that factor shrinks
+    about k-fold, so the rule for the average becomes `lr' = lr * k * (1 - m') / (1 - m)`; with
+    `lr * k` the step length would hardly change.
 
     Assumes: as "ema".
 
@@ -55,29 +56,29 @@ def ema_sum(settings: Settings, k: float) -> dict[str, Any]:
 
 
 def linear(settings: Settings, k: float) -> dict[str, Any]:
-    """The rate grows with the batch, `lr' = lr * k`; momentum, weight decay and all else stay.
+    """The learning rate grows with the batch size, `lr' = lr * k`; all else is unchanged.
 
-    Assumes: SGD, and a gradient that changes little over k steps. Beyond some batch size, and in
-    the first epochs without a gradual warm-up, it fails by the authors' own account.
+    Assumes: SGD, and a gradient that changes little over k steps. According to its authors it fails
+    beyond some batch size, and in the first epochs without a gradual warm-up.
 
     Source: Goyal et al. 2017 (arXiv:1706.02677), section 2.1.
     """
     if "betas" in settings or ("eps" in settings and "dampening" not in settings):
         raise ValueError(
-            "rule 'linear' is for SGD, and these are the settings of an adaptive optimizer (they "
-            "hold `betas` or `eps`): use 'sqrt' or 'ema'."
+            "rule 'linear' is for SGD, but these are settings of an adaptive optimizer (they have "
+            "`betas` or `eps`): use 'sqrt' or 'ema'."
         )
     return {"lr": _rate(settings) * k}
 
 
 def sqrt(settings: Settings, k: float) -> dict[str, Any]:
-    """The rate grows with the square root of the batch, the averages keep their weight per sample.
+    """The learning rate grows with the square root of the batch size, for Adam and RMSprop.
 
     `lr' = lr * sqrt(k)`, `beta' = 1 - k * (1 - beta)` for every beta, `eps' = eps / sqrt(k)`.
 
-    Assumes: Adam or RMSprop (whose beta is torch's `alpha`) where the noise of the gradient
-    outweighs its mean, and averages that stay longer than one step, `k * (1 - beta) < 1`; beyond
-    that the result is refused. Of weight decay the rule says nothing; it is left as it is.
+    Assumes: Adam or RMSprop (whose beta is torch's `alpha`) with gradient noise larger than the
+    mean gradient, and averages longer than one step, `k * (1 - beta) < 1`; otherwise an error is
+    raised. The rule does not cover weight decay, which is unchanged.
 
     Source: Malladi et al. 2022 (arXiv:2205.10287), the square root scaling rules for RMSprop and
     Adam.
@@ -96,11 +97,11 @@ def sqrt(settings: Settings, k: float) -> dict[str, Any]:
 
 
 def half_life(settings: Settings, k: float) -> dict[str, Any]:
-    """Every average keeps its half-life in samples; the rate and all else stay.
+    """Every average keeps its half-life in samples; the learning rate and all else are unchanged.
 
     `beta' = beta**k` for every beta, whose half-life is `ln(0.5) / ln(beta)` steps.
 
-    Assumes: nothing of the rate, which is left to be searched for anew (by a range test).
+    Assumes: nothing about the learning rate, which should be searched anew (by a range test).
 
     Source: Busbridge et al. 2023 (arXiv:2307.13813), for the average of the weights; Marek et al.
     2025 (arXiv:2507.07101), for the second of Adam's betas, in tokens.
@@ -120,10 +121,10 @@ RULES: dict[str, Callable[[Settings, float], dict[str, Any]]] = {
     "sqrt": sqrt,
     "half_life": half_life,
 }
-"""Every rule, as a function of (settings, new over old batch size) to the settings it changes."""
+"""Every rule, as a function of (settings, new / old batch size) that returns what it changes."""
 
 BETAS = ("betas", "beta", "momentum", "alpha")
-"""The settings that are weights of an old value, by torch's names."""
+"""The settings that are weights of the old value in an average, by torch's names."""
 
 
 def _rate(settings: Settings) -> float:
@@ -136,10 +137,10 @@ def _rate(settings: Settings) -> float:
 
 
 def _betas(settings: Settings) -> dict[str, Any]:
-    """The weights of old values among the settings, checked: floats, `betas` a tuple of them."""
+    """The `BETAS` among the settings, checked: floats, `betas` a tuple of floats."""
     found = {name: settings[name] for name in BETAS if name in settings}
     if "eps" not in settings:
-        found.pop("alpha", None)  # ASGD's, which is the power of its decay
+        found.pop("alpha", None)  # ASGD's `alpha`, which is an exponent
     if not isinstance(found.get("betas", ()), Sequence):
         raise TypeError(f"`betas` must be a tuple of numbers, got {found['betas']!r}.")
     return _each(found, _weight)
@@ -167,12 +168,12 @@ def _weight(name: str, value: object) -> float:
 
 
 def scaled_power(name: str, beta: float, k: float) -> float:
-    """`beta**k`, refused where a float cannot tell it from 0 or 1."""
+    """`beta**k`; raises if it rounds to 0 or 1."""
     new = math.pow(beta, k)
     if new >= 1 or (new == 0 < beta):
         raise ValueError(
             f"`{name}` of {beta:g} would become {new:g} at {k:g} times the batch size: the average "
-            f"would be {'shorter' if new == 0 else 'longer'} than a float can tell."
+            f"would be {'shorter' if new == 0 else 'longer'} than a float can represent."
         )
     return new
 
@@ -182,8 +183,8 @@ def _linearised(name: str, beta: float, k: float) -> float:
     if not (0 < new < 1 and beta > 0):
         raise ValueError(
             f"`{name}` of {beta:g} would become {new:g} at {k:g} times the batch size: rule 'sqrt' "
-            "holds where gradient noise dominates and averages last longer than a step, before "
-            "and after, so beta must be above 0 and k * (1 - beta) below 1. Take a batch size "
-            "nearer to the old one, or rule 'ema' or 'half_life'."
+            "holds where gradient noise dominates and averages are longer than a step, before and "
+            "after, so beta must be above 0 and k * (1 - beta) below 1. Use a batch size closer to "
+            "the old one, or rule 'ema' or 'half_life'."
         )
     return new

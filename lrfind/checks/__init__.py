@@ -1,1 +1,1 @@
-"""What doubts a suggestion; no check knows another."""
+"""Checks of a suggestion, independent of each other."""

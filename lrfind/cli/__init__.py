@@ -1,8 +1,8 @@
 """The command `lrfind`: parse, call, print.
 
-Results go to standard output, messages to standard error. Each command is a file of this room,
-imported when it is called, and imports what it needs when it runs: so `--help` is instant, and
-`show` and `plot` never import torch.
+Results go to standard output, messages to standard error. Each command has its own file, which is
+imported when the command is called and imports what it needs when it runs. So `--help` is fast, and
+`show` and `plot` do not import torch.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from lrfind._version import __version__
 
 COMMANDS = {
     "demo": "Test a small network on bundled handwritten digits.",
-    "run": "Test the problem that a function of yours returns.",
+    "run": "Test the problem that your function returns.",
     "repeat": "The same with several seeds and settings.",
-    "show": "Print the table of a saved result and the rate it suggests.",
-    "plot": "Draw a saved result.",
+    "show": "Print the table of a saved result and its suggestion.",
+    "plot": "Plot a saved result.",
 }
-"""Every command, and what the help says of it: `lrfind.cli.NAME` has a command `NAME`."""
+"""Every command with its help text; the command `NAME` is in `lrfind.cli.NAME`."""
 
 
 class Commands(click.Group):
-    """A group whose list needs none of its commands."""
+    """A group that lists its commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, in the order of the help."""
+        """The names of the commands, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -38,7 +38,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list in the help."""
+        """Write the list of commands in the help."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 

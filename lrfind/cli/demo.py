@@ -13,15 +13,29 @@ from lrfind.cli.options import out_option, sweep_options
 
 @click.command()
 @out_option("lrfind-demo")
-@click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
-@click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--model",
+    type=click.Choice(["mlp", "cnn"]),
+    default="mlp",
+    show_default=True,
+    help="Network to train.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(["sgd", "adam"]),
+    default="sgd",
+    show_default=True,
+    help="Optimizer; SGD has a momentum of 0.9.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of the weights and the batches."
+)
 @sweep_options
 def demo(out: Path, model: str, optimizer: str, seed: int, **options: Any) -> None:
     """Test a small network on bundled handwritten digits.
 
-    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing them; with
-    --verify also verification.json and verification.png, with --budget these alone.
+    Writes result.json, result.csv, range_test.png and beta.png to --out, replacing existing files;
+    with --verify also verification.json and verification.png, with --budget only these two.
     """
     with messages():
         from lrfind.cli.hand_over import run_problem

@@ -1,4 +1,4 @@
-"""What the commands do with a problem and its result: run, write, print, with one answer."""
+"""What the commands do with a problem: run it, write its results and print them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lrfind.result.sweep_analysis import Answer
 
 NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode")
-"""Options beside `--budget` that have no meaning there; likewise a question but its schedule."""
+"""Options that cannot be combined with `--budget`; nor can question options except schedule."""
 
 
 def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options: Any) -> None:
@@ -33,12 +33,12 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
 
     Args:
         problem: The problem.
-        out: The folder, made if it is not there.
-        betas: Betas of the table; the last is that of the figure.
-        options: Those of `sweep_options`, None where not given.
+        out: The folder, created if needed.
+        betas: Betas of the table; the figure uses the last.
+        options: Those of `sweep_options`, None if not given.
 
     Raises:
-        click.UsageError: Options that exclude each other.
+        click.UsageError: Options that cannot be combined.
     """
     from lrfind.support.process_group import is_first_rank
 
@@ -69,30 +69,30 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
 
 
 def _check_budget(asked: dict[str, Any], question: dict[str, Any]) -> None:
-    """Refuse what a budget decides by itself."""
+    """Reject options that the budget determines."""
     names = [name for name in NOT_WITH_A_BUDGET if asked.get(name)]
     names += [name for name in question if name != "schedule"]
     if names:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in names)
-        raise click.UsageError(f"--budget goes without {listed}.")
+        raise click.UsageError(f"--budget cannot be combined with {listed}.")
 
 
 class Answered(NamedTuple):
-    """The answers to the one question of a command, for whatever is printed, drawn or written."""
+    """The answers of one command, used for everything that it prints, draws or writes."""
 
     suggestion: Answer
     tasks: TaskDisagreement | None
     betas: tuple[float, ...]
-    """Those to show; the last is that of the answer and of the figure."""
+    """Betas of the table; the last one is used for the answer and the figure."""
 
 
 def answer(result: RangeTestResult, question: dict[str, Any], betas: tuple[float, ...]) -> Answered:
-    """Ask a result once.
+    """Compute the answers of a result, once for all outputs.
 
     Args:
         result: The sweep.
-        question: Arguments of `suggest`; without a `beta` the last of `betas` is taken.
-        betas: The betas that were asked for.
+        question: Arguments of `suggest`; `beta` defaults to the last of `betas`.
+        betas: Betas of the table.
     """
     beta = question.get("beta", betas[-1])
     asked = {**question, "beta": beta}
@@ -104,10 +104,10 @@ def answer(result: RangeTestResult, question: dict[str, Any], betas: tuple[float
 
 
 def report_of(result: RangeTestResult, answered: Answered) -> Summary:
-    """What is printed of a sweep.
+    """The summary of a sweep.
 
     Raises:
-        click.ClickException: It holds too little for a table.
+        click.ClickException: The sweep has too few losses for a table.
     """
     from lrfind.result.report import ending
     from lrfind.support.errors import CannotTellError
@@ -115,7 +115,7 @@ def report_of(result: RangeTestResult, answered: Answered) -> Summary:
     try:
         return result.summary(answered.betas, suggestion=answered.suggestion, tasks=answered.tasks)
     except CannotTellError as error:
-        raise click.ClickException(f"{ending(result)} Cannot tell: {error}.") from error
+        raise click.ClickException(f"{ending(result)} No analysis: {error}.") from error
 
 
 def _hand_over(result: RangeTestResult, out: Path, answered: Answered) -> None:
@@ -150,7 +150,7 @@ def _hand_over_verification(found: Verification, out: Path) -> None:
 
 
 def save_figure(draw: Callable[[Axes], object], path: Path) -> None:
-    """Draw on a new figure and write it whole."""
+    """Draw on a new figure and write it atomically."""
     from matplotlib.figure import Figure
 
     from lrfind.support.files import write_whole

@@ -1,4 +1,4 @@
-"""A mistake of the user's as one line, and what is printed as it is."""
+"""User errors as one-line messages, and printing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def messages(user_file: str | None = None) -> Iterator[None]:
-    """Turn a mistake of the user's into one line and exit code 1.
+    """Turn a user error into one line and exit code 1.
 
-    With a `user_file` any error may come from what that file made, and its place there is told
-    where it has one. Without, one that is not about an argument or a file is a bug of ours, and
+    With a `user_file`, any error may come from that file; the message gives its location there, if
+    it has one. Without, an error that is not about an argument or a file is a bug in lrfind, and
     keeps its traceback.
     """
     from lrfind.support.errors import LrfindError
@@ -38,7 +38,7 @@ def messages(user_file: str | None = None) -> Iterator[None]:
 
 
 def print_result(thing: RenderableType) -> None:
-    """Print a record on standard output: coloured on a terminal, with no digit cut off."""
+    """Print a record to standard output, coloured on a terminal, with no digits cut off."""
     from rich.console import Console
 
     from lrfind.support.text import TEXT_WIDTH
@@ -49,12 +49,12 @@ def print_result(thing: RenderableType) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print what is no result on standard error."""
+    """Print a message to standard error."""
     click.echo(text, err=True)
 
 
 def _place_in(file: str, error: Exception) -> str:
-    """The last line of that file that an error passed through, or nothing."""
+    """The last line of that file in the error's traceback, or an empty string."""
     from traceback import extract_tb
 
     frames = extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""The options of the command `lrfind`, by the names of the arguments they stand for."""
+"""The options of the command `lrfind`, named after the arguments that they set."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from lrfind.analysis.defaults import (
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 QUESTION = ("schedule", "rule", "curve", "beta", "factor")
-"""What `question_options` adds to a command: arguments of `RangeTestResult.suggest`."""
+"""The options in `question_options`: arguments of `RangeTestResult.suggest`."""
 
 
 class NameOf(click.ParamType[str]):
-    """One of the names in a table that is imported when it is needed, and not for `--help`.
+    """One of the names in a table, which is imported when needed.
 
-    A hyphen stands for an underscore.
+    On the command line, underscores are written as hyphens.
     """
 
     name = "name"
@@ -37,15 +37,15 @@ class NameOf(click.ParamType[str]):
         self._names = names
 
     def known(self) -> list[str]:
-        """The names as they are typed."""
+        """The names as typed on the command line."""
         return [name.replace("_", "-") for name in self._names() if name]
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """What the help shows in place of a value."""
+        """The placeholder in the help."""
         return f"[{'|'.join(self.known())}]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name as the library writes it."""
+        """The name as used in the library."""
         if value.replace("_", "-") not in self.known():
             self.fail(f"{value!r} is not one of {', '.join(self.known())}.", param, ctx)
         return value.replace("-", "_")
@@ -74,14 +74,14 @@ def parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     try:
         betas = tuple(float(part) for part in value.split(","))
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no list of numbers such as 0.9,0.98") from None
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as 0.9,0.98") from None
     if not all(0 <= beta < 1 for beta in betas):
         raise click.BadParameter(f"every beta must be in [0, 1), got {value!r}")
     return betas
 
 
 def all_of(*options: Decorator) -> Decorator:
-    """Several options as one decorator, in this order."""
+    """One decorator for several options, in this order."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -94,40 +94,40 @@ def all_of(*options: Decorator) -> Decorator:
 positive = click.FloatRange(min=0, min_open=True)
 
 range_options = all_of(
-    click.option("--start-lr", type=positive, help=f"Default: {START_LR:g}."),
-    click.option("--end-lr", type=positive, help=f"Default: {END_LR:g}."),
+    click.option("--start-lr", type=positive, help=f"First learning rate. Default: {START_LR:g}."),
+    click.option("--end-lr", type=positive, help=f"Last learning rate. Default: {END_LR:g}."),
     click.option("--num-iter", type=click.IntRange(min=2), help=f"Steps. Default: {NUM_ITER}."),
     click.option(
         "--step-mode",
         type=click.Choice(["exp", "linear"]),
-        help=f"Default: {STEP_MODE}.",
+        help=f"Spacing of the learning rates. Default: {STEP_MODE}.",
     ),
     click.option(
         "--diverge-th",
         type=click.FloatRange(min=0),
-        help="Stop when the loss has risen by this many times its descent; 0 never stops. "
+        help="Stop when the loss has risen by this many times its decrease; 0 never stops. "
         f"Default: {DIVERGE_TH:g}.",
     ),
 )
-"""The options of a sweep; None where not given."""
+"""The options of a sweep; None if not given."""
 
 question_options = all_of(
     click.option("--schedule", type=NameOf(_schedules), help="LR schedule you will train with."),
-    click.option("--rule", type=NameOf(_rules), help="How the rate is read off the sweep."),
+    click.option("--rule", type=NameOf(_rules), help="Rule that picks the learning rate."),
     click.option(
         "--curve",
         type=NameOf(_curves),
-        help=f"Curve to read, for a rule on one curve; alone: its minimum over {FACTOR:g}.",
+        help=f"Curve that the rule is applied to; without --rule: its minimum / {FACTOR:g}.",
     ),
     click.option(
         "--beta",
         type=click.FloatRange(0, 1, max_open=True),
-        help=f"Beta of the average that is read and drawn. Default: {BETA:g}, or the last of "
-        "--betas.",
+        help=f"Beta of the average that the rule uses and the figure shows. Default: {BETA:g}, or "
+        "the last of --betas.",
     ),
     click.option("--factor", type=positive, help="What the minimum is divided by."),
 )
-"""Which rate is suggested; None where not given."""
+"""How the learning rate is suggested; None if not given."""
 
 betas_option = click.option(
     "--betas",
@@ -135,32 +135,35 @@ betas_option = click.option(
     default=",".join(f"{beta:g}" for beta in BETAS),
     show_default=True,
     metavar="B,B,...",
-    help="Betas of the averages in the table; a figure shows the last.",
+    help="Betas of the averages in the table; figures show the last.",
 )
 
 sweep_options = all_of(
     click.option(
         "--controls",
         is_flag=True,
-        help="Run the controls too: how much of the loss decrease is training time alone, how "
-        "much of the batch-to-batch variance the data. Writes controls.json and controls.png.",
+        help="Also run the controls: how much of the loss decrease is training time alone, and how "
+        "much of the batch-to-batch variance is the data. Writes controls.json and controls.png.",
     ),
-    click.option("--layers", is_flag=True, help="Record every layer, and write layers.png too."),
+    click.option("--layers", is_flag=True, help="Also record every layer, and write layers.png."),
     betas_option,
     range_options,
-    click.option("--verify", is_flag=True, help="Then try rates around the suggested one."),
+    click.option(
+        "--verify", is_flag=True, help="Also check the suggestion by short training runs."
+    ),
     click.option(
         "--budget",
         type=click.IntRange(min=80),
-        help="Find one rate within so many steps instead: half a sweep, half trials.",
+        help="Instead, find one learning rate within this many steps, half for a sweep and half "
+        "for short training runs.",
     ),
     question_options,
 )
-"""Those of the commands that run one sweep."""
+"""The options of the commands that run one sweep."""
 
 
 def out_option(default: str, what: str = "the files") -> Decorator:
-    """The folder that a command writes to."""
+    """The option for the output folder."""
     return click.option(
         "--out",
         type=click.Path(path_type=Path),
@@ -186,20 +189,20 @@ def split_target(target: str) -> tuple[str, str]:
 
 
 def given(settings: dict[str, Any]) -> dict[str, Any]:
-    """The range options that were given, as arguments of `range_test`."""
+    """The options that were given, as arguments of `range_test`."""
     asked = {name: value for name, value in settings.items() if value is not None}
     if asked.get("layers") is False:
-        del asked["layers"]  # not asked for: a problem's own options decide
+        del asked["layers"]  # not given: the problem's own options apply
     if asked.get("diverge_th") == 0:
         asked["diverge_th"] = None
     return asked
 
 
 def take_question(settings: dict[str, Any]) -> dict[str, Any]:
-    """Take the question options out of all options, as arguments of `suggest`.
+    """Move the question options out of `settings`, as arguments of `suggest`.
 
     Raises:
-        TypeError, ValueError: They don't go together; asked before anything is run.
+        TypeError, ValueError: They cannot be combined; checked before anything is run.
     """
     from lrfind.analysis.question import ask
 

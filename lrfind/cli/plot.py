@@ -17,12 +17,19 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 
 @click.command()
 @result_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
-@click.option("--against-beta", is_flag=True, help="Draw the minimum against beta instead.")
-@click.option("--layers", is_flag=True, help="Draw the update/weight ratio of every layer instead.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Picture to write, replacing it.",
+)
+@click.option("--against-beta", is_flag=True, help="Plot the minimum against beta instead.")
+@click.option("--layers", is_flag=True, help="Plot the update/weight ratio of every layer instead.")
 @question_options
 def plot(result: Path, output: Path, against_beta: bool, layers: bool, **options: Any) -> None:
-    """Draw a saved result into FILE, a png, svg or pdf."""
+    """Plot a saved result to FILE, a png, svg or pdf."""
     if against_beta and layers:
         raise click.UsageError("only one of --against-beta and --layers may be given.")
     if output.suffix.lower() not in FIGURE_SUFFIXES:

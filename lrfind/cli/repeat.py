@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def parse_grid(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, list[Any]]:
-    """`NAME=V,V,...`, as often as given, as a grid.
+    """Parse `NAME=V,V,...`, which may be given several times, into a grid.
 
     Numbers, `true`, `false` and `null` are read as in JSON; anything else is a string.
 
@@ -61,15 +61,19 @@ def _value(word: str) -> Any:
 
 @click.command()
 @target_argument
-@out_option("lrfind-repeats", "the runs, the table and the picture")
-@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--jobs", type=int, default=-1, help="Runs at a time. Default: one on each core.")
+@out_option("lrfind-repeats", "the runs, the table and the figure")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 up."
+)
+@click.option(
+    "--jobs", type=int, default=-1, help="Number of parallel runs. Default: one per core."
+)
 @click.option(
     "--grid",
     multiple=True,
     metavar="NAME=V,V,...",
     callback=parse_grid,
-    help="Values of an argument of FUNCTION, each to be tried; may be given several times.",
+    help="Values to try for an argument of FUNCTION; may be given several times.",
 )
 @traceback_option
 @range_options
@@ -83,11 +87,11 @@ def repeat(
     traceback: bool,
     **options: Any,
 ) -> None:
-    """Test the problem that a function of yours returns, with several seeds.
+    """Test the problem that your function returns, with several seeds.
 
-    FUNCTION returns what it does for `lrfind run`; it takes the names in --grid as arguments, and
-    the seed if it has a parameter of that name. Each run is written to --out at once, and runs
-    that are there are not done again. Writes repeats.csv and repeats.png beside them.
+    FUNCTION returns the same as for `lrfind run`; it takes the names in --grid as arguments, and
+    the seed if it has a parameter of that name. Each run is written to --out as soon as it is
+    finished, and runs already there are not repeated. Also writes repeats.csv and repeats.png.
     """
     file, function = split_target(target)
     with nullcontext() if traceback else messages():
@@ -101,7 +105,7 @@ def repeat(
 
 
 def _hand_over(runs: RepeatSet, question: dict[str, Any], out: Path) -> None:
-    """Write and print the runs, with one answer for each setting."""
+    """Write and print the runs, with one suggestion for each setting."""
     from lrfind.cli.hand_over import save_figure
     from lrfind.repeats.figure import COLORS
 
@@ -113,7 +117,7 @@ def _hand_over(runs: RepeatSet, question: dict[str, Any], out: Path) -> None:
     files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
     print_note(f"Wrote {len(runs)} runs{files} to {out}/")
     if not drawn:
-        print_note("There are more settings than a picture can hold.")
+        print_note("There are too many settings for a figure.")
     print_result(table)
     if len(table) == 1 and table[0].answer:
         print_result(f"\n{table[0].answer}")

@@ -21,17 +21,19 @@ from lrfind.cli.options import (
 @click.command()
 @target_argument
 @out_option("lrfind-out")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of Python, NumPy and torch.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of Python, NumPy and torch."
+)
 @traceback_option
 @sweep_options
 def run(target: str, out: Path, seed: int, traceback: bool, **options: Any) -> None:
-    """Test the problem that a function of yours returns.
+    """Test the problem that your function returns.
 
     FUNCTION takes no arguments and returns (model, optimizer, loss_fn, train_loader) or an
-    lrfind.Problem. Writes the same files as the demo to --out, replacing them.
+    lrfind.Problem. Writes the same files as the demo to --out, replacing existing files.
 
-    Under torchrun the process group stands when FUNCTION is called, and the first rank writes and
-    prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION
+    Under torchrun the process group is set up before FUNCTION is called, and the first rank writes
+    and prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION
     """
     file, function = split_target(target)
     with nullcontext() if traceback else messages(file):

@@ -16,12 +16,14 @@ from lrfind.cli.options import betas_option, question_options, result_argument, 
 @result_argument
 @betas_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--sensitivity", is_flag=True, help="Add the rate under every rule and sub-sweep.")
+@click.option(
+    "--sensitivity", is_flag=True, help="Also print the suggestion of every rule and sub-sweep."
+)
 @question_options
 def show(
     result: Path, betas: tuple[float, ...], as_json: bool, sensitivity: bool, **options: Any
 ) -> None:
-    """Print the table of a saved result, for any betas, and the rate that it suggests."""
+    """Print the table of a saved result, for any betas, and its suggestion."""
     with messages():
         from lrfind.cli.hand_over import answer, report_of
         from lrfind.result.range_test_result import load

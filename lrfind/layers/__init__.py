@@ -1,1 +1,1 @@
-"""Norms of every parameter tensor along a sweep: recorded, kept and drawn."""
+"""Norms of every parameter tensor during a sweep: recording, record and figures."""

@@ -1,4 +1,4 @@
-"""The figures of a sweep layer by layer: a map over layers and rates, and ridges of histograms."""
+"""The figures of the layers: heat map over layers and learning rates, and ridgeline plots."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 COLOURS = "viridis"
 RATIOS = ("update_ratio", "lars_ratio", "lamb_ratio", "applied")
-"""Quantities for which 1 is a value to look at."""
+"""Quantities for which 1 is a reference value."""
 DECADES = 6
-"""The most decades that the colours of a map span: below, all is small."""
+"""Maximum number of decades that the colours span; smaller values get the lowest colour."""
 LINE = 0.17
-"""Height that a name takes, in inches."""
+"""Height of a layer name, in inches."""
 OVERLAP = 1.7
-"""Height of a histogram of a ridge, in distances between two of them."""
+"""Height of a histogram in a ridgeline plot, relative to the distance between two of them."""
 
 
 def plot_layers(
@@ -38,7 +38,7 @@ def plot_layers(
     *,
     quantity: str = "update_ratio",
 ) -> Axes:
-    """Draw a quantity over layers and rates; see `RangeTestResult.plot_layers`."""
+    """Draw a quantity over layers and learning rates; see `RangeTestResult.plot_layers`."""
     from matplotlib import colors
 
     values = layers.quantity(quantity)
@@ -71,10 +71,10 @@ def plot_histograms(
     stretches: int = 8,
     names: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw ridges of histograms; see `RangeTestResult.plot_layer_histograms`.
+    """Draw ridgeline plots of histograms; see `RangeTestResult.plot_layer_histograms`.
 
-    A recording at one rate, which is of no sweep, can be drawn too: its stretches are named by
-    their steps.
+    Also works for a recording at a constant learning rate, whose stretches are labelled by their
+    steps.
     """
     import matplotlib.pyplot as plt
 
@@ -104,7 +104,7 @@ def plot_histograms(
 
 
 def rate_edges(lr: Array) -> Array:
-    """Edges of the columns of a map: midway between two rates in log10.
+    """Edges of the columns of a heat map: midway between two learning rates in log10.
 
     Args:
         lr: Shape `(n,)`, rising.
@@ -122,14 +122,14 @@ def rate_edges(lr: Array) -> Array:
 
 
 def stretch_labels(lr: Array, found: Stretches) -> tuple[str, list[str]]:
-    """What tells the stretches apart: their middle rates in log10, or their steps if there is one.
+    """Labels of the stretches: learning rate in the middle, or steps if it is constant.
 
     Args:
-        lr: Shape `(n,)`, the rate of each step.
+        lr: Shape `(n,)`, the learning rate of each step.
         found: The stretches of those steps.
 
     Returns:
-        What the labels are, and the labels.
+        The axis label, and the tick labels.
     """
     if not lr.size:
         return "", []
@@ -142,7 +142,7 @@ def stretch_labels(lr: Array, found: Stretches) -> tuple[str, list[str]]:
 
 
 def _name_layers(ax: Axes, names: Sequence[str]) -> None:
-    """Name every row, or every so-and-so-many-th where the picture is too low for all."""
+    """Label every row, or every k-th if the figure is not high enough for all."""
     room = max(1, int(ax.bbox.height / ax.figure.dpi / LINE))
     every = math.ceil(len(names) / room) or 1
     shown = range(0, len(names), every)
@@ -150,7 +150,7 @@ def _name_layers(ax: Axes, names: Sequence[str]) -> None:
 
 
 def _short(name: str) -> str:
-    """The end of a long name, which tells layers apart better than its start."""
+    """The end of a long name, which is more specific than its start."""
     return name if len(name) <= 32 else "…" + name[-31:]
 
 
@@ -163,7 +163,7 @@ def _mark_rates(ax: Axes, answer: Suggestion | CannotTell) -> None:
         (answer.minimum.lr, minimum, "black", "left", "--"),
     ]
     for rate, word, colour, side, style in marks:
-        # A white line below keeps the mark apart from any colour of the map.
+        # A white line underneath makes it stand out from any colour of the map.
         ax.axvline(rate, color="white", linewidth=2.8)
         ax.axvline(rate, color=colour, linewidth=1.6, linestyle=style)
         ax.annotate(
@@ -184,21 +184,21 @@ def _mark_blow_ups(ax: Axes, layers: Layers) -> None:
 
 
 def blow_up_sentence(found: Sequence[BlowUp]) -> str:
-    """Which layer blew up first, and at what rate.
+    """Which layer blew up first, and at which learning rate.
 
     Args:
-        found: What `Layers.blow_ups` returned for its default factor.
+        found: The result of `Layers.blow_ups` with its default factor.
 
     Returns:
         One sentence.
     """
     if not found:
-        return "No layer blew up: none grew to ten times its starting norm."
+        return "No layer blew up: none grew to ten times its initial norm."
     first, others = found[0], len(found) - 1
     rest = {0: "no other did", 1: "1 other followed"}.get(others, f"{others} others followed")
     return (
-        f"First to blow up (crosses): {first.layer}, ten times its starting norm from lr "
-        f"{first.lr:.2e} on ({rest})."
+        f"First to blow up (crosses): {first.layer}, which grew to ten times its initial norm at "
+        f"lr {first.lr:.2e} ({rest})."
     )
 
 

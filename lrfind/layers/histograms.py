@@ -1,4 +1,4 @@
-"""How the values of a recording are distributed, stretch by stretch of the sweep."""
+"""Histograms of a recorded quantity, one per stretch of the sweep."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Stretches:
 
     Attributes:
         edges: Shape `(bins + 1,)`: bin edges in decades, the same for every layer and stretch.
-        counts: Shape `(layers, stretches, bins)`: steps in each bin; zeros, infinities and NaN are
-            in none, values beyond the edges in the first or last.
-        starts: Shape `(stretches + 1,)`: the first step of each stretch, and the number of steps.
+        counts: Shape `(layers, stretches, bins)`: number of steps in each bin. Zeros, infinities
+            and NaN are not counted; values beyond the edges count in the first or last bin.
+        starts: Shape `(stretches + 1,)`: the first step of each stretch, then the number of steps.
     """
 
     edges: Array
@@ -27,17 +27,17 @@ class Stretches:
 
 
 def histograms(values: Array, stretches: int, bins: int = 80, *, span: float = 8.0) -> Stretches:
-    """Cut a recording into stretches and count the values of each.
+    """Cut a recording into stretches, and make a histogram for each.
 
     Args:
         values: Shape `(n, layers)`, such as `Layers.lamb_ratio`.
         stretches: Number of stretches, at least 1; at most one per step is made.
         bins: Number of bins, at least 1.
-        span: The most decades that the bins cover, down from the 98 % quantile of all values;
-            where there is less between that and the 2 % quantile, they cover that.
+        span: Maximum number of decades that the bins cover. They reach from the 98 % quantile of
+            all values down to the 2 % quantile, or down this many decades if that is less.
 
     Returns:
-        The counts and the edges.
+        The histograms.
 
     Raises:
         ValueError: `stretches` or `bins` below 1, or `span` not above 0.
@@ -55,7 +55,7 @@ def histograms(values: Array, stretches: int, bins: int = 80, *, span: float = 8
     finite = logs[np.isfinite(logs)]
     low, high = 0.0, 0.0
     if finite.size:
-        # A few values far off, as of a tensor that starts at 0, would leave no room for the rest.
+        # Otherwise a few outliers, as from a tensor that starts at 0, would compress the rest.
         low, high = np.quantile(finite, (0.02, 0.98), method="nearest")
     edges = np.histogram_bin_edges([max(low, high - span), high], bins)
     logs = np.where(np.isfinite(logs), np.clip(logs, edges[0], edges[-1]), np.nan)

@@ -1,4 +1,4 @@
-"""What a sweep did to each parameter tensor: norms, trust ratios, and which one blew up first."""
+"""Norms and trust ratios of each parameter tensor during a sweep, and which blew up first."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ QUANTITIES = {
     "weight": "weight norm r1 = |w|",
     "gradient": "gradient norm |g|",
     "update": "update norm |dw|",
-    "step": "step norm r2, per unit of rate",
+    "step": "step norm r2, per unit of learning rate",
     "update_ratio": "update/weight ratio |dw|/|w|",
     "lars_ratio": "LARS trust ratio |w| / (|g| + wd |w|)",
     "lamb_ratio": "LAMB trust ratio r = r1/r2",
     "applied": "trust ratio that the optimizer applied",
 }
-"""What can be asked of every layer and step, with the label of its axis."""
+"""Quantities available for every layer and step, with their axis labels."""
 
 
 @dataclass(frozen=True)
 class BlowUp:
-    """Where the weights of one parameter tensor exploded.
+    """Where one parameter tensor blew up: its norm grew to a multiple of its initial norm.
 
     Attributes:
-        layer: Its name.
-        step: The step that took its norm to the multiple of its starting norm that was asked for.
-        lr: The rate of that step, as in `Layers.lr`.
-        growth: The norm after that step over the starting norm.
+        layer: Name of the tensor.
+        step: The step at which its norm reached that multiple.
+        lr: The learning rate of that step, as in `Layers.lr`.
+        growth: The norm after that step divided by the initial norm.
     """
 
     layer: str
@@ -46,25 +46,25 @@ class BlowUp:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """Norms of every trainable parameter tensor at every step of a sweep; frozen ones are left out.
+    """Norms of every trainable parameter tensor at every step of a sweep, without frozen ones.
 
-    All norms are Euclidean, over the whole tensor. What a step was not made for, as after a loss
-    that was not finite, is NaN.
+    All norms are Euclidean, over the whole tensor. They are NaN if the step was not made, as after
+    a non-finite loss.
 
     Attributes:
         names: Name of each parameter tensor, as in `model.named_parameters()`.
-        lr: Shape `(n,)`, float64, read-only: the rate of each step, as in the result.
+        lr: Shape `(n,)`, float64, read-only: the learning rate of each step, as in the result.
         weight: Shape `(n, layers)`: `|w|` before the step.
-        gradient: Shape `(n, layers)`: `|g|`, the gradient that the optimizer was given: of all
-            micro-batches, unscaled, clipped; of a closure its first. NaN where it had none.
-        update: Shape `(n, layers)`: `|dw|`, weights after the step minus weights before, so with
-            weight decay, momentum and all. It is what reached the weights: below the resolution
-            of their type it is rounding, or 0.
-        rate_scale: The layer's own rate as a multiple of `lr`.
+        gradient: Shape `(n, layers)`: `|g|`, the gradient as passed to the optimizer: of all
+            micro-batches, unscaled and clipped; with a closure, that of its first call. NaN for a
+            tensor without gradient.
+        update: Shape `(n, layers)`: `|dw|`, weights after the step minus weights before, including
+            weight decay and momentum. A step below the resolution of the dtype shows up as rounding
+            or 0.
+        rate_scale: The layer's own learning rate as a multiple of `lr`.
         weight_decay: The layer's weight decay, 0 for none.
-        applied: Shape `(n, layers)`: the trust ratio that the optimizer says it applied, if it
-            keeps one in `optimizer.state[w]["trust_ratio"]`, as LAMB of `pytorch_optimizer` does;
-            empty if it does not.
+        applied: Shape `(n, layers)`: the trust ratio that the optimizer applied, if it stores one
+            in `optimizer.state[w]["trust_ratio"]`, as LAMB of `pytorch_optimizer` does; else empty.
 
     Example:
         >>> layers = Layers(("w",), [0.5, 9.0], [[2.0], [20.0]], [[44.0], [8.0]], [[22.0], [72.0]])
@@ -117,18 +117,19 @@ class Layers:
     def update_ratio(self) -> Array:
         """Shape `(n, layers)`: `|dw| / |w|`, NaN where `|w|` is 0.
 
-        A diagnostic, no rule for a rate: the often-named target of 1e-3 is far off for many nets.
+        A diagnostic, not a rule for the learning rate: the often cited target of 1e-3 is far off
+        for many networks.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.weight > 0, self.update / self.weight, np.nan)
 
     @property
     def step(self) -> Array:
-        """Shape `(n, layers)`: r2, the norm of the optimizer's step per unit of rate.
+        """Shape `(n, layers)`: r2, the norm of the optimizer's step per unit of learning rate.
 
-        `|dw| / lr`, for Adam with or without weight decay the r2 of You et al. 2020
-        (arXiv:1904.00962, Algorithm 2). Where the optimizer applied a trust ratio itself that is
-        divided out: `|dw| / (lr * applied)`, exact for LAMB unless its weight decay is decoupled.
+        `|dw| / lr`; for Adam, with or without weight decay, this is r2 of You et al. 2020
+        (arXiv:1904.00962, Algorithm 2). A trust ratio applied by the optimizer itself is divided
+        out: `|dw| / (lr * applied)`, exact for LAMB unless its weight decay is decoupled.
         """
         rate = np.outer(self.lr, self.rate_scale)
         rate = rate * self.applied if self.applied.size else rate
@@ -140,9 +141,9 @@ class Layers:
         """Shape `(n, layers)`: the trust ratio of LAMB, `r1 / r2`; 1 where either is 0.
 
         r1 is `|w|` and r2 the norm of the step, see `step` (You et al. 2020, arXiv:1904.00962,
-        Algorithm 2, with the identity as phi). It can be told for every optimizer: for one
-        without trust ratios it says by how much LAMB would have scaled each layer's step. It is
-        not clipped; LAMB as published bounds r1 by 10, and `applied` holds what came of that.
+        Algorithm 2, with the identity as phi). Defined for every optimizer: for one without trust
+        ratios it is the factor by which LAMB would have scaled each layer's step. It is not
+        clipped; LAMB as published bounds r1 by 10, and `applied` is the ratio with that bound.
         """
         return _trust_ratio(self.weight, self.step, self.weight > 0)
 
@@ -167,28 +168,27 @@ class Layers:
             Shape `(n, layers)`.
 
         Raises:
-            ValueError: An unknown name, or "applied" where the optimizer kept none.
+            ValueError: An unknown name, or "applied" if the optimizer stored no trust ratio.
         """
         values: Array = getattr(self, require_choice("quantity", name, QUANTITIES))
         if not values.size and self.lr.size and self.names:
-            raise ValueError("`quantity` is 'applied', but the optimizer kept no trust ratio.")
+            raise ValueError("`quantity` is 'applied', but the optimizer stored no trust ratio.")
         return values
 
     def blow_ups(self, factor: float = 10.0) -> tuple[BlowUp, ...]:
-        """The layers whose weights exploded, the first one first.
+        """The layers whose weights blew up, in order.
 
-        A layer blows up at the step that takes its norm to `factor` times what it was before the
-        sweep. Growth of the weights tells this better than their update/weight ratio: exploding
-        weights keep pace with their updates, so that the ratio often stays below 1. A tensor
-        that starts at 0, as the bias of a batch norm, has no size to be compared with, and is left
-        out.
+        A layer blows up at the step at which its weight norm reaches `factor` times its initial
+        value. The update/weight ratio is less reliable: exploding weights grow along with their
+        updates, so it often stays below 1. Tensors that start at 0, such as the bias of a batch
+        norm, have no initial norm to compare with and are skipped.
 
         Args:
-            factor: Multiple of the starting norm, above 1.
+            factor: Multiple of the initial norm, above 1.
 
         Returns:
-            One record for each layer that blew up, by step, then the largest growth first; empty
-            if none did.
+            One record for each layer that blew up, by step, then by growth, largest first; empty if
+            none did.
 
         Raises:
             ValueError: `factor` is not above 1.
@@ -202,14 +202,14 @@ class Layers:
         for name, column in zip(self.names, growth.T, strict=True):
             beyond = np.flatnonzero(column >= factor)
             if beyond.size:
-                # Norms are those before each step: the one before made it.
+                # Norms are taken before each step, so the previous step caused this one.
                 made = int(beyond[0]) - 1
                 found.append(BlowUp(name, made, float(self.lr[made]), float(column[beyond[0]])))
         return tuple(sorted(found, key=lambda each: (each.step, -each.growth)))
 
 
 def _trust_ratio(above: Array, below: Array, both: Mask) -> Array:
-    """The quotient, 1 where one of them is 0, NaN where one of them is."""
+    """The quotient; 1 where either is 0, NaN where either is NaN."""
     known = ~(np.isnan(above) | np.isnan(below))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(both & (below != 0), above / below, 1.0)

@@ -1,4 +1,4 @@
-"""Norms of many tensors in few calls, into one buffer on their device."""
+"""Norms of many tensors in few calls, written to one buffer on their device."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 import torch
 
 WEIGHT, GRADIENT, UPDATE, APPLIED = range(4)
-"""Rows of the buffer of a step."""
+"""Rows of the buffer of one step."""
 
 
 class Norms:
-    """Measures tensors of one device and type together.
+    """Measures tensors of the same device and dtype together.
 
     Args:
         parameters: The tensors.
-        num_iter: The largest number of steps.
+        num_iter: Maximum number of steps.
 
     Attributes:
-        values: Shape `(num_iter, 4, tensors)`, on their device: NaN where nothing was measured.
+        values: Shape `(num_iter, 4, tensors)`, on their device; NaN where nothing was measured.
     """
 
     def __init__(self, parameters: list[torch.Tensor], num_iter: int) -> None:
@@ -32,42 +32,42 @@ class Norms:
         self.values = torch.full(shape, torch.nan, dtype=self._type, device=first.device)
         self._before = [torch.empty_like(each) for each in parameters]
         self._nan = torch.full((), torch.nan, dtype=first.dtype, device=first.device)
-        # Views made once: on small models Python's part of a step is most of what this costs.
+        # Views are made once: on small models, Python overhead is most of the cost of a step.
         self._weights, self._gradients, self._updates, _ = zip(
             *(row.unbind() for row in self.values.unbind()), strict=True
         )
         self._both = self.values[:, : GRADIENT + 1].flatten(1).unbind()
 
     def weights(self, step: int) -> None:
-        """Before the step: keep the weights, and note their norms."""
+        """Before the step: copy the weights, and record their norms."""
         torch._foreach_copy_(self._before, self._parameters)
         self._note(self._before, self._weights[step])
 
     def gradients(self, step: int, scale: torch.Tensor | None) -> None:
-        """Note the norms of the gradients, which may be multiples by a scale."""
+        """Record the norms of the gradients, divided by the loss scale if there is one."""
         self._note(self._present_gradients(), self._gradients[step])
         self._unscale(step, scale)
 
     def weights_and_gradients(self, step: int, scale: torch.Tensor | None) -> None:
-        """Both in one go."""
+        """Both in one call."""
         torch._foreach_copy_(self._before, self._parameters)
         self._note(self._before + self._present_gradients(), self._both[step])
         self._unscale(step, scale)
 
     def updates(self, step: int) -> None:
-        """After the step: note the norms of what changed."""
+        """After the step: record the norms of the updates."""
         torch._foreach_sub_(self._before, self._parameters)
         self._note(self._before, self._updates[step])
 
     def applied(self, step: int, state: Any) -> None:
-        """Note the trust ratios that the optimizer keeps in its state, if it does."""
+        """Record the trust ratios that the optimizer stores in its state, if it does."""
         for column, each in enumerate(self._parameters):
             if "trust_ratio" in (kept := state.get(each, ())):
-                # Of a number, `fill_`; of a tensor, `copy_`: neither waits for the device.
+                # Assigns a number by `fill_` and a tensor by `copy_`: neither waits for the device.
                 self.values[step, APPLIED, column] = kept["trust_ratio"]
 
     def _present_gradients(self) -> list[torch.Tensor]:
-        """The gradients; of a sparse one its values, which have the same norm; NaN for none."""
+        """The gradients; for a sparse one its values, which have the same norm; NaN for none."""
         gradients = [self._nan if each.grad is None else each.grad for each in self._parameters]
         return [g.coalesce().values() if g.is_sparse else g for g in gradients]
 

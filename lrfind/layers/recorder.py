@@ -1,4 +1,4 @@
-"""Norms of every parameter tensor around each optimizer step, left on the device to the end."""
+"""Records the norms of every parameter tensor around each optimizer step, on the device."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from lrfind.support.arrays import Array
 
 
 class LayerRecorder:
-    """Measures what optimizers do to their trainable tensors, by hooks around their `step`.
+    """Measures the trainable tensors of optimizers, by hooks around `step`.
 
-    The hooks see exactly the gradient that the optimizer is given: of all micro-batches, unscaled
-    and clipped, and before an optimizer such as LARS overwrites it. A step that is not made is
-    not seen. Nothing is read back before `layers`, and nothing of the training is changed.
+    The hooks see the gradient as passed to the optimizer: of all micro-batches, unscaled and
+    clipped, and before an optimizer such as LARS overwrites it. A step that is not made is not
+    recorded. Nothing is read back before `layers` is called, and the training is not affected.
 
     Args:
-        model: Its `named_parameters` name the tensors.
-        optimizers: The optimizers; what they hold that is not of the model is named by its place.
+        model: The model, for the names of the tensors.
+        optimizers: The optimizers; tensors that are not in the model are named by their position.
 
     Raises:
-        TypeError: `model` is no module, or an optimizer takes no hooks.
+        TypeError: `model` is not a module, or an optimizer does not support hooks.
         ValueError: The optimizers hold no trainable tensor, or one that is sharded over ranks.
     """
 
@@ -37,9 +37,11 @@ class LayerRecorder:
         for optimizer in optimizers:
             try:
                 optimizer.register_step_pre_hook(lambda *_: None).remove()
-            except AttributeError as error:  # also of a wrapper that never made its own hooks
+            except AttributeError as error:  # also raised by wrappers without hook dictionaries
                 name = type(optimizer).__name__
-                raise TypeError(f"`layers` needs hooks, {name} takes none.") from error
+                raise TypeError(
+                    f"`layers` needs step hooks, which {name} does not support."
+                ) from error
         self._model, self._optimizers = model, optimizers
         tensors = [tensor for _, tensor, *_ in _trainable(model, optimizers)]
         if not tensors:
@@ -51,15 +53,15 @@ class LayerRecorder:
         """Measure every step from now on.
 
         Args:
-            num_iter: The largest number of steps.
-            step: Returns the number of the step to come.
+            num_iter: Maximum number of steps.
+            step: Returns the index of the next step.
         """
         found = list(_trainable(self._model, self._optimizers))
         self._names = [name for name, *_ in found]
         self._groups = [group for *_, group in found]
         self._decay = [decay for _, _, _, decay, _ in found]
         self._parts: list[tuple[list[int], Norms]] = []
-        # All memory is taken before the first hook: where there is too little, none is left.
+        # All memory is allocated before the first hook is added, so that running out leaves none.
         hooks: list[tuple[Optimizer, _Hooks]] = []
         for optimizer, members in _by_optimizer(found):
             parts = []
@@ -77,7 +79,7 @@ class LayerRecorder:
         ]
 
     def detach(self) -> None:
-        """Take the hooks away."""
+        """Remove the hooks."""
         for hook in self._hooks:
             hook.remove()
 
@@ -85,11 +87,11 @@ class LayerRecorder:
         """Read the norms of the first steps back.
 
         Args:
-            lr: Shape `(n,)`, the rates of the recorded steps.
-            group_scale: Rate of each parameter group as a multiple of `lr`.
+            lr: Shape `(n,)`, the learning rates of the recorded steps.
+            group_scale: Learning rate of each parameter group as a multiple of `lr`.
 
         Returns:
-            The frozen record.
+            The norms as an immutable record.
         """
         values = np.full((lr.size, 4, len(self._names)), np.nan)
         for columns, part in self._parts:
@@ -112,19 +114,19 @@ class _Hooks:
 
     Args:
         parts: Its trainable tensors.
-        num_iter: The largest number of steps.
-        step: Returns the number of the step to come.
+        num_iter: Maximum number of steps.
+        step: Returns the index of the next step.
     """
 
     def __init__(self, parts: list[Norms], num_iter: int, step: Callable[[], int]) -> None:
         self._parts, self._num_iter, self._step = parts, num_iter, step
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
-        """Note weights and gradients; the gradient of a closure once that has made it."""
+        """Record weights and gradients; with a closure, the gradient after its first call."""
         if (step := self._step()) >= self._num_iter:
             return None
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
-        # A fused optimizer divides by the scale of a GradScaler inside its step.
+        # A fused optimizer divides gradients by the GradScaler's scale inside its step.
         scale = getattr(optimizer, "grad_scale", None)
         with torch.no_grad():
             for part in self._parts:
@@ -140,7 +142,7 @@ class _Hooks:
         return args, kwargs | {"closure": measured}
 
     def after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Note the updates."""
+        """Record the updates."""
         if (step := self._step()) >= self._num_iter:
             return
         with torch.no_grad():
@@ -149,7 +151,7 @@ class _Hooks:
                 part.applied(step, optimizer.state)
 
     def _measured(self, closure: Callable[[], Any], step: int) -> Callable[[], Any]:
-        """The closure; its first call, which has the loss before the step, is measured."""
+        """The closure with its first call, at the weights before the step, measured."""
         first = True
 
         def measured() -> Any:
@@ -166,11 +168,11 @@ class _Hooks:
 
 
 _Found = tuple[str, torch.Tensor, Optimizer, float, int]
-"""Name, tensor, its optimizer, its weight decay and the number of its parameter group."""
+"""Name, tensor, optimizer, weight decay, and index of the parameter group."""
 
 
 def _trainable(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> Iterator[_Found]:
-    """What the optimizers train, in the order of the model; what is not of the model goes last."""
+    """The tensors that the optimizers train, in the order of the model; others come last."""
     groups = [(each, group) for each in optimizers for group in each.param_groups]
     held: dict[int, _Found] = {
         id(tensor): (
@@ -202,7 +204,7 @@ def _by_optimizer(
 def _alike(
     members: list[tuple[int, torch.Tensor]],
 ) -> Iterator[tuple[list[int], list[torch.Tensor]]]:
-    """Columns and tensors, by device and type."""
+    """Columns and tensors, grouped by device and dtype."""
 
     def kind(member: tuple[int, torch.Tensor]) -> tuple[str, str]:
         return str(member[1].device), str(member[1].dtype)

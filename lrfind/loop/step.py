@@ -172,6 +172,7 @@ class TrainStep:
                 loss = self._forward(self._model, batch)
         if loss is None and self._alone:
             raise _NoUpdateError(None)
+        # Tested here too, to spare the call at every step.
         if type(loss) is not torch.Tensor or loss.numel() != 1 or not loss.requires_grad:
             check_loss(loss, self._maker)
         value = loss.item() if halt else loss.detach()

@@ -1,1 +1,1 @@
-"""Several losses as one, and what each of them says."""
+"""Multi-task losses: combining them, and the learning rates of the single tasks."""

@@ -1,4 +1,4 @@
-"""The tasks of one sweep: where each stands alone, and how far they disagree."""
+"""The suggestions of the single tasks of a sweep, and how far they disagree."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lrfind.support.records import read_only
 
 @dataclass(frozen=True)
 class TaskDisagreement:
-    """How far apart the rates lie that the tasks of one sweep suggest, each for itself.
+    """The learning rates that the tasks of one sweep suggest, and how far these are apart.
 
-    A task here is a curve of its own on weights that the total moved: another total would have
-    moved them otherwise.
+    Each task's curve was recorded on weights trained on the total; training on another total would
+    change it.
 
     Attributes:
-        total: What the total suggests, the loss that was trained on.
-        tasks: What each task suggests.
+        total: The suggestion from the total, the loss that was trained on.
+        tasks: The suggestion from each task.
     """
 
     total: Suggestion | CannotTell
@@ -32,19 +32,19 @@ class TaskDisagreement:
 
     @property
     def lr(self) -> dict[str, float]:
-        """The suggested rate of each task that supports one, lowest first."""
+        """The suggested learning rate of each task that has one, lowest first."""
         rates = {name: each.lr for name, each in self.tasks.items() if isinstance(each, Suggestion)}
         return dict(sorted(rates.items(), key=lambda item: item[1]))
 
     @property
     def decades(self) -> float | None:
-        """The largest distance between the rates of two tasks, at least 0; None of fewer."""
+        """The largest distance between two tasks' suggestions; None for fewer than two."""
         distances = [abs(_decades(one, other)) for one, other in combinations(self.lr.values(), 2)]
         return max(distances, default=None)
 
     @property
     def from_total(self) -> dict[str, float]:
-        """Decades of each task's rate from the total's, positive to the right; empty of none."""
+        """Distance of each task's suggestion from the total's, in decades; empty without one."""
         if not isinstance(self.total, Suggestion):
             return {}
         total = self.total.lr
@@ -54,9 +54,9 @@ class TaskDisagreement:
         rates = ", ".join(f"{name} {rate:.2e}" for name, rate in self.lr.items())
         if self.decades is None:
             known = f"only {rates}" if rates else "none"
-            text = f"Fewer than two tasks suggest a rate: {known}."
+            text = f"Fewer than two tasks suggest a learning rate: {known}."
         else:
-            text = f"The tasks' suggested rates lie {self.decades:.2f} decades apart: {rates}."
+            text = f"The tasks' suggestions are up to {self.decades:.2f} decades apart: {rates}."
         return " ".join([text, *self._total_sentence(), *self._refusals()])
 
     def _total_sentence(self) -> Iterable[str]:
@@ -65,7 +65,7 @@ class TaskDisagreement:
             return
         far = max(distances, key=lambda name: abs(distances[name]))
         yield (
-            f"The total's {self.total.lr:.2e} is farthest from that of {far}, "
+            f"The total suggests {self.total.lr:.2e}; {far} is farthest from it, by "
             f"{distances[far] + 0.0:+.2f} decades."
         )
 
@@ -73,17 +73,17 @@ class TaskDisagreement:
         answers = {"the total": self.total, **self.tasks}
         for name, answer in answers.items():
             if isinstance(answer, CannotTell):
-                yield f"No rate for {name}: {answer.reason}."
+                yield f"No suggestion for {name}: {answer.reason}."
 
 
 def steps_with_task(task: Array, total: Array) -> NDArray[np.bool_]:
-    """The steps whose loss of a task belongs to its curve.
+    """The steps whose task loss belongs to the task's curve.
 
-    Where the total is finite and the task is not, the task was absent from the step or was
-    skipped. Where neither is, that ended the sweep, and ends the curve.
+    If the total is finite and the task loss is not, the task was missing from the step or was
+    skipped. If neither is finite, that ended the sweep, and it ends the curve too.
 
     Args:
-        task: Shape `(n,)`, the task's losses, NaN where it is absent.
+        task: Shape `(n,)`, the task's losses, NaN where it is missing.
         total: Shape `(n,)`, the losses trained on.
 
     Returns:
@@ -95,20 +95,20 @@ def steps_with_task(task: Array, total: Array) -> NDArray[np.bool_]:
 def checked_tasks(
     tasks: Mapping[str, Array], shape: tuple[int, ...], taken: Iterable[str]
 ) -> dict[str, Array]:
-    """The losses of tasks as read-only float64 copies.
+    """The task losses as read-only float64 copies.
 
     Args:
-        tasks: Of each task its losses.
+        tasks: Losses of each task.
         shape: The shape that each must have.
-        taken: Names that mean other curves.
+        taken: Reserved names.
 
     Raises:
-        ValueError: A name is taken or no string, or losses are of another shape.
+        ValueError: A name is reserved or not a string, or losses have another shape.
     """
     checked = {}
     for name, losses in tasks.items():
         if not isinstance(name, str) or name in taken:
-            raise ValueError(f"`tasks` cannot have a task called {name!r}.")
+            raise ValueError(f"`tasks` cannot have a task named {name!r}.")
         checked[name] = read_only(losses)
         if checked[name].shape != shape:
             raise ValueError(f"`tasks[{name!r}]` must be as long as `lr`.")

@@ -1,4 +1,4 @@
-"""The figures of a sweep over several tasks: one curve each, and their scales."""
+"""The figures of a multi-task sweep: the curves of the tasks, and their scales."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def plot_tasks(
 ) -> Axes:
     """Draw the curves of all tasks; see `RangeTestResult.plot_tasks`.
 
-    Each is drawn on a scale of its own, as losses of 1000 and 1 share none: 0 is the lowest of its
-    centred curve, 1 its initial level.
+    Each curve has its own scale, since losses of 1000 and 1 do not fit on one: 0 is the minimum of
+    its centred curve, 1 its initial level.
 
     Args:
-        curves: Those of the total first, then of each task by its name; or why there are none.
-        answers: What each of them suggests.
+        curves: Curves of the total first, then of each task, by name; or why there are none.
+        answers: The suggestion from each of them.
         ax: Axes to draw on; a new figure if None.
     """
     ax = rate_axes(ax)
-    ax.set_ylabel("loss, from its lowest (0) to its initial level (1)")
+    ax.set_ylabel("loss, from its minimum (0) to its initial level (1)")
     for place, (name, drawn) in enumerate(curves.items()):
         style = _style(place - 1) if place else TOTAL
         if isinstance(drawn, str):
@@ -87,7 +87,7 @@ def plot_task_scales(
 
 
 def scaled(curves: SweepCurves, values: Array) -> Array:
-    """Values on the scale of a sweep on which 0 is its lowest and 1 its initial level."""
+    """Rescale values so that 0 is the minimum of the centred curve and 1 its initial level."""
     lowest = float(curves.fit.curve.min())
     height = curves.fit.level - lowest if curves.fit.descended else float(np.ptp(curves.loss))
     scaled: Array = (values - lowest) / (height or 1.0)
@@ -95,7 +95,7 @@ def scaled(curves: SweepCurves, values: Array) -> Array:
 
 
 def _recorded(tasks: Mapping[str, Array], total: Array) -> Iterator[tuple[str, Array, Array]]:
-    """Name of each task, the steps that have it with a finite loss, and those losses."""
+    """Name of each task, its steps with a finite loss, and those losses."""
     for name, losses in tasks.items():
         has_it = steps_with_task(losses, total) & np.isfinite(losses)
         yield name, np.flatnonzero(has_it).astype(np.float64), losses[has_it]
@@ -119,7 +119,7 @@ def _draw_curve(
     lowest = curves.minimum(CENTRED)
     label += f", minimum {lowest.lr:.2e}" if lowest.usable else ", no minimum"
     color = style["color"]
-    # Wide and below the others: a task that makes up the total would hide it, or be hidden.
+    # The total is wide and underneath: a task that dominates it has nearly the same curve.
     is_total = style["marker"] == TOTAL["marker"]
     width, order = (3.5, 1.5) if is_total else (1.8, 2)
     line = {"color": color, "linestyle": style["linestyle"], "zorder": order}

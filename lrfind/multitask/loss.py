@@ -1,4 +1,4 @@
-"""One loss out of several, each on a scale of its own."""
+"""Combines several task losses into one, each normalised by its own scale."""
 
 from __future__ import annotations
 
@@ -14,58 +14,60 @@ from lrfind.support.arguments import require_choice
 from lrfind.support.process_group import rank_count
 
 NON_FINITE = ("pass", "skip", "refuse")
-"""What may be done with a task's loss that is NaN or infinite."""
+"""How to treat a task loss that is NaN or infinite."""
 
 Scalarizer = Callable[[torch.Tensor], torch.Tensor]
-"""Makes one loss of a vector of them, such as those of `torchjd.scalarization`."""
+"""Combines a vector of losses into one, such as those of `torchjd.scalarization`."""
 
 
 class MultiTaskLoss(torch.nn.Module):
-    """The weighted sum of losses that are each divided by their own moving average.
+    """The weighted sum of task losses, each divided by its own moving average.
 
         total = sum over tasks of weight * loss / max(debiased EMA of loss, min_value)
 
-    so that a task counts by its weight, and not by its units: losses of 1000 and 1 with weights
-    0.5 and 0.5 give 1.0 and half of the gradient's scale each, where their plain sum 500.5 is
-    99.9 % the first. It is the smoothed form of minimising the sum of log(loss), as IMTL-L and
-    DB-MTL do. See `EMANormalizer` for the average, when it moves, and several ranks; a task
-    that is not in a step neither moves nor adds anything.
+    so that a task contributes by its weight and not by its units: losses of 1000 and 1 with weights
+    0.5 and 0.5 give 1.0 and half of the gradient's scale each, while their plain weighted sum,
+    500.5, is 99.9 % the first. This is a smoothed form of minimising the sum of log(loss), as in
+    IMTL-L and DB-MTL. See `EMANormalizer` for the average, when it is updated, and several ranks; a
+    task missing from a step contributes nothing, and its average is not updated.
 
     The averages follow the losses, so however far these fall, the total returns to about the sum of
-    the weights once they stay. In a range test it therefore shows a descent only if the window
-    `1 / (1 - beta)` is not short beside the descent's steps: 100 of a sweep of 300 will do, 10 will
-    not. For a sweep on scales that stand, take one that has seen some steps, in eval mode.
+    the weights once they stop changing. In a range test the total therefore shows a descent only if
+    the window `1 / (1 - beta)` is not short compared with the number of steps of the descent: 100
+    in a sweep of 300 is enough, 10 is not. For a sweep with fixed scales, use an instance that has
+    seen some steps, in eval mode.
 
     Nothing here waits for the device, branches on a value or breaks the graph of `torch.compile`,
-    with the one exception that `non_finite="refuse"` states.
+    except with `non_finite="refuse"`.
 
     Args:
         task_names: The names, all different.
         weights: Weight of each task, by name or in order, at least 0; `1 / len(task_names)` each
             if None. Not with a `scalarizer`.
-        beta: Weight of the old value, in [0, 1); the average looks back on about
-            `1 / (1 - beta)` steps.
-        min_value: What an average counts as at least, above 0.
+        beta: Weight of the old value, in [0, 1); the effective window is about `1 / (1 - beta)`
+            steps.
+        min_value: Lower bound of the divisor, above 0.
         normalize: False leaves the losses as they are; the averages are still in `metrics`.
-        non_finite: A loss that is NaN or infinite never moves an average. "pass" lets it into the
-            total, where the training loop sees it: a range test ends there. "skip" leaves the task
-            out of this step's total; the gradient at its loss is then exactly 0, but a NaN further
-            up in the task's graph times that 0 is NaN again, as only leaving the task out of the
-            dictionary avoids. "refuse" raises, on all ranks if on one; to see the values it
-            waits for an accelerator at each step, and breaks a compiled graph.
-        scalarizer: Makes the total out of the vector of losses, shape `(tasks,)`, in place of the
-            weighted sum; those of `torchjd.scalarization` fit. It needs all tasks in every step.
-            One that scales the losses itself is best given them with `normalize=False`.
+        non_finite: What to do with a NaN or infinite loss, which never updates an average. "pass"
+            includes it in the total, where the training loop sees it: a range test ends there.
+            "skip" leaves the task out of this step's total. The gradient at its loss is then
+            exactly 0, but a NaN further back in the task's graph times 0 is NaN again; only leaving
+            the task out of the dictionary avoids this. "refuse" raises, on all ranks if on one; to
+            check the values it waits for an accelerator at each step, and it breaks a compiled
+            graph.
+        scalarizer: Combines the vector of losses, shape `(tasks,)`, in place of the weighted sum;
+            those of `torchjd.scalarization` can be used. It needs all tasks in every step. If it
+            scales the losses itself, use `normalize=False`.
         all_ranks: Under `torch.distributed`, whether the ranks share their averages.
 
     Attributes:
         task_names: The names, in order.
-        weights: Weight of each, in order.
+        weights: Weight of each task, in order.
         normalizer: The averages.
 
     Raises:
         TypeError: An argument has the wrong type.
-        ValueError: An argument is out of range, or two of them do not go together.
+        ValueError: An argument is out of range, or two of them are incompatible.
 
     Example:
         >>> criterion = MultiTaskLoss(["rul", "health"], weights={"rul": 0.5, "health": 0.5})
@@ -93,8 +95,8 @@ class MultiTaskLoss(torch.nn.Module):
         self.non_finite = require_choice("non_finite", non_finite, NON_FINITE)
         if scalarizer is not None and (weights is not None or non_finite == "skip"):
             raise ValueError(
-                "`scalarizer` goes with neither `weights` nor non_finite='skip': it alone decides "
-                "what each task counts."
+                "`scalarizer` cannot be combined with `weights` or non_finite='skip': it alone "
+                "decides how much each task contributes."
             )
         if scalarizer is not None and not callable(scalarizer):
             raise TypeError(f"`scalarizer` must be callable, got {type(scalarizer).__name__}.")
@@ -110,15 +112,16 @@ class MultiTaskLoss(torch.nn.Module):
         """The total of one step.
 
         Args:
-            losses: The loss of each task that this step has, scalars on one device.
+            losses: The losses of the tasks in this step, by name: scalars on one device.
 
         Returns:
             A scalar, at least float32.
 
         Raises:
-            TypeError: `losses` is no mapping, or holds something else than tensors.
-            ValueError: It holds no task, an unknown one, one that is no scalar, not all of them
-                although there is a `scalarizer`, or one that is refused.
+            TypeError: `losses` is not a mapping of tensors.
+            ValueError: `losses` is empty, or has an unknown task, a loss that is not a scalar, a
+                missing task although there is a `scalarizer`, or a non-finite loss with
+                `non_finite="refuse"`.
         """
         self._check(losses)
         raw = self._vector(losses)
@@ -127,7 +130,7 @@ class MultiTaskLoss(torch.nn.Module):
             self._refuse(raw, present)
         usable, used = None, raw
         if self.non_finite == "skip":
-            # Before it is divided: a NaN is one in the gradient too, even times 0.
+            # Masked before the division: a NaN times 0 would still be NaN in the gradient.
             usable = torch.isfinite(raw)
             used, present = raw.masked_fill(~usable, 1.0), usable
         scaled = self.normalizer(used, present)
@@ -146,10 +149,10 @@ class MultiTaskLoss(torch.nn.Module):
 
     @property
     def metrics(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Of each task "raw", "normalized" and "ema" (debiased) at the last call, detached.
+        """Values "raw", "normalized" and "ema" (debiased) of each task at the last call, detached.
 
-        NaN for a task that was not in it, or has no average yet. Empty before the first call. The
-        tensors stay on the device: reading one is what waits.
+        NaN for a task that was missing, or has no average yet. Empty before the first call. The
+        tensors stay on the device; reading one waits for it.
         """
         if self._last is None:
             return {}
@@ -183,11 +186,11 @@ class MultiTaskLoss(torch.nn.Module):
             check_task_loss(name, loss)
 
     def _vector(self, losses: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The losses in order, shape `(tasks,)`, at least float32; NaN for the absent ones."""
+        """The losses in order, shape `(tasks,)`, at least float32; NaN for missing tasks."""
         one = next(iter(losses.values()))
         absent = None if len(losses) == len(self.task_names) else torch.full_like(one, torch.nan)
         ordered = [losses.get(name, absent) for name in self.task_names]
-        # In float32 before they are stacked: autocast leaves the losses of tasks in mixed types.
+        # Cast before stacking: under autocast the task losses may have different dtypes.
         return torch.stack([
             loss.reshape(()).to(torch.promote_types(loss.dtype, torch.float32))
             for loss in ordered if loss is not None
@@ -198,13 +201,13 @@ class MultiTaskLoss(torch.nn.Module):
     ) -> torch.Tensor | None:
         if len(losses) == len(self.task_names):
             return None
-        # Filled on the device: a list of bools would be copied to it, and waited for.
+        # Filled on the device: copying a list of bools to it would wait for the device.
         return torch.stack(
             [torch.full((), name in losses, device=device) for name in self.task_names]
         )
 
     def _refuse(self, raw: torch.Tensor, present: torch.Tensor | None) -> None:
-        """Raise if a loss of this step is not finite, on any rank of those that step together."""
+        """Raise if a loss of this step is not finite on any rank."""
         bad = ~torch.isfinite(raw.detach())
         if present is not None:
             bad = bad & present

@@ -1,4 +1,4 @@
-"""Losses of any scale brought to about 1, by a moving average of their own."""
+"""Normalises losses of any scale to about 1, by their own moving average."""
 
 from __future__ import annotations
 
@@ -24,30 +24,31 @@ class EMANormalizer(torch.nn.Module):
 
         m_t = beta * m_{t-1} + (1 - beta) * x_t,    value = m_t / (1 - beta**t)
 
-    and the loss comes back as `x_t / max(value, min_value)`. The divisor has no gradient: the
+    and the normalised loss is `x_t / max(value, min_value)`. The divisor is detached, so the
     gradient is that of the loss, on the scale of log(loss). Starting `m` at the first loss *and*
-    dividing by `1 - beta**t`, as some descriptions have it, would be too large by the factor
-    `1 / (1 - beta**t)`, 100-fold at the first step with beta 0.99.
+    dividing by `1 - beta**t`, as some descriptions do, would make the average too large by the
+    factor `1 / (1 - beta**t)`, 100-fold at the first step with beta 0.99.
 
-    Only a call in train mode and with gradients enabled moves the average; in eval mode or under
-    `torch.no_grad()` losses are divided by the average as it stands, and one that has none yet by
-    itself, as its first call would. A loss that is not finite never moves it. It is meant for
-    losses above 0: one whose average is not is divided by `min_value`.
+    The average is updated only in train mode with gradients enabled. In eval mode or under
+    `torch.no_grad()` losses are divided by the current average, or by themselves if there is none
+    yet, as in the first call. A non-finite loss never updates it. It is meant for losses above 0: a
+    loss whose average is not positive is divided by `min_value`.
 
     The average and the count of each element are buffers: they are in `state_dict`, and stay
-    float32 and int64 when a model is turned to half precision. Nothing waits for the device.
+    float32 and int64 when a model is converted to half precision. Nothing waits for the device.
     Under `torch.distributed` a step averages over the ranks that have the loss, in one all-reduce.
 
     Args:
         beta: Weight of the old value, in [0, 1); 0 divides each loss by itself.
-        min_value: What the divisor is at least, above 0.
-        shape: Of what is normalised: `()` for one loss, `(n,)` for n with an average each.
-        all_ranks: Under `torch.distributed`, whether the ranks share their averages: then all of
-            them must make every step that one makes.
+        min_value: Lower bound of the divisor, above 0.
+        shape: Shape of what is normalised: `()` for one loss, `(n,)` for n losses with an average
+            each.
+        all_ranks: Under `torch.distributed`, whether the ranks share their averages; then all ranks
+            must make the same steps.
 
     Attributes:
         average: Shape `shape`, float32: m_t, without the debiasing.
-        steps: Shape `shape`, int64: t, the number of losses that each average has taken.
+        steps: Shape `shape`, int64: t, the number of losses in each average.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -82,27 +83,27 @@ class EMANormalizer(torch.nn.Module):
 
     @property
     def window(self) -> float:
-        """The effective number of steps that the average looks back on, `1 / (1 - beta)`."""
+        """The effective number of steps in the average, `1 / (1 - beta)`."""
         return 1 / (1 - self.beta)
 
     @property
     def value(self) -> torch.Tensor:
         """Shape `shape`: the debiased average; NaN before the first loss."""
-        # As 1 - beta**t in float32 the debiasing would lose digits where beta is near 1.
+        # 1 - beta**t in float32 would lose digits when beta is close to 1.
         weight = -torch.expm1(self.steps.to(torch.float32) * self._log_beta)
         return (self.average / weight).masked_fill(self.steps == 0, torch.nan)
 
     @property
     def is_averaging(self) -> bool:
-        """Whether a call now would move the average: in train mode and with gradients."""
+        """Whether a call now would update the average: in train mode, with gradients enabled."""
         return self.training and torch.is_grad_enabled()
 
     def forward(self, loss: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
-        """The loss over its average, which it moves first.
+        """Update the average with the loss, and divide the loss by it.
 
         Args:
             loss: Shape `shape`.
-            present: Shape `shape`, bool: which elements are losses of this step; all if None.
+            present: Shape `shape`, bool: which elements are losses of this step; None for all.
 
         Returns:
             Shape `shape`, at least float32.
@@ -119,12 +120,12 @@ class EMANormalizer(torch.nn.Module):
 
     @torch.no_grad()
     def update(self, loss: torch.Tensor | float, present: torch.Tensor | None = None) -> None:
-        """Move the average by one step, without normalising anything.
+        """Update the average by one step, without normalising anything.
 
         Args:
             loss: Shape `shape`.
             present: Shape `shape`, bool: which elements are losses of this step; the averages and
-                counts of the others stay. All if None.
+                counts of the others are unchanged. None for all.
 
         Raises:
             ValueError: The loss is on another device than the average.
@@ -136,7 +137,7 @@ class EMANormalizer(torch.nn.Module):
             taken = taken & present
         if self.all_ranks and rank_count() > 1:
             loss, taken = _mean_over_ranks(loss, taken)
-        # In this form a rounded beta still weighs old and new by a sum of exactly 1.
+        # `lerp`, so that the weights of old and new value sum to exactly 1 even if beta is rounded.
         moved = torch.lerp(self.average, loss, 1 - self.beta)
         self.average.copy_(torch.where(taken, moved, self.average))
         self.steps.add_(taken)
@@ -148,10 +149,10 @@ class EMANormalizer(torch.nn.Module):
         return self
 
     def _check_device(self, loss: torch.Tensor | float) -> None:
-        # Torch would take a scalar from another device in silence, and wait for it at each step.
+        # Torch would silently accept a scalar from another device, and wait for it at each step.
         if isinstance(loss, torch.Tensor) and loss.device != self.average.device:
             raise ValueError(
-                f"`loss` is on {loss.device}, its average on {self.average.device}: "
+                f"`loss` is on {loss.device}, but its average is on {self.average.device}: "
                 "move the module with `.to(device)`."
             )
 
@@ -160,7 +161,7 @@ class EMANormalizer(torch.nn.Module):
         return f"beta={self.beta:g}, min_value={self.min_value:g}, shape={tuple(self.steps.shape)}"
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
-        """Move to other devices, but not to other types: half a digit would stop the average."""
+        """Move to other devices but keep the dtype: half precision would stall the average."""
 
         def keep_type(tensor: torch.Tensor) -> torch.Tensor:
             moved = fn(tensor)
@@ -171,7 +172,7 @@ class EMANormalizer(torch.nn.Module):
 
 
 def _mean_over_ranks(loss: torch.Tensor, taken: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean over the ranks that have each loss, and which losses any of them has."""
+    """The mean of each loss over the ranks that have it, and which losses any rank has."""
     sums = torch.stack([loss.masked_fill(~taken, 0.0), taken.to(loss.dtype)])
     dist.all_reduce(sums)
     return sums[0] / sums[1].clamp(min=1), sums[1] > 0

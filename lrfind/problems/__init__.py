@@ -1,1 +1,1 @@
-"""What to train, as one record."""
+"""The problem to train: model, optimizer, loss and data in one record."""

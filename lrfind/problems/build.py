@@ -1,4 +1,4 @@
-"""The function that builds a problem: how it is called, and how another version is told."""
+"""The function that builds a problem: calling it, and detecting that it has changed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from hashlib import sha256
 from typing import Any
 
 Plain = str | int | float | bool | None
-"""What a setting may be: it is saved with each run, and compared when runs are resumed."""
+"""Types of a setting; it is saved with each run, and compared when runs are resumed."""
 
 Build = Callable[..., Any]
-"""Takes settings by name; returns a `Problem` or (model, optimizer, loss_fn, train_loader)."""
+"""Function of settings by name; returns a `Problem` or its four parts as a tuple."""
 
 
 def call_build(build: Build, seed: int, settings: Mapping[str, Plain]) -> Any:
-    """Call it with its settings, and with the seed if it has a parameter of that name."""
+    """Call `build` with its settings, and with the seed if it has a parameter `seed`."""
     return build(**_arguments(build, seed, settings))
 
 
 def check_build(build: object, settings: Mapping[str, Plain]) -> None:
-    """Refuse a function that cannot be called with these settings.
+    """Reject a function that cannot be called with these settings.
 
     Raises:
-        TypeError: It cannot.
+        TypeError: `build` cannot be called with them.
     """
     if not callable(build):
         raise TypeError(f"`build` must be a function, got {type(build).__name__}.")
@@ -45,10 +45,10 @@ def _arguments(build: Build, seed: int, settings: Mapping[str, Plain]) -> dict[s
 
 
 def fingerprint(build: Build) -> str:
-    """Its name and a hash of what it does, as far as that can be seen.
+    """The name of `build` and a hash of what it does, as far as can be determined.
 
-    Seen are its own source, without comments and formatting, its defaults, the variables of
-    functions around it that it uses, and the arguments of a `partial`; not what it calls.
+    Covers its own source, without comments and formatting, its defaults, its closure, and the
+    arguments of a `partial`; not the functions it calls.
     """
     if hasattr(build, "fingerprint"):
         return str(build.fingerprint)
@@ -56,7 +56,7 @@ def fingerprint(build: Build) -> str:
 
 
 def fingerprint_of(name: str, text: str) -> str:
-    """A name and a hash of a text."""
+    """A name and the hash of a text."""
     return f"{name} {sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -86,7 +86,7 @@ def _content(cell: Any) -> str:
 def _source(function: Any) -> str:
     try:
         text = textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):  # typed at a prompt
+    except (OSError, TypeError):  # no source file, as for code typed at a prompt
         code = function.__code__
         constants = [each for each in code.co_consts if not inspect.iscode(each)]
         return repr((code.co_code, code.co_names, constants))
@@ -94,8 +94,8 @@ def _source(function: Any) -> str:
 
 
 def without_comments(source: str) -> str:
-    """A Python source as if nobody had commented or formatted it."""
+    """Python source without comments, in a normalised format."""
     try:
         return ast.unparse(ast.parse(source))
-    except SyntaxError:  # a lambda, in the middle of its line
+    except SyntaxError:  # the source of a lambda is the line around it
         return source

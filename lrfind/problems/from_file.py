@@ -1,4 +1,4 @@
-"""A user's file with a function that makes a problem."""
+"""Loads a problem from a function in a user's file."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from lrfind.problems.problem import Problem, as_problem
 from lrfind.state.random_state import seed_everything
 
 _LOADED: dict[str, ModuleType] = {}
-"""The modules that files were loaded as, by name; a file may not replace any other module."""
+"""Modules loaded from files, by name; a file may not replace any other module."""
 
 
 def load_problem(path: Path, function: str, seed: int) -> Problem:
-    """Run a Python file and call a function of it.
+    """Run a Python file and call one of its functions.
 
     Args:
         path: The file. As with `python FILE.py`, modules beside it can be imported.
         function: Name of a function without arguments that returns a `Problem` or
             `(model, optimizer, loss_fn, train_loader)`.
-        seed: Seed for the global generators of Python, NumPy and torch, set before.
+        seed: Seed for the global generators of Python, NumPy and torch, set before the file runs.
 
     Returns:
         The problem.
 
     Raises:
-        FileNotFoundError: No such file.
-        ValueError: It has no such function, or the function returned something else.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file has no such function, or the function returned something else.
     """
     seed_everything(seed)
     with _function_of(path, function) as build:
@@ -43,12 +43,12 @@ def load_problem(path: Path, function: str, seed: int) -> Problem:
 
 @dataclass(frozen=True)
 class FileBuild:
-    """The function of a file as a `build` for `lrfind.repeat`; each call runs the file again.
+    """A function in a file as a `build` for `lrfind.repeat`; each call runs the file again.
 
     Attributes:
         path: The file.
         function: Name of the function.
-        source: Text of the file, by which saved runs are told from those of another version.
+        source: Text of the file, to detect saved runs of another version.
     """
 
     path: Path
@@ -56,23 +56,23 @@ class FileBuild:
     source: str = field(repr=False)
 
     def __call__(self, seed: int, **settings: Any) -> Problem:
-        """The problem that the function makes, given the seed too if it takes one."""
+        """The problem that the function returns; the seed is passed if it takes one."""
         with _function_of(self.path, self.function) as build:
             problem = call_build(build, seed, settings)
             return as_problem(problem, f"`{self.function}` in {self.path}")
 
     @property
     def fingerprint(self) -> str:
-        """What it is, for `lrfind.repeat`."""
+        """Identifies this version of the function for `lrfind.repeat`."""
         return fingerprint_of(f"{self.path.name}:{self.function}", without_comments(self.source))
 
 
 def file_build(path: Path, function: str) -> FileBuild:
-    """A `FileBuild` of a file that is read now.
+    """A `FileBuild` of a file as it is now.
 
     Raises:
-        FileNotFoundError: No such file.
-        ValueError: It is no text.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not text.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
@@ -81,12 +81,11 @@ def file_build(path: Path, function: str) -> FileBuild:
 
 @contextmanager
 def _function_of(path: Path, function: str) -> Iterator[Callable[..., Any]]:
-    """Run a file as a module, and give a function of it.
+    """Run a file as a module and yield one of its functions.
 
     Afterwards the module stays in `sys.modules` and its folder first in `sys.path`: the function
-    and what it made may import only when they are used, and a worker process of a DataLoader looks
-    the class of its dataset up by the module's name. If the file or the block raises, both are as
-    before.
+    and its objects may import lazily, and a DataLoader worker looks up the class of its dataset by
+    the module's name. If the file or the block raises, both are restored.
     """
     module, loader = _new_module(path)
     name, folder = path.stem, str(path.parent.resolve())
@@ -109,13 +108,13 @@ def _function_of(path: Path, function: str) -> Iterator[Callable[..., Any]]:
 
 
 def _new_module(path: Path) -> tuple[ModuleType, Loader]:
-    """The module of a file, not run yet, and what runs it."""
+    """The module of a file, not run yet, and the loader that runs it."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
     there = sys.modules.get(path.stem)
     if there is not None and there is not _LOADED.get(path.stem):
-        raise ValueError(f"{path} has the name of the module {path.stem}: give it another.")
+        raise ValueError(f"{path} has the name of the module {path.stem}: rename the file.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is no Python file.")
+        raise ValueError(f"{path} is not a Python file.")
     return importlib.util.module_from_spec(spec), spec.loader

@@ -1,4 +1,4 @@
-"""What a range test needs, as one record."""
+"""Everything that a range test needs, as one record."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from lrfind.loop.range_test import ARGUMENTS, range_test
 from lrfind.result.range_test_result import RangeTestResult
 
 FIND_LR_TAKES = (*LOOP_DEFAULTS, "start_lr", "end_lr", "diverge_th")
-"""Those of the options that `find_lr` takes: the budget decides on the others."""
+"""The options that `find_lr` takes; the budget determines the others."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A model and all that its range test needs: what a function for `lrfind run` returns.
+    """A model with all that its range test needs, as returned by a function for `lrfind run`.
 
     Attributes:
         model: The model.
-        optimizer: Its optimizer.
-        loss_fn: The loss function; None if the model makes its loss, or for `forward` or `step`.
+        optimizer: Its optimizer, or several that step together.
+        loss_fn: The loss function; None if the model returns its loss, or with `forward` or `step`.
         train_loader: Any iterable of batches.
         options: Further arguments of `range_test`, such as `forward` or `num_iter`.
 
     Raises:
-        TypeError: `options` holds something else.
+        TypeError: `options` holds anything else.
     """
 
     model: torch.nn.Module
@@ -46,7 +46,9 @@ class Problem:
     def __post_init__(self) -> None:
         for name in self.options:
             if name not in ARGUMENTS:
-                raise TypeError(f"`options` has {name!r}, which is no argument of `range_test`.")
+                raise TypeError(
+                    f"`options` has {name!r}, which is not an argument of `range_test`."
+                )
 
     def range_test(self, **settings: Any) -> RangeTestResult:
         """Run the range test of this problem; see `lrfind.range_test`.
@@ -55,7 +57,7 @@ class Problem:
             settings: Arguments of `lrfind.range_test`; they take precedence over `options`.
 
         Returns:
-            The frozen record, with the analysis as methods.
+            The sweep as an immutable record, with the analysis as methods.
         """
         return range_test(*self._parts, **{**self.options, **settings})
 
@@ -64,39 +66,38 @@ class Problem:
 
         Args:
             result: What `range_test` returned.
-            settings: Arguments of `lrfind.controls`; they take precedence over the loop's options
-                in `options`. By default there is a frozen-weights control unless `options` has a
-                `step`.
+            settings: Arguments of `lrfind.controls`; they take precedence over the loop options in
+                `options`. By default a frozen-weights control is run unless `options` has a `step`.
 
         Returns:
-            The runs, with what they say as methods.
+            The runs, with their analysis as methods.
         """
         options = self._among(LOOP_DEFAULTS)
         frozen = options.get("step") is None
         return controls(*self._parts, result, **{"frozen": frozen, **options, **settings})
 
     def verify(self, suggestion: Suggested = None, **settings: Any) -> Verification:
-        """Check a suggestion by short trainings; see `lrfind.verify`.
+        """Check a suggestion by short training runs; see `lrfind.verify`.
 
         Args:
-            suggestion: A result, its suggestion, an earlier answer, or a rate.
-            settings: Arguments of `lrfind.verify`; they take precedence over the loop's options in
+            suggestion: A result, its suggestion, an earlier verification, or a learning rate.
+            settings: Arguments of `lrfind.verify`; they take precedence over the loop options in
                 `options`.
 
         Returns:
-            The trials, and the rate to train with.
+            The trials, and the learning rate to train with.
         """
         return verify(*self._parts, suggestion, **{**self._among(LOOP_DEFAULTS), **settings})
 
     def find_lr(self, **settings: Any) -> Verification:
-        """Find one rate within a budget of steps; see `lrfind.find_lr`.
+        """Find a learning rate within a budget of steps; see `lrfind.find_lr`.
 
         Args:
-            settings: Arguments of `lrfind.find_lr`; they take precedence over `options`, of which
-                those apply that it takes too.
+            settings: Arguments of `lrfind.find_lr`; they take precedence over `options`. Options
+                that `find_lr` does not take are ignored.
 
         Returns:
-            The rate with an interval and a verdict, and the trials it rests on.
+            The learning rate with an interval and a verdict, and the trials it is based on.
         """
         return find_lr(*self._parts, **{**self._among(FIND_LR_TAKES), **settings})
 
@@ -109,14 +110,14 @@ class Problem:
 
 
 def as_problem(made: object, maker: str) -> Problem:
-    """What a user's function returned, as a `Problem`.
+    """Convert what a user's function returned to a `Problem`.
 
     Args:
         made: A `Problem`, or `(model, optimizer, loss_fn, train_loader)`.
-        maker: The function, as an error message should call it.
+        maker: Name of the function, for the error message.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: `made` is neither.
     """
     if isinstance(made, Problem):
         return made

@@ -1,4 +1,4 @@
-"""One rate from the suggestions of several runs."""
+"""One learning rate from the suggestions of several runs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from lrfind.support.text import group_words
 
 @dataclass(frozen=True)
 class RepeatSuggestion:
-    """A learning rate that several runs agree on, and how well.
+    """The learning rate that several runs suggest together, and how well they agree.
 
     Attributes:
-        lr: The median of the runs' own suggestions, in log10.
-        interval: Two rates; see `Spread.interval`.
-        confidence: Of the interval.
+        lr: The median of the runs' suggestions, in log10.
+        interval: Its confidence interval; see `Spread.interval`.
+        confidence: Confidence level of the interval.
         sd: Standard deviation of the runs' suggestions, in decades.
-        runs: How many runs have a suggestion.
-        missing: How many have none.
+        runs: Number of runs with a suggestion.
+        missing: Number of runs without one.
         rule: Name of the rule.
-        transfer: Standard deviation of the best rate of a training around the suggested one, from
-            task to task, in decades; no repeat lowers it. None for a rule on one curve.
-        flags: What at least half of the runs have against their suggestion.
-        group_lr: The rate for each parameter group.
+        transfer: Standard deviation of the best learning rate around the suggested one, between
+            tasks, in decades; repeats do not reduce it. None for a rule on one curve.
+        flags: Flags that at least half of the suggestions have.
+        group_lr: Learning rate of each parameter group.
     """
 
     lr: float
@@ -51,9 +51,9 @@ class RepeatSuggestion:
     def __str__(self) -> str:
         low, high = self.interval
         return (
-            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}, the median of what "
-            f"{self.runs} runs suggest. The {100 * self.confidence:g} % confidence interval of "
-            f"that median is {low:.2e} to {high:.2e}; a single run scatters by {self.sd:.2f} "
+            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}, the median suggestion of "
+            f"{self.runs} runs. The {100 * self.confidence:g} % confidence interval of the median "
+            f"is {low:.2e} to {high:.2e}; the standard deviation between runs is {self.sd:.2f} "
             "decades."
         )
 
@@ -77,13 +77,13 @@ def agree(
 
     Args:
         answers: One for each run.
-        confidence: Of the interval, between 0 and 1.
-        least: The interval's half-width is no less, in decades.
-        group_scale: Rate of each parameter group as a multiple of the largest.
+        confidence: Confidence level of the interval, between 0 and 1.
+        least: Minimum half-width of the interval, in decades.
+        group_scale: Learning rate of each parameter group as a multiple of the largest.
 
     Returns:
-        A `RepeatSuggestion`; or a `CannotTell` where fewer than 3 runs or fewer than half of them
-        have a suggestion.
+        A `RepeatSuggestion`; or a `CannotTell` if fewer than 3 runs or fewer than half of them have
+        a suggestion.
 
     Raises:
         ValueError: `confidence` out of range.
@@ -91,7 +91,7 @@ def agree(
     told = [answer for answer in answers if isinstance(answer, Suggestion)]
     refused = [answer for answer in answers if isinstance(answer, CannotTell)]
     if len(told) < len(refused):
-        reason = f"{len(refused)} of {len(answers)} runs have none: {refused[0].reason}"
+        reason = f"{len(refused)} of {len(answers)} runs have no suggestion: {refused[0].reason}"
         return CannotTell(reason, refused[0].rule, refused[0].flags, refused[0].verdict)
     spread = spread_of(answers)
     try:
@@ -113,7 +113,7 @@ def agree(
 
 
 def spread_of(answers: Sequence[Suggestion | CannotTell]) -> Spread:
-    """The suggested rates; an answer without one is counted as missing."""
+    """The spread of the suggestions; an answer without one is counted as missing."""
     decades = tuple(math.log10(each.lr) for each in answers if isinstance(each, Suggestion))
     return Spread(decades, len(answers) - len(decades))
 

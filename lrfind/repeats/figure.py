@@ -1,4 +1,4 @@
-"""The figure of repeated runs: their median with a band, and where their minima lie."""
+"""The figure of repeated runs: median curve, quantile band and minima."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ COLORS = (*PALETTE, BLACK)
 """One for each setting."""
 
 RUG = 0.035
-"""Height of the ticks of one setting, as a share of the picture's."""
+"""Height of the ticks of one setting, as a share of the height of the axes."""
 
 
 class SettingCurves(NamedTuple):
-    """What is drawn of the runs with one setting."""
+    """What to draw for the runs with one setting."""
 
     row: SettingRow
-    """Their setting, and the rate that they suggest."""
+    """The setting, and the learning rate that its runs suggest."""
     curves: tuple[SweepCurves, ...]
-    """Those of the runs that have two finite losses."""
+    """Curves of the runs with at least two finite losses."""
     band: Band | None
-    """Over the drawn curve of these; None if there are none."""
+    """Median and quantiles of these; None if there are none."""
     minima: Spread
     """The minima of the drawn curve."""
 
@@ -46,7 +46,7 @@ def plot_repeats(
     """Draw repeated runs; see `RepeatSet.plot`.
 
     Args:
-        settings: One for each setting, and no more than `COLORS`.
+        settings: One for each setting, at most as many as `COLORS`.
         ax: Axes to draw on; a new figure if None.
         curve: Name of the drawn curve.
     """
@@ -63,7 +63,7 @@ def plot_repeats(
         _draw_rug(ax, drawn.minima, color, place)
     ax.set_ylim(low, high)
     ax.plot([], [], color="0.5", marker="|", linestyle="none", label="minimum of each run")
-    draw_legend(ax, None if alone else "setting: suggested rate")
+    draw_legend(ax, None if alone else "setting: suggested learning rate")
     if alone:
         _draw_answer(ax, settings[0].row.answer)
     return ax
@@ -74,7 +74,7 @@ def _limits(settings: Sequence[SettingCurves]) -> tuple[float, float]:
     limits = [y_limits(curves) for drawn in settings for curves in drawn.curves]
     low = min((each[0] for each in limits), default=0.0)
     high = max((each[1] for each in limits), default=1.0)
-    # Some room is there already.
+    # `y_limits` already leaves some room.
     return low - (high - low) * max(0.0, 1.5 * RUG * len(settings) - 0.1), high
 
 
@@ -87,7 +87,7 @@ def _draw_runs(ax: Axes, runs: Sequence[SweepCurves], curve: str, color: str, to
 def _draw_band(ax: Axes, band: Band, color: str, top: float, label: str, *, alone: bool) -> None:
     """The median, and the band around it."""
     median = until_it_leaves(band.median, top)
-    # Where more than a tenth of the runs have blown up, the upper edge is above the picture.
+    # Where more than a tenth of the runs have diverged, the upper edge is infinite.
     height = top - float(np.nanmin(band.low))
     tail = 50 * (1 - COVERAGE)
     ax.fill_between(
@@ -99,13 +99,14 @@ def _draw_band(ax: Axes, band: Band, color: str, top: float, label: str, *, alon
 
 
 def until_it_leaves(values: Array, top: float) -> Array:
-    """A curve up to where it first leaves the picture after its minimum; NaN from there on.
+    """A curve up to where it first leaves the figure after its minimum; NaN from there on.
 
-    What comes back from a blow-up by chance says nothing, and would fill the picture.
+    Once a loss has diverged, dropping back into the figure by chance means nothing, and would
+    clutter it.
 
     Args:
         values: Shape `(n,)`; may hold infinities and NaNs.
-        top: Upper end of the picture.
+        top: Upper end of the figure.
     """
     finite = np.isfinite(values)
     if not finite.any():
@@ -115,7 +116,7 @@ def until_it_leaves(values: Array, top: float) -> Array:
     shown: Array = values.copy()
     if outside.size:
         first = lowest + int(outside[0])
-        # Its first value outside is kept, so that the line leads out of the picture.
+        # The first value outside is kept, so that the line runs out of the figure.
         shown[first + 1 :] = np.nan
     shown[~finite] = np.nan
     return shown
@@ -140,7 +141,7 @@ def _rate_label(row: SettingRow) -> str:
 
 
 def _draw_answer(ax: Axes, answer: RepeatSuggestion | CannotTell) -> None:
-    """The suggested rate in the band of its interval, or above the picture why there is none."""
+    """The suggested learning rate and its interval, or a title that says why there is none."""
     if isinstance(answer, CannotTell):
         title_verdict(ax, answer)
         return

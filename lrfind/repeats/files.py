@@ -1,4 +1,4 @@
-"""The runs of a set on disk: one file each, with the key of its run."""
+"""Repeated runs on disk: one file per run, including the run's key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lrfind.support.errors import ResultFileError
 from lrfind.support.files import read_json, write_json
 
 LONGEST_NAME = 150
-"""Of a file without its fingerprint and suffix, in characters; file systems take 255."""
+"""Maximum length of the readable part of a file name; file systems allow 255 characters."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class RunKey:
     Attributes:
         seed: Its seed.
         grid: The settings of the problem.
-        sweep: The settings of the sweep, as far as they were given.
-        build: Name and fingerprint of what makes the problem.
+        sweep: The settings of the sweep that were given.
+        build: Name and fingerprint of the function that makes the problem.
     """
 
     seed: int
@@ -45,21 +45,21 @@ class RunKey:
 
     @property
     def file_name(self) -> str:
-        """Readable, and unique by a fingerprint of the whole key."""
+        """A readable name, made unique by a hash of the whole key."""
         whole = json.dumps(asdict(self), sort_keys=True).encode()
         readable = re.sub(r"[^\w.=+-]+", "_", str(self), flags=re.ASCII)[:LONGEST_NAME]
         return f"{readable}-{sha256(whole).hexdigest()[:12]}.json"
 
 
 def save_run(folder: Path, key: RunKey, result: RangeTestResult) -> None:
-    """Write one run, whole or not at all."""
+    """Write one run atomically."""
     write_json(folder / key.file_name, {**to_document(result), "run": asdict(key)})
 
 
 def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
-    """The result of a run that was done before, or None.
+    """The saved result of a run, or None.
 
-    A file of its name that is damaged or holds another run is renamed, never used and never
+    A file of that name that is damaged or holds another run is renamed; it is neither used nor
     deleted.
     """
     path = folder / key.file_name
@@ -68,21 +68,21 @@ def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
     try:
         if _key_in(path) == key:
             return load(path)
-        problem = f"{path} does not hold the run that its name says"
+        problem = f"{path} does not hold the run that its name indicates"
     except ResultFileError as error:
         problem = str(error).rstrip(".")
     aside = _unused(path)
     path.rename(aside)
-    # The frames: this function, `repeat`, its caller.
-    warnings.warn(f"{problem}: set aside as {aside.name}; the run is redone.", stacklevel=3)
+    # Stack level 3 is the caller of `repeat`.
+    warnings.warn(f"{problem}: renamed to {aside.name}, and the run is repeated.", stacklevel=3)
     return None
 
 
 def check_one_build(folder: Path, build: str) -> None:
-    """Refuse a folder that holds runs of another problem.
+    """Reject a folder that holds runs of another problem.
 
     Raises:
-        ValueError: There are such runs in it.
+        ValueError: The folder holds such runs.
     """
     for path in sorted(folder.glob("*.json")):
         try:
@@ -92,19 +92,19 @@ def check_one_build(folder: Path, build: str) -> None:
         if key is not None and key.build != build:
             raise ValueError(
                 f"`out` is {folder}, which holds runs of another `build` or of an older version "
-                f"of it, such as {path.name}: give another folder."
+                f"of it, such as {path.name}: use another folder."
             )
 
 
 def load_repeats(folder: str | Path) -> RepeatSet:
-    """Read the runs that `lrfind.repeat(..., out=folder)` wrote, those of an unfinished call too.
+    """Read the runs written by `lrfind.repeat(..., out=folder)`, even if it did not finish.
 
     Args:
         folder: The folder. Other files in it are ignored.
 
     Returns:
-        All runs in it, ordered by settings and seed. Settings of the sweep are among a run's
-        settings where they differ between the runs.
+        All runs in it, ordered by settings and seed. Sweep settings that differ between runs are
+        among a run's settings.
 
     Raises:
         OSError: The folder cannot be read.
@@ -117,7 +117,7 @@ def load_repeats(folder: str | Path) -> RepeatSet:
     if not keys:
         raise ResultFileError(f"{folder} holds no runs of `lrfind.repeat`.")
     if len({key.build for key in keys.values()}) > 1:
-        raise ResultFileError(f"{folder} holds runs of several problems: keep each in its own.")
+        raise ResultFileError(f"{folder} holds runs of several problems: use one folder each.")
     varied = _varied([key.sweep for key in keys.values()])
     runs = []
     for path, key in keys.items():
@@ -127,14 +127,14 @@ def load_repeats(folder: str | Path) -> RepeatSet:
 
 
 def _varied(sweeps: Sequence[Mapping[str, Plain]]) -> list[str]:
-    """Names of the settings that are not the same in all sweeps, or not given in all."""
+    """Names of the settings that differ between sweeps, or are not given for all."""
     names = dict.fromkeys(name for sweep in sweeps for name in sweep)
     values = {name: [sweep.get(name, ...) for sweep in sweeps] for name in names}
     return [name for name, each in values.items() if any(value != each[0] for value in each)]
 
 
 def _key_in(path: Path) -> RunKey | None:
-    """The key of the run that a file holds; None for a file that holds no run."""
+    """The key of the run in a file; None if it holds no run."""
     document = read_json(path)
     key = document.get("run") if isinstance(document, dict) else None
     if key is None:
@@ -143,7 +143,7 @@ def _key_in(path: Path) -> RunKey | None:
     if not isinstance(key, dict) or set(key) != set(kinds):
         raise ResultFileError(f"{path} is damaged: its run has no key.")
     if not all(isinstance(key[name], kind) for name, kind in kinds.items()):
-        raise ResultFileError(f"{path} is damaged: its run has a wrong key.")
+        raise ResultFileError(f"{path} is damaged: its run has an invalid key.")
     return RunKey(**key)
 
 
@@ -155,7 +155,7 @@ def _unused(path: Path) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    """By the values of the settings, numbers before strings, and the seed last."""
+    """Sort key: the values of the settings, numbers before strings, then the seed."""
 
     def rank(value: Plain) -> tuple[int, float, str]:
         is_number = isinstance(value, int | float)

@@ -1,4 +1,4 @@
-"""Several sweeps of one problem, or of a grid of problems, as one record."""
+"""Repeated sweeps of one problem, or of a grid of problems, as one record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RepeatSet(RunSet):
-    """Repeated range tests: what `lrfind.repeat` returns and `lrfind.load_repeats` reads.
+    """Repeated range tests, as returned by `lrfind.repeat` and `lrfind.load_repeats`.
 
     Attributes:
         runs: The runs; those with the same settings differ in their seeds.
@@ -59,20 +59,20 @@ class RepeatSet(RunSet):
         source: str = TRAIN,
         **question: Any,
     ) -> RepeatTable:
-        """One row for each setting: minimum, spread, suggested rate and interval.
+        """One row for each setting: minimum, spread, suggested learning rate and interval.
 
         Args:
-            confidence: Of the intervals, between 0 and 1.
+            confidence: Confidence level of the intervals, between 0 and 1.
             rule: As in `RangeTestResult.suggest`, like all that follow.
-            curve: For a rule on one curve; the minima are those of this curve too, or of the
-                centred one if None.
+            curve: For a rule on one curve; the minima are of this curve too, or of the centred one
+                if None.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
             source: "train", "probe", or the name of a task.
-            question: Further arguments, such as `schedule`.
+            question: Further arguments of `suggest`, such as `schedule`.
 
         Returns:
-            `rows`, `str()`, `to_dict()`, `to_csv()`. Handed to `plot`, `to_dict` and `to_csv`, it
-            makes all of them give the same rates.
+            `rows`, `str()`, `to_dict()`, `to_csv()`. Pass it to `plot`, `to_dict` and `to_csv` for
+            the same suggestions in all of them.
 
         Raises:
             ValueError: An argument is out of range.
@@ -92,11 +92,11 @@ class RepeatSet(RunSet):
     def to_dict(
         self, *, confidence: float = CONFIDENCE, table: RepeatTable | None = None
     ) -> dict[str, object]:
-        """The table as plain values, ready for JSON; what is not there is None.
+        """The table as plain values, ready for JSON; missing values are None.
 
         Args:
-            confidence: Of the intervals, between 0 and 1; ignored where `table` is given.
-            table: What `table` returned; asked here, for no schedule, if None.
+            confidence: Confidence level of the intervals; ignored if `table` is given.
+            table: The result of `table`; None calls it with its defaults.
         """
         return self._table(table, confidence).to_dict()
 
@@ -107,12 +107,12 @@ class RepeatSet(RunSet):
         confidence: float = CONFIDENCE,
         table: RepeatTable | None = None,
     ) -> None:
-        """Write the table: a column for each setting, then those of a row.
+        """Write the table to a CSV file: a column for each setting, then the columns of a row.
 
         Args:
-            path: The file to write; replaced whole or not at all.
-            confidence: Of the intervals, between 0 and 1; ignored where `table` is given.
-            table: What `table` returned; asked here, for no schedule, if None.
+            path: The file to write; replaced atomically.
+            confidence: Confidence level of the intervals; ignored if `table` is given.
+            table: The result of `table`; None calls it with its defaults.
 
         Raises:
             OSError: The file cannot be written.
@@ -124,13 +124,13 @@ class RepeatSet(RunSet):
     ) -> Axes:
         """Draw the median curve with its band, the single runs, their minima and the suggestion.
 
-        With several settings, a colour for each.
+        With several settings, each has its own colour and single runs are not drawn.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             curve: "raw", "centred", "ema" or "debiased".
-            table: What `table` returned, whose rates are drawn; asked here, for no schedule, if
-                None.
+            table: The result of `table`, whose suggestions are drawn; None calls it with its
+                defaults.
 
         Returns:
             The Axes.
@@ -141,7 +141,7 @@ class RepeatSet(RunSet):
         groups = self.by_setting()
         if len(groups) > len(COLORS):
             raise ValueError(
-                f"the runs have {len(groups)} settings, and a picture holds {len(COLORS)}: "
+                f"the runs have {len(groups)} settings, but a figure can show {len(COLORS)}: "
                 "`select` some."
             )
         rows = self._table(table).rows
@@ -149,10 +149,10 @@ class RepeatSet(RunSet):
         return plot_repeats(drawn, ax, curve=curve)
 
     def _table(self, table: RepeatTable | None, confidence: float = CONFIDENCE) -> RepeatTable:
-        """The table that was handed in, or that of the default question."""
+        """The given table, or else that of the default arguments."""
         return self.table(confidence=confidence) if table is None else table
 
     def _drawn(self, row: SettingRow, curve: str) -> SettingCurves:
-        """What is drawn of runs with one setting."""
+        """What to draw for runs with one setting."""
         curves = tuple(of_run for _, of_run in self._curves())
         return SettingCurves(row, curves, self.band(curve) if curves else None, self.minima(curve))

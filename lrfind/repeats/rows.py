@@ -1,4 +1,4 @@
-"""One row of the table of repeated runs: what the runs with one setting say."""
+"""One row of the table of repeated runs: the findings for one setting."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from lrfind.repeats.agreement import RepeatSuggestion
 from lrfind.repeats.spread import Spread
 
 COLUMNS = ("runs", "missing", "minimum_lr", "sd", "lr", "low", "high", "note")
-"""What a row has beside its setting, in files too."""
+"""Columns of a row after its setting, also in CSV files."""
 
 
 @dataclass(frozen=True)
 class SettingRow:
-    """A setting and what its runs say.
+    """A setting and the findings of its runs.
 
     Attributes:
         settings: The setting.
-        minima: The rates at the minima of the single runs.
-        suggestions: The rates that the single runs suggest.
-        answer: The rate that they suggest together, or why there is none.
+        minima: The minima of the single runs.
+        suggestions: The suggestions of the single runs.
+        answer: The learning rate that they suggest together, or why there is none.
     """
 
     settings: Mapping[str, Plain]
@@ -33,27 +33,27 @@ class SettingRow:
 
     @property
     def label(self) -> str:
-        """The setting as a person reads it, such as `batch_size=64, optimizer=adam`."""
+        """The setting for display, such as `batch_size=64, optimizer=adam`."""
         return ", ".join(f"{name}={value_words(value)}" for name, value in self.settings.items())
 
     @property
     def runs(self) -> int:
-        """How many runs have a minimum."""
+        """Number of runs with a minimum."""
         return len(self.minima.decades)
 
     @property
     def missing(self) -> int:
-        """How many have none."""
+        """Number of runs without one."""
         return self.minima.missing
 
     @property
     def total(self) -> int:
-        """How many runs there are."""
+        """Number of runs."""
         return self.runs + self.missing
 
     @property
     def minimum_lr(self) -> float:
-        """Rate at the median of the minima; NaN if there is none."""
+        """Learning rate at the median of the minima; NaN if there is none."""
         return self.minima.median_lr
 
     @property
@@ -63,7 +63,7 @@ class SettingRow:
 
     @property
     def lr(self) -> float:
-        """The suggested rate; of one run or two their median; NaN if most runs have none."""
+        """The suggested learning rate; for one or two runs their median; NaN if most have none."""
         if isinstance(self.answer, RepeatSuggestion):
             return self.answer.lr
         enough = len(self.suggestions.decades) >= self.suggestions.missing
@@ -71,25 +71,25 @@ class SettingRow:
 
     @property
     def low(self) -> float:
-        """Lower end of its interval; NaN for fewer than three runs."""
+        """Lower end of the interval of `lr`; NaN for fewer than three runs."""
         return self._interval[0]
 
     @property
     def high(self) -> float:
-        """Upper end, likewise."""
+        """Upper end of the interval of `lr`; NaN for fewer than three runs."""
         return self._interval[1]
 
     @property
     def note(self) -> str:
-        """Why there is no suggestion or no interval, or what stands against it."""
+        """Why there is no suggestion or no interval, or the flags of the suggestion."""
         if isinstance(self.answer, RepeatSuggestion):
             return "; ".join(flag.value for flag in self.answer.flags)
         return self.answer.reason
 
     def to_dict(self) -> dict[str, object]:
-        """The row as plain values, ready for JSON; what is not there is None."""
+        """The row as plain values, ready for JSON; missing values are None."""
         values = {name: getattr(self, name) for name in COLUMNS}
-        gaps = [name for name, value in values.items() if value != value]  # NaN alone differs
+        gaps = [name for name, value in values.items() if value != value]  # NaN only
         return {"settings": dict(self.settings), **values, **dict.fromkeys(gaps)}
 
     @property
@@ -99,5 +99,5 @@ class SettingRow:
 
 
 def value_words(value: Plain) -> str:
-    """The value of a setting as a person reads it."""
+    """The value of a setting for display."""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Repeated range tests, over seeds and over a grid of settings."""
+"""Repeated range tests over seeds and a grid of settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lrfind.support.arguments import require_choice, require_count
 from lrfind.support.errors import RunsFailedError
 
 SHOWN = 5
-"""Failed runs that an error message names."""
+"""Number of failed runs that an error message names."""
 
 Grid = Mapping[str, Iterable[Plain]]
 
@@ -40,39 +40,40 @@ def repeat(
     progress: bool | None = None,
     **settings: Plain,
 ) -> RepeatSet:
-    """Run range tests over seeds, and over a grid of settings, in parallel.
+    """Run range tests over seeds and a grid of settings, in parallel.
 
     Each run is made in a worker process: the global generators of Python, NumPy and torch are
-    seeded with the run's seed, `build` makes the problem, and its range test is run on one thread.
-    So a run is the same whatever the number of jobs, bit for bit on the same kind of machine.
-    Processes on this machine are the default; joblib's own switch takes the same call to a
-    cluster: `with joblib.parallel_config(backend="dask"): repeat(...)`. There the workers must be
-    able to import what `build` is made of; they need not share a disk. Other threads of a Dask
-    worker draw from Python's `random` as well, so what `build` draws from it does not follow from
-    the seed there; NumPy's and torch's numbers do.
+    seeded with the run's seed, `build` makes the problem, and its range test runs on one thread.
+    So a run does not depend on the number of jobs, bit for bit on the same kind of machine.
 
-    A run whose worker dies is done again, a few times. A run that raises is not; the others are
-    finished and kept before the error comes.
+    By default the workers are processes on this machine; on a cluster use joblib's backend:
+    `with joblib.parallel_config(backend="dask"): repeat(...)`. The workers must be able to import
+    the code of `build`, but need not share a disk. Other threads of a Dask worker also draw from
+    Python's `random`, so there numbers that `build` draws from it are not determined by the seed;
+    those from NumPy and torch are.
+
+    If a worker dies, its run is retried a few times. If a run raises, it is not retried; the other
+    runs are finished and kept before the error is raised.
 
     Args:
-        build: Makes a fresh `Problem` or (model, optimizer, loss_fn, train_loader) from the
-            settings in `grid`, given by name, and the seed if it has a parameter `seed`. It must
-            not seed the generators itself with a number of its own.
-        seeds: Seeds from 0 up, as many; or the seeds, each at least 0.
-        grid: For names of arguments of `build`, the values to try: strings, numbers, True, False or
+        build: Makes a new `Problem` or (model, optimizer, loss_fn, train_loader) from the settings
+            in `grid`, given by name, and the seed if it has a parameter `seed`. It must not seed
+            the generators with a fixed number.
+        seeds: Number of seeds, counted from 0; or a list of seeds, each at least 0.
+        grid: For arguments of `build`, by name, the values to try: strings, numbers, True, False or
             None. Every combination is run with every seed.
         sweep_grid: The same for arguments of `range_test`, such as `num_iter`.
-        n_jobs: Runs at a time, as in joblib: -1 for one on each core of this machine or of the
-            cluster, None for what `joblib.parallel_config` says, 1 for this process alone. On one
-            GPU all jobs share its memory.
-        out: A folder, made if needed, where this process writes each run as soon as it is
-            finished. Runs that are there already are not done again. It holds runs of one `build`;
-            changes in what `build` calls are not noticed, so take a new folder then.
+        n_jobs: Number of parallel runs, as in joblib: -1 for one per core of this machine or of
+            the cluster, None for the setting of `joblib.parallel_config`, 1 to run in this process.
+            On one GPU all jobs share its memory.
+        out: A folder, created if needed, where this process writes each run as soon as it is
+            finished. Runs already there are not repeated. It holds runs of one `build`; changes in
+            the functions that `build` calls are not detected, so use a new folder after them.
         progress: Whether to show a progress bar with the time left; None shows it in a terminal
             or notebook.
         settings: Arguments of `range_test` for all runs, such as `num_iter=300`; numbers, strings,
             True, False or None. Others, such as a probe batch, belong in the `options` of the
-            `Problem` that `build` returns, over which those given here take precedence.
+            `Problem` that `build` returns; arguments given here take precedence over these.
 
     Returns:
         The runs, in the order of the grid and the seeds.
@@ -82,7 +83,7 @@ def repeat(
             `grid`, or cannot be sent to a worker.
         ValueError: An argument is out of range, or `out` holds runs of another `build`.
         RunsFailedError: Some runs failed. The message names them; `finished` has the others, and a
-            second call with the same `out` runs the failed ones only.
+            second call with the same `out` repeats only the failed ones.
         OSError: `out` cannot be written.
 
     Example:
@@ -129,7 +130,7 @@ def _run_missing(
             if isinstance(outcome, Failure):
                 failures[place] = outcome
             else:
-                # Made anew, as arrays from another process could be written to.
+                # Made anew: arrays from another process are writeable.
                 found[place] = replace(outcome)
                 if folder is not None:
                     save_run(folder, keys[place], found[place])
@@ -144,18 +145,18 @@ def _plan(
     sweep_grid: Grid,
     settings: Mapping[str, Plain],
 ) -> list[tuple[RunKey, dict[str, Plain]]]:
-    """Every run that is asked for, with the settings that vary between runs."""
+    """All runs to make, with the settings that vary between runs."""
     builds, sweeps = _combinations("grid", grid), _combinations("sweep_grid", sweep_grid)
     if "seed" in grid:
-        raise ValueError("`grid` holds `seed`: give the seeds as `seeds`.")
+        raise ValueError("`grid` holds `seed`: pass the seeds as `seeds`.")
     for name in sweep_grid:
         if name in grid or name in settings:
-            raise ValueError(f"`{name}` is given twice: in `sweep_grid` and beside it.")
+            raise ValueError(f"`{name}` is given twice, in `sweep_grid` and elsewhere.")
     for name in (*sweep_grid, *settings):
         require_choice("settings", name, ARGUMENTS)
     fixed = {name: _plain(name, value) for name, value in settings.items()}
     check_build(build, builds[0])
-    # Without `out` too: the key of a run does not depend on whether it is saved.
+    # Also without `out`: the key of a run does not depend on whether it is saved.
     known = fingerprint(build)
     return [
         (RunKey(seed, of_build, {**fixed, **of_sweep}, known), {**of_build, **of_sweep})
@@ -191,7 +192,7 @@ def _plain(name: str, value: Any) -> Plain:
     if value is not None and not isinstance(value, str | int | float):
         raise TypeError(
             f"`{name}` must be a number, a string, True, False or None, got "
-            f"{type(value).__name__}: what is no such thing belongs into `build`."
+            f"{type(value).__name__}: define other objects inside `build`."
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"`{name}` must be finite, got {value!r}.")
@@ -222,8 +223,8 @@ def _warn_of_equal_runs(runs: RepeatSet) -> None:
         first, *others = (run.result.loss for run in group.runs)
         if others and all(np.array_equal(first, loss, equal_nan=True) for loss in others):
             warnings.warn(
-                "every seed gave the very same losses, so these runs have no spread: `build` "
-                "seems to seed the generators itself, or to use fixed weights and batches.",
+                "every seed gave the same losses, so these runs have no spread: `build` probably "
+                "seeds the generators itself, or uses fixed weights and batches.",
                 stacklevel=3,
             )
             return

@@ -1,4 +1,4 @@
-"""The runs of a set, and what can be asked of them."""
+"""A set of repeated runs with its analysis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lrfind.support.errors import CannotTellError
 from lrfind.support.records import freeze
 
 BLEW_UP = (StopReason.DIVERGED, StopReason.NON_FINITE, StopReason.OVERFLOW)
-"""Ends of a sweep beyond which its loss counts as above every other."""
+"""Stop reasons after which the loss of a run counts as larger than any other."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Run:
     """One sweep of a set.
 
     Attributes:
-        seed: The seed that the global generators had when the problem was made.
-        settings: What was varied, by name. Read-only.
+        seed: The seed of the global generators when the problem was made.
+        settings: The settings that vary between runs, by name. Read-only.
         result: The sweep.
     """
 
@@ -48,7 +48,7 @@ Self = TypeVar("Self", bound="RunSet")
 
 @dataclass(frozen=True)
 class RunSet:
-    """The runs of a `RepeatSet` with the questions, below what prints and draws their answers."""
+    """The runs of a `RepeatSet` with their analysis; `RepeatSet` adds tables and figures."""
 
     runs: tuple[Run, ...]
 
@@ -67,7 +67,7 @@ class RunSet:
 
     @property
     def settings(self) -> Mapping[str, Plain]:
-        """The one setting of all runs.
+        """The settings, if all runs have the same.
 
         Raises:
             ValueError: The runs have several settings.
@@ -83,7 +83,7 @@ class RunSet:
         """One set for each setting, in order of appearance."""
         groups: dict[tuple[Any, ...], list[Run]] = {}
         for run in self.runs:
-            # The type too: True and 1 are one key, and not one setting.
+            # With the type: True and 1 are equal as keys, but not the same setting.
             values = (run.settings.get(name) for name in self.names)
             groups.setdefault(tuple((type(value), value) for value in values), []).append(run)
         return tuple(type(self)(tuple(runs)) for runs in groups.values())
@@ -92,7 +92,7 @@ class RunSet:
         """The runs with these settings.
 
         Args:
-            settings: Names and values; what is not named may be anything.
+            settings: Names and values; settings not named may have any value.
 
         Raises:
             ValueError: An unknown name, or no run has these values.
@@ -106,7 +106,7 @@ class RunSet:
         return type(self)(chosen)
 
     def minima(self, curve: str = CENTRED, *, beta: float = BETA, source: str = TRAIN) -> Spread:
-        """The rates at the minima of the single runs.
+        """The minima of the single runs.
 
         Args:
             curve: "raw", "centred", "ema" or "debiased".
@@ -124,14 +124,14 @@ class RunSet:
         return Spread(decades, len(self.runs) - len(decades))
 
     def suggestions(self, rule: str | None = None, **question: Any) -> Spread:
-        """The rates that the single runs suggest.
+        """The suggestions of the single runs.
 
         Args:
             rule: As in `RangeTestResult.suggest`.
-            question: Its further arguments.
+            question: Further arguments of `RangeTestResult.suggest`.
 
         Returns:
-            Their median and spread; a run that cannot tell is counted as missing.
+            Their median and spread; a run without a suggestion is counted as missing.
 
         Raises:
             ValueError: The runs have several settings, or an argument is out of range.
@@ -141,21 +141,21 @@ class RunSet:
     def suggest(
         self, rule: str | None = None, *, confidence: float = CONFIDENCE, **question: Any
     ) -> RepeatSuggestion | CannotTell:
-        """One rate for all runs: the median of theirs in log10, with a confidence interval.
+        """One learning rate from all runs: the median suggestion, with a confidence interval.
 
-        The interval is for the median of very many runs (see `Spread.interval`), and no narrower
-        than one step of the sweep to either side. A single run scatters more: by `sd`. Repeats
-        cannot show how far the best rate for a training lies from the suggested one: that part of
-        a single sweep's interval (`Uncertainty.transfer`) stays, and is stated in `transfer`.
+        The interval is for the median of very many runs (see `Spread.interval`), and at least one
+        step of the sweep to either side. Single runs scatter more, by `sd`. Repeats cannot show how
+        far the best learning rate is from the suggested one: this part of a single sweep's interval
+        (`Uncertainty.transfer`) remains, and is given as `transfer`.
 
         Args:
             rule: As in `RangeTestResult.suggest`.
-            confidence: Of the interval, between 0 and 1.
+            confidence: Confidence level of the interval, between 0 and 1.
             question: Further arguments of `RangeTestResult.suggest`.
 
         Returns:
-            A `RepeatSuggestion`; or a `CannotTell`, which is false, where fewer than 3 runs or
-            fewer than half of them have a suggestion.
+            A `RepeatSuggestion`; or a `CannotTell`, which is falsy, if fewer than 3 runs or fewer
+            than half of them have a suggestion.
 
         Raises:
             ValueError: The runs have several settings, or an argument is out of range.
@@ -167,8 +167,8 @@ class RunSet:
     def between_run(self) -> float:
         """Standard deviation of the expected minimum from run to run, in decades.
 
-        The scatter of the expected minima, less what the noise within each sweep adds to it (see
-        `between_run_sd`). It takes the place of the default in the interval of a single sweep:
+        The scatter of the expected minima, corrected for the noise within each sweep (see
+        `between_run_sd`). Use it in place of the default in the interval of a single sweep:
         `result.suggest(between=runs.between_run())`.
 
         Raises:
@@ -189,7 +189,7 @@ class RunSet:
         source: str = TRAIN,
         coverage: float = COVERAGE,
     ) -> Band:
-        """The pointwise median of the runs' curves, and the band that holds most of them.
+        """The pointwise median of the runs' curves, and a quantile band.
 
         Args:
             curve: "raw", "centred", "ema" or "debiased".
@@ -198,7 +198,7 @@ class RunSet:
             coverage: Share of the runs in the band; 0.8 is from the 10 % to the 90 % quantile.
 
         Returns:
-            The band; see `median_band` for runs over other rates and for those that ended early.
+            The band; see `median_band` for runs over different learning rates, or that ended early.
 
         Raises:
             CannotTellError: No run has two finite losses.
@@ -213,12 +213,12 @@ class RunSet:
         return median_band(curves, coverage)
 
     def _answers(self, rule: str | None, **question: Any) -> list[Suggestion | CannotTell]:
-        """What each run suggests; they must have one setting."""
+        """The suggestion of each run; all must have the same settings."""
         _ = self.settings
         return [run.result.suggest(rule, **question) for run in self.runs]
 
     def _curves(self, source: str = TRAIN) -> list[tuple[Run, SweepCurves]]:
-        """The runs with two finite losses, and their curves; they must have one setting."""
+        """The runs with two or more finite losses, and their curves; all must share settings."""
         _ = self.settings
         found = []
         for run in self.runs:
@@ -229,6 +229,6 @@ class RunSet:
         return found
 
     def _step(self) -> float:
-        """The widest mean step of the sweeps, in decades."""
+        """The largest mean step size among the sweeps, in decades."""
         asked = [run.result.settings for run in self.runs]
         return max(math.log10(each.end_lr / each.start_lr) / (each.num_iter - 1) for each in asked)

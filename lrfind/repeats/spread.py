@@ -1,4 +1,4 @@
-"""How far the answers of several sweeps lie apart, and the curve in their middle."""
+"""The spread of several sweeps: of their minima or suggestions, and of their curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
 
 FEWEST_RUNS = 3
-"""With fewer runs their spread cannot be told from chance."""
+"""With fewer runs their spread cannot be estimated."""
 
 COVERAGE = 0.8
 """Share of the runs in a band: from the 10 % to the 90 % quantile."""
@@ -23,11 +23,11 @@ COVERAGE = 0.8
 
 @dataclass(frozen=True)
 class Spread:
-    """Where one rate lies in each of several runs.
+    """One learning rate, such as the minimum, from each of several runs.
 
     Attributes:
-        decades: log10 of the rate in every run that has one, in the order of the runs.
-        missing: How many runs have none.
+        decades: log10 of the learning rate in every run that has one, in the order of the runs.
+        missing: Number of runs that have none.
 
     Example:
         >>> spread = Spread((-2.0, -1.5, -1.0))
@@ -40,7 +40,7 @@ class Spread:
 
     @property
     def median_lr(self) -> float:
-        """The rate in the middle; NaN if no run has one."""
+        """The median learning rate; NaN if no run has one."""
         return float(10 ** np.median(self.decades)) if self.decades else math.nan
 
     @property
@@ -51,21 +51,21 @@ class Spread:
     def interval(
         self, confidence: float = CONFIDENCE, *, least: float = 0.0
     ) -> tuple[float, float]:
-        """A confidence interval for the median rate of very many runs.
+        """A confidence interval for the median learning rate of very many runs.
 
         `median ± t * sqrt(pi / 2) * sd / sqrt(k)` decades, with Student's t for k - 1 degrees of
-        freedom: sqrt(pi / 2) is what the median of many normal values scatters more than their
-        mean; of few it scatters a little less, so the interval errs on the wide side.
+        freedom. sqrt(pi / 2) is the ratio of the standard errors of median and mean for many normal
+        values; for few it is slightly smaller, so the interval is conservative.
 
         Args:
-            confidence: Between 0 and 1.
-            least: The half-width is no less, in decades: a minimum is known to one step only.
+            confidence: Confidence level, between 0 and 1.
+            least: Minimum half-width in decades, since a minimum is known only to within a step.
 
         Returns:
-            Its two rates.
+            Lower and upper learning rate.
 
         Raises:
-            CannotTellError: Fewer than 3 runs have a rate.
+            CannotTellError: Fewer than 3 runs have a learning rate.
             ValueError: `confidence` out of range.
         """
         if not 0 < require_number("confidence", confidence) < 1:
@@ -87,20 +87,20 @@ def require_runs(count: int) -> int:
 
 
 def between_run_sd(minima: ArrayLike, within_sd: ArrayLike = 0.0) -> float:
-    """How far the true minima of repeated sweeps scatter, without what each sweep's noise adds.
+    """Standard deviation of the true minima between runs, corrected for the noise within each run.
 
-    The variance over runs is the sum of the two, so
-    `sqrt(max(0, sample variance of the minima - mean of within_sd**2))`: the estimate by moments
-    of a one-way random-effects model (Searle, Casella & McCulloch, "Variance Components", 1992,
-    chapter 3).
+    The variance over runs is the sum of the variances between and within runs, so
+    `sqrt(max(0, sample variance of the minima - mean of within_sd**2))`: the moment estimator of a
+    one-way random-effects model (Searle, Casella & McCulloch, "Variance Components", 1992, chapter
+    3).
 
     Args:
-        minima: Shape `(k,)`, log10 of the rate at the minimum of each run.
-        within_sd: Standard deviation of each run's minimum given that run, in decades: a number or
-            shape `(k,)`. With 0 the answer is an upper bound.
+        minima: Shape `(k,)`, log10 of the learning rate at the minimum of each run.
+        within_sd: Standard deviation of the minimum within each run, in decades: a number or shape
+            `(k,)`. With 0 the result is an upper bound.
 
     Returns:
-        A standard deviation in decades; 0 where the sweeps' own noise explains all the scatter.
+        A standard deviation in decades; 0 if the noise within runs explains all the scatter.
 
     Raises:
         CannotTellError: Fewer than 3 runs.
@@ -129,13 +129,13 @@ def between_run_sd(minima: ArrayLike, within_sd: ArrayLike = 0.0) -> float:
 
 @dataclass(frozen=True)
 class RunCurve:
-    """One run's curve, to be laid over others.
+    """The curve of one run, to be compared with others.
 
     Attributes:
-        lr: Shape `(n,)`, not falling.
+        lr: Shape `(n,)`, non-decreasing.
         values: Shape `(n,)`, finite.
-        blew_up: Whether the run ended because its loss blew up: beyond its end it then counts as
-            above every loss. Otherwise nothing is known there.
+        blew_up: Whether the run ended because its loss diverged: beyond its end it then counts as
+            larger than any loss. Otherwise nothing is known there.
     """
 
     lr: Array
@@ -145,15 +145,15 @@ class RunCurve:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """The pointwise median of several curves, and the band that holds most of them.
+    """The pointwise median of several curves, and a quantile band.
 
     Attributes:
-        lr: Shape `(n,)`, the common axis.
-        median: Shape `(n,)`; infinite where half of the runs have blown up, NaN where fewer than
-            half of them were measured or have blown up.
+        lr: Shape `(n,)`, the common learning rates.
+        median: Shape `(n,)`; infinite where half of the runs have diverged, NaN where fewer than
+            half of them have a value or have diverged.
         low: Shape `(n,)`, the lower edge, likewise.
         high: Shape `(n,)`, the upper edge, likewise.
-        count: Shape `(n,)`, how many runs were measured there.
+        count: Shape `(n,)`, the number of runs with a value there.
     """
 
     lr: Array
@@ -164,15 +164,14 @@ class Band:
 
 
 def median_band(curves: Sequence[RunCurve], coverage: float = COVERAGE) -> Band:
-    """The pointwise median and quantiles of curves over one common axis.
+    """The pointwise median and quantiles of curves on a common axis.
 
-    Curves over the same rates are compared step by step. Others are interpolated linearly in
-    log10 of the rate, each within its own range, onto rates spaced evenly from the lowest to the
-    highest, as many as the longest curve has.
+    Curves over the same learning rates are compared step by step. Others are interpolated linearly
+    in log10 of the learning rate, each within its own range, onto log-spaced learning rates from
+    the lowest to the highest, as many as the longest curve has.
 
-    A run that blew up stays in the comparison as a loss above all others: leaving it out would
-    make the median of the survivors look good. One that ended for another reason is left out
-    beyond its end.
+    A run that diverged remains in the comparison with an infinite loss: dropping it would bias the
+    median towards the survivors. A run that ended for another reason is dropped beyond its end.
 
     Args:
         curves: At least one.
@@ -221,10 +220,10 @@ def _beyond(curve: RunCurve) -> float:
 
 
 def _interpolated(curve: RunCurve, axis: Array) -> Array:
-    # The rates that made the first two losses are one: the later of the two is what it did.
+    # The first two losses share a learning rate (see `producing_lr`); it affects only the second.
     keep = np.append(np.diff(curve.lr) > 0, True)
     rates, values = np.log10(curve.lr[keep]), curve.values[keep]
-    # An end of the axis, rounded, may lie a hair outside the very curve it was taken from.
+    # By rounding, an end of the axis may lie just outside the curve that it was taken from.
     at = np.log10(axis)
     at = np.where(np.abs(at - rates[0]) < 1e-9, rates[0], at)
     at = np.where(np.abs(at - rates[-1]) < 1e-9, rates[-1], at)
@@ -232,7 +231,7 @@ def _interpolated(curve: RunCurve, axis: Array) -> Array:
 
 
 def _quantile(table: Array, share: float) -> Array:
-    """Quantiles of sorted columns that end in infinities and NaNs, which NumPy's would spread."""
+    """Quantiles of sorted columns; unlike NumPy's, infinities and NaNs at the end do not spread."""
     known = (~np.isnan(table)).sum(axis=0)
     place = share * np.maximum(known - 1, 0)
     below, columns = np.floor(place).astype(int), np.arange(table.shape[1])

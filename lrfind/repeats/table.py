@@ -1,4 +1,4 @@
-"""The table of repeated runs, as a person and as a program reads it."""
+"""The table of repeated runs: as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RepeatTable(Sequence[SettingRow]):
-    """What `RepeatSet.table` returns: its rows in order, `str()`, `to_dict()`, `to_csv()`.
+    """The table returned by `RepeatSet.table`: its rows in order, `str()`, `to_dict()`, `to_csv()`.
 
     Attributes:
         names: Names of the settings.
         rows: One for each setting, in order of appearance.
-        confidence: Of the intervals, between 0 and 1.
+        confidence: Confidence level of the intervals, between 0 and 1.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class RepeatTable(Sequence[SettingRow]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One sentence for each different note, behind the settings that it is for."""
+        """One sentence for each distinct note, preceded by the settings it applies to."""
         holders: dict[str, list[str]] = {}
         for row in self.rows:
             if row.note:
@@ -56,7 +56,7 @@ class RepeatTable(Sequence[SettingRow]):
         )
 
     def to_dict(self) -> dict[str, object]:
-        """The table as plain values, ready for JSON; what is not there is None."""
+        """The table as plain values, ready for JSON; missing values are None."""
         runs = sum(row.total for row in self.rows)
         rows = [row.to_dict() for row in self.rows]
         return {"runs": runs, "confidence": self.confidence, "rows": rows}
@@ -80,7 +80,7 @@ class RepeatTable(Sequence[SettingRow]):
         interval = f"{100 * self.confidence:g} % interval\nfrom"
         numbers = ["runs\n", "median\nminimum", "sd\n(dec)", "suggested\nrate", interval, "\nto"]
         table = new_table([*(f"{name}\n" for name in self.names), *numbers])
-        # All settings on the left, which may be several or none.
+        # Settings, of which there may be several or none, are left-aligned.
         for place, column in enumerate(table.columns):
             column.justify = "left" if place < len(self.names) else "right"
         for row in self.rows:

@@ -1,4 +1,4 @@
-"""Runs in worker processes, on this machine or on a cluster, that survive the death of a worker."""
+"""Runs in worker processes, on this machine or a cluster, that survive the death of a worker."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.random_state import accelerator_restores, global_restores, seed_everything
 
 FRUITLESS = 2
-"""Worker pools that may die without finishing a run, before runs are tried one by one."""
+"""Worker pools in a row that may die without finishing a run, before runs are tried one by one."""
 
 BROKEN = {"BrokenExecutor", "KilledWorker", "CommClosedError"}
-"""Names of the errors that mean that a worker died; Dask, which has two, may not be installed."""
+"""Errors that mean that a worker died; by name, as Dask, which has two, may not be installed."""
 
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in a run, as text: the exception itself may not be picklable."""
+    """The error of a run, as text, since the exception may not be picklable."""
 
     message: str
     trace: str = ""
@@ -41,19 +41,19 @@ Outcome = RangeTestResult | Failure
 
 
 def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
-    """Make a problem and sweep it, from the run's seed and on one thread.
+    """Make a problem and run its range test, with the run's seed and on one thread.
 
     Args:
         build: Makes the problem.
-        place: Of the run among all, handed back.
+        place: Index of the run, returned unchanged.
         key: The run.
 
     Returns:
-        The place, and the result or what went wrong. Random state and number of threads are
-        afterwards as before, as this may be the caller's own process.
+        The index, and the result or the failure. Random state and number of threads are restored,
+        as this may be the caller's own process.
     """
-    # The global generators belong to the process, so a cluster's worker with several threads must
-    # run one sweep after the other.
+    # The global generators belong to the process, so a cluster worker with several threads must
+    # run its sweeps one after the other.
     with _ONE_AT_A_TIME, _own_random_state(), _one_thread():
         seed_everything(key.seed)
         try:
@@ -76,7 +76,7 @@ def _own_random_state() -> Iterator[None]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Parallel runs do not compete for cores, and sums do not depend on the number of threads."""
+    """One thread: parallel runs do not compete for cores, and sums do not depend on threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -91,9 +91,9 @@ def outcomes(
     """The outcome of every run, in the order in which they finish.
 
     A worker that dies breaks its whole process pool. The unfinished runs then go into a new pool;
-    after `FRUITLESS` pools in a row that finish none, each is tried in a pool of its own. (Dask
-    reschedules the runs of a dead worker itself, and fails those that were on several; these are
-    tried once more one by one, since only one of them need be the cause.)
+    after `FRUITLESS` pools in a row that finish none, each run is tried in its own pool. (Dask
+    reschedules the runs of a dead worker itself, and fails those that were on several dead workers;
+    these are tried once more, one by one, since only one of them need be the cause.)
 
     Args:
         build: Makes the problem.
@@ -101,7 +101,7 @@ def outcomes(
         n_jobs: As in joblib.
 
     Yields:
-        The place of a run in `keys`, and its result or what went wrong.
+        The index of a run in `keys`, and its result or failure.
 
     Raises:
         TypeError: `build` cannot be sent to a worker.
@@ -118,7 +118,7 @@ def outcomes(
         except Exception as error:
             _raise_unless_broken(error)
             fruitless = fruitless + 1 if len(pending) == before else 0
-            # In reverse, so that a run that kills its worker is not again ahead of the others.
+            # Reversed, so that a run that kills its worker does not come first again.
             pending = dict(reversed(pending.items()))
     for place, key in pending.items():
         try:
@@ -128,24 +128,22 @@ def outcomes(
             kind = type(error).__name__
             yield (
                 place,
-                Failure(
-                    f"its worker process died each time ({kind}), as one without enough memory does"
-                ),
+                Failure(f"its worker process died each time ({kind}), possibly for lack of memory"),
             )
 
 
 def _side_by_side(
     build: Build, pending: Mapping[int, RunKey], n_jobs: int | None
 ) -> Iterator[tuple[int, Outcome]]:
-    """Run them all once; if a worker dies, its error comes after the outcomes that there are."""
+    """Make all runs once; if a worker dies, its error is raised after the available outcomes."""
     todo = list(pending.items())
     backend, _ = get_active_backend()
     if type(backend).__name__ == "DaskDistributedBackend":
         return _on_cluster(backend, build, todo)
     jobs = joblib.effective_n_jobs(n_jobs)
-    if jobs > 1:  # at least 2 even for one run: with 1 joblib uses the caller's own process
+    if jobs > 1:  # at least 2 even for one run: with 1, joblib uses the caller's process
         jobs = max(2, min(jobs, len(todo)))
-    # One run a batch, or several would be lost with a worker.
+    # One run per batch, so that only one is lost with a worker.
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     return parallel(  # type: ignore[no-any-return]
         joblib.delayed(run_one)(build, place, key) for place, key in todo
@@ -155,10 +153,10 @@ def _side_by_side(
 def _on_cluster(
     backend: Any, build: Build, todo: list[tuple[int, RunKey]]
 ) -> Iterator[tuple[int, Outcome]]:
-    """The same on the Dask client that joblib's backend holds.
+    """The same on the Dask client of joblib's backend.
 
-    Not by `joblib.Parallel`: its Dask backend (joblib 1.6) is not told of a task that Dask has
-    given up, and waits for it forever.
+    Not with `joblib.Parallel`: its Dask backend (joblib 1.6) does not notice when Dask gives up a
+    task, and waits for it forever.
     """
     from distributed import as_completed
 
@@ -182,7 +180,7 @@ def _on_cluster(
 
 
 def _raise_unless_broken(error: Exception) -> None:
-    """Raise an error that is not the death of a worker: a retry would not help."""
+    """Re-raise any error except the death of a worker; a retry would not help."""
     unsendable = isinstance(error, pickle.PicklingError | ImportError | AttributeError)
     if unsendable or "erialize" in str(error):
         cause = error.__cause__ or error

@@ -1,1 +1,1 @@
-"""The record of one sweep: its fields, its file, its pictures, its sentences."""
+"""The record of one sweep, with its analysis, files, figures and summary."""

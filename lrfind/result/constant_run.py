@@ -1,4 +1,4 @@
-"""The record of a short training at one rate, to hold a sweep against."""
+"""The record of a short training run at a constant learning rate, to compare a sweep with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lrfind.support.records import freeze, same_fields
 
 @dataclass(frozen=True, eq=False)
 class ConstantRun:
-    """One short training at a constant rate, from the state and on the batches of a sweep.
+    """A short training run at a constant learning rate, on a sweep's initial state and batches.
 
     Attributes:
-        lr: The rate; with several parameter groups, that of the group with the largest.
-        loss: Shape `(n,)`, float64, read-only: the raw mini-batch loss before each step. The last
-            may be non-finite, and then ended the run.
+        lr: The learning rate; with several parameter groups, that of the group with the largest.
+        loss: Shape `(n,)`, float64, read-only: the raw mini-batch loss before each step. A
+            non-finite loss ends the run, so only the last may be non-finite.
         probe: Shape `(n,)`: the loss on the probe batch after each step; empty without a probe.
     """
 

@@ -1,4 +1,4 @@
-"""The two figures of a sweep: its curves, and its minimum against beta."""
+"""The two figures of a sweep: its curves, and its minimum plotted against beta."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BETAS = 1 - np.geomspace(1, 0.01, 41)
 """From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
 
 Points = tuple[Array, Array]
-"""Rates and losses."""
+"""Learning rates and losses."""
 
 
 def plot_curves(
@@ -73,7 +73,7 @@ def plot_curves(
 
 
 def plot_reason(reason: str, points: Points | None = None, ax: Axes | None = None) -> Axes:
-    """Draw what there is of a sweep without curves, and say why there are none."""
+    """Draw the raw losses of a sweep that has no curves, with the reason as title."""
     ax = rate_axes(ax)
     if points is not None:
         ax.plot(*points, **STYLES[RAW])
@@ -84,7 +84,7 @@ def plot_reason(reason: str, points: Points | None = None, ax: Axes | None = Non
 def plot_betas(
     curves: SweepCurves, answer: Suggestion | CannotTell, ax: Axes | None = None
 ) -> Axes:
-    """Draw minimum and suggested rate against beta; see `RangeTestResult.plot_betas`."""
+    """Draw minimum and suggested learning rate against beta; see `RangeTestResult.plot_betas`."""
     ax = beta_axes(ax)
     if curves.sweep_flags:
         title(ax, curves.sweep_flags[0].value)
@@ -92,7 +92,7 @@ def plot_betas(
     raw, window = curves.minimum(RAW).lr, 1 / (1 - BETAS)
     minima = {name: minima_against_beta(curves, name) for name in SMOOTHERS}
     for name, smoother in SMOOTHERS.items():
-        # Hollow and larger, as the minima of most betas lie under those of the debiased average.
+        # Hollow and larger: at most betas these lie underneath those of the debiased average.
         size = {"markersize": 7, "fillstyle": "none"} if smoother.climbs else {"markersize": 3.5}
         after = ", after its burn-in" if smoother.climbs else ""
         label = f"{smoother.label} minimum{after}"
@@ -100,7 +100,7 @@ def plot_betas(
     tenth: dict[str, Any] = {"color": STYLES[USUAL]["color"], "linewidth": 1.2}
     below, usual = minima[USUAL] / FACTOR, words(USUAL)
     ax.plot(window, below, label=f"one decade below the {usual} minimum", **tenth)
-    # Where smoothing moves the minimum by a decade, its tenth is no longer below the raw minimum.
+    # Where smoothing moves the minimum by a decade, a tenth of it is not below the raw minimum.
     risky = below >= raw
     if risky.any():
         cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
@@ -112,7 +112,7 @@ def plot_betas(
 
 
 def beta_axes(ax: Axes | None = None) -> Axes:
-    """Axes for rates against beta; new ones if None."""
+    """Axes for learning rates against beta; new ones if None."""
     ax = axes.new_axes() if ax is None else ax
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -125,7 +125,7 @@ def beta_axes(ax: Axes | None = None) -> Axes:
 
 
 def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) -> None:
-    """The rates that no beta moves, as lines across."""
+    """The learning rates that do not depend on beta, as horizontal lines."""
     rates = {name: curves.minimum(name).lr for name in (CENTRED, RAW)}
     styles: dict[str, Any] = {
         CENTRED: {"color": "black"},
@@ -134,7 +134,7 @@ def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) 
     }
     if isinstance(answer, Suggestion):
         rates[EXPECTED] = curves.posterior.mean
-        ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested rate {answer.lr:.2e}")
+        ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested {answer.lr:.2e}")
         if answer.interval:
             ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
     for name, rate in rates.items():
@@ -142,19 +142,19 @@ def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) 
 
 
 def minima_against_beta(curves: SweepCurves, name: str) -> Array:
-    """The rate at the minimum of a curve for each of `BETAS`; NaN, a gap, where it has none."""
+    """Learning rate at the minimum of a curve for each of `BETAS`; NaN where it is unusable."""
     minima = [curves.minimum(name, float(beta)) for beta in BETAS]
     return np.array([minimum.lr if minimum.usable else np.nan for minimum in minima])
 
 
 def y_limits(curves: SweepCurves) -> tuple[float, float]:
-    """Limits that show the descent: the blow-up may leave the picture.
+    """Limits that show the descent; the diverging loss may leave the figure at the top.
 
     Args:
         curves: The sweep.
 
     Returns:
-        Just below the lowest loss, and above the initial level by a third of the descent.
+        A quarter of the descent below the lowest loss, about a third of it above the initial level.
     """
     lowest = float(curves.loss.min())
     descended = curves.fit.descended
@@ -172,7 +172,7 @@ def _label(row: CurveRow) -> str:
 def _mark_minimum(ax: Axes, row: CurveRow) -> None:
     if row.minimum.usable:
         marker = {"color": STYLES[row.curve]["color"], "marker": STYLES[row.curve]["marker"]}
-        # The plain EMA's mostly lies under that of the debiased one; larger, it still shows.
+        # The plain EMA's marker mostly lies under the debiased one's; larger, it stays visible.
         size = 12 if SMOOTHERS.get(row.curve, SMOOTHERS[USUAL]).climbs else 8
         ax.plot(
             row.minimum.lr, row.minimum.loss, markersize=size, markeredgecolor="white", zorder=4,
@@ -201,16 +201,16 @@ def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> N
 
 
 def draw_probe(ax: Axes, rates: Array, losses: Array) -> None:
-    """The losses on the probe batch, at the rates of the updates that they show."""
+    """Draw the probe losses, each at the learning rate of the update before it."""
     ax.plot(rates, losses, label="probe batch", linewidth=1.2, zorder=1.5, **axes.PROBE)
 
 
 def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
-    """The suggested rate as a line, in the band of its interval."""
+    """The suggested learning rate as a line, with its interval as a band."""
     if answer.interval:
         ax.axvspan(*answer.interval, label=_band_label(answer), **BAND)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
-    # Above the axes nothing lies below it, and matplotlib keeps a title clear of an axis there.
+    # Above the axes it hides nothing, and matplotlib places the title above a secondary axis.
     above = ax.secondary_xaxis("top")
     above.set_xticks([answer.lr], [f"suggested {answer.lr:.2e}"], fontsize="small", color=SUGGESTED)
     above.tick_params(length=0, pad=1)
@@ -218,7 +218,7 @@ def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
 
 
 def _draw_expected(ax: Axes, curves: SweepCurves, row: CurveRow) -> None:
-    """The expected minimum, and a bar over where the minimum lies on average over seeds."""
+    """The expected minimum, and a bar for the interval of the minimum averaged over seeds."""
     minimum, height = row.minimum, curves.minimum(CENTRED).loss
     ax.plot(
         minimum.lr, minimum.loss, label=f"{row.label} minimum {minimum.lr:.2e}", markersize=8,
@@ -229,7 +229,7 @@ def _draw_expected(ax: Axes, curves: SweepCurves, row: CurveRow) -> None:
         [low, minimum.lr, high], [height] * 3,
         color=STYLES[CENTRED]["color"], linewidth=1.2, zorder=3.5,
         marker="|", markersize=9, markeredgewidth=1.2,
-        label=f"minimum over seeds, {CONFIDENCE:.0%}",
+        label=f"mean minimum over seeds, {CONFIDENCE:.0%} interval",
     )  # fmt: skip
 
 

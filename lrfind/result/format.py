@@ -1,4 +1,4 @@
-"""A sweep's record as a JSON document and back, bit for bit, and as the columns of a CSV file."""
+"""The record of a sweep as a JSON document and back, bit for bit, and as CSV columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT = "lrfind range test"
 
 
 def to_document(record: SweepRecord) -> dict[str, Any]:
-    """Everything in a record as plain values; `fields_of` reversed."""
+    """Everything in a record as plain values; the inverse of `fields_of`."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -44,14 +44,14 @@ def to_document(record: SweepRecord) -> dict[str, Any]:
 
 
 def fields_of(document: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of a record; `settings` and `layers` are those of theirs.
+    """The keyword arguments of a record; `settings` and `layers` hold keyword arguments too.
 
     Raises:
         KeyError, TypeError, ValueError: The document is damaged.
     """
     settings, seed = dict(document["settings"]), document["seed"]
     layers, lr = document.get("layers"), from_json(document["lr"])
-    # The checks of a new sweep hold for a stored one; they raise what names the culprit.
+    # The same checks as for a new sweep; their messages name the damaged field.
     lr_sequence(
         settings["start_lr"], settings["end_lr"], settings["num_iter"], settings["step_mode"]
     )
@@ -61,7 +61,7 @@ def fields_of(document: dict[str, Any]) -> dict[str, Any]:
         "loss": from_json(document["loss"]),
         "probe": from_json(document["probe"]),
         "metric": from_json(document["metric"]),
-        # Files of before there were tasks have none.
+        # Files from before tasks were recorded have no such key.
         "tasks": {name: from_json(losses) for name, losses in document.get("tasks", {}).items()},
         "stop_reason": StopReason[document["stop_reason"].upper()],
         "settings": settings,
@@ -76,7 +76,7 @@ def fields_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def columns_of(record: SweepRecord, beta: float) -> dict[str, Array]:
-    """The columns of a CSV file: rates and losses, every average, and what was recorded beside."""
+    """The columns of a CSV file: learning rates, losses, averages, probe, metric and tasks."""
     columns = {"lr": record.lr, "loss": record.loss}
     columns |= {name: each.average(record.loss, beta) for name, each in SMOOTHERS.items()}
     beside = {"probe": record.probe, "metric": record.metric}
@@ -85,9 +85,9 @@ def columns_of(record: SweepRecord, beta: float) -> dict[str, Array]:
 
 
 def _layers_to_json(layers: Layers) -> dict[str, Any]:
-    """One list of values for each quantity, layer after layer; the rates are those of the result.
+    """One flat list per quantity, layer after layer; the learning rates are stored in the result.
 
-    What can be computed from the norms is not stored.
+    Quantities that can be computed from the norms are not stored.
     """
     document: dict[str, Any] = {
         "names": list(layers.names),

@@ -1,4 +1,4 @@
-"""The pictures of a sweep, as methods that import matplotlib when they draw."""
+"""The figures of a sweep, as methods that import matplotlib only when called."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SweepPictures(SweepAnalysis):
-    """The record with its pictures; each hands its figure numbers and one answer."""
+    """The record with its figures."""
 
     def plot(
         self,
@@ -30,14 +30,14 @@ class SweepPictures(SweepAnalysis):
         suggestion: Answer | None = None,
         **raw_style: Any,
     ) -> Axes:
-        """Draw the curves, their minima, the shift and the suggested rate.
+        """Draw the curves, their minima, the shift and the suggested learning rate.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             beta: Weight of the old value for the EMA and the debiased EMA, in [0, 1).
-            source: "train" for the mini-batch losses, with those on the probe batch beside them;
-                "probe" for the latter alone; the name of a task for its losses.
-            suggestion: What `suggest` answered; asked here, for no schedule, if None.
+            source: "train" for the mini-batch losses, together with any probe losses; "probe" for
+                the probe losses alone; the name of a task for its losses.
+            suggestion: The answer of `suggest` to draw; None calls it with its defaults.
             raw_style: Passed to matplotlib for the raw losses.
 
         Returns:
@@ -56,12 +56,12 @@ class SweepPictures(SweepAnalysis):
     def plot_betas(
         self, ax: Axes | None = None, *, source: str = TRAIN, suggestion: Answer | None = None
     ) -> Axes:
-        """Draw the minimum and the rate one decade below it against beta, from 0 to 0.99.
+        """Draw the minimum, and the learning rate a decade below, against beta from 0 to 0.99.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             source: "train", "probe", or the name of a task.
-            suggestion: What `suggest` answered; asked here, for no schedule, if None.
+            suggestion: The answer of `suggest` to draw; None calls it with its defaults.
 
         Returns:
             The Axes.
@@ -77,11 +77,11 @@ class SweepPictures(SweepAnalysis):
     def plot_tasks(
         self, ax: Axes | None = None, *, suggestion: TaskDisagreement | None = None
     ) -> Axes:
-        """Draw the curve of each task and of the total, their minima and suggested rates.
+        """Draw the curve of each task and of the total, their minima and suggested learning rates.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
-            suggestion: What `task_disagreement` answered; asked here, for no schedule, if None.
+            suggestion: The answer of `task_disagreement` to draw; None calls it with its defaults.
 
         Returns:
             The Axes.
@@ -102,7 +102,7 @@ class SweepPictures(SweepAnalysis):
     def plot_task_scales(
         self, axes: Sequence[Axes] | None = None, *, beta: float = NORMALIZER_BETA
     ) -> tuple[Axes, Axes]:
-        """Draw each task over the steps: raw and its average, and below it the one over the other.
+        """Draw each task's raw loss and its average against steps, and below, their ratio.
 
         Args:
             axes: Two Axes to draw on; a new figure if None. Nothing is shown or saved.
@@ -128,15 +128,15 @@ class SweepPictures(SweepAnalysis):
         quantity: str = "update_ratio",
         suggestion: Answer | None = None,
     ) -> Axes:
-        """Draw a map of a quantity over layers and rates; see `Layers` for what can be drawn.
+        """Draw a heat map of a quantity over layers and learning rates; see `Layers` for which.
 
-        The minimum that the suggestion rests on and the suggested rate are marked, and where each
-        layer blew up (see `Layers.blow_ups`).
+        Marks the minimum that the suggestion is based on, the suggested learning rate, and where
+        each layer blew up (see `Layers.blow_ups`).
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
             quantity: Such as "update_ratio", "lamb_ratio" or "gradient".
-            suggestion: What `suggest` answered; asked here, for no schedule, if None.
+            suggestion: The answer of `suggest` to draw; None calls it with its defaults.
 
         Returns:
             The Axes.
@@ -157,11 +157,11 @@ class SweepPictures(SweepAnalysis):
         stretches: int = 8,
         names: Sequence[str] | None = None,
     ) -> Figure:
-        """Draw, layer by layer, how a quantity is distributed over stretches of the sweep.
+        """Draw histograms of a quantity for each layer, one for each stretch of the sweep.
 
         Args:
             quantity: Such as "lamb_ratio", "weight" or "step"; see `Layers`.
-            stretches: Into how many parts the sweep is cut, at least 1.
+            stretches: Number of consecutive parts that the sweep is cut into, at least 1.
             names: The layers to draw; None for all.
 
         Returns:
@@ -176,7 +176,7 @@ class SweepPictures(SweepAnalysis):
         return plot_histograms(self._recorded_layers(), quantity, stretches=stretches, names=names)
 
     def _answer(self, suggestion: Answer | None, source: str) -> Answer:
-        """The answer that was handed in, or that to the default question."""
+        """The given answer, or else that of `suggest` with its defaults."""
         return self.suggest(source=source) if suggestion is None else suggestion
 
     def _recorded_layers(self) -> Layers:

@@ -1,10 +1,10 @@
-"""One LR range test as users meet it: the record, its answers, its words, pictures and files."""
+"""The result of an LR range test: the record with its analysis, summary, figures and files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,37 +19,35 @@ from lrfind.result.settings import SweepSettings
 from lrfind.result.sweep_analysis import Answer
 from lrfind.support.files import read_document, write_csv, write_json
 
-if TYPE_CHECKING:
-    pass
-
 
 class RangeTestResult(SweepPictures):
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:
-        lr: Shape `(n,)`, float64, read-only: the rate that optimizer step k used (rounded to its
-            type where the optimizer holds it as a tensor). With several parameter groups, that of
-            the group with the largest rate; see `group_lr`.
+        lr: Shape `(n,)`, float64, read-only: the learning rate of optimizer step k (rounded to its
+            dtype if the optimizer holds it as a tensor). With several parameter groups, that of the
+            group with the largest learning rate; see `group_lr`.
         loss: Shape `(n,)`, float64, read-only: the raw mini-batch loss computed before step k, so
-            `loss[k + 1]` is the first that `lr[k]` can have moved. The last may be non-finite.
-        stop_reason: How the sweep ended.
-        settings: What was asked for.
-        group_scale: Rate of each parameter group as a multiple of `lr`.
-        probe: Shape `(n,)`: loss on the probe batch after step k, so that `lr[k]` has moved it; NaN
-            where `settings.probe_every` passes it over. Empty without a probe.
-        metric: Shape `(n,)`, likewise.
-        tasks: Raw loss of each task, shape `(n,)` and recorded as `loss` is, which is their total;
-            NaN where the task is absent from a step. Empty with a single loss. Read-only.
-        skipped: How many steps a gradient scaler left out before each step, and one more number
-            for those after the last step if there were any; empty without a scaler. Left-out
-            steps are in no other record.
+            `loss[k + 1]` is the first that `lr[k]` can affect. The last may be non-finite.
+        stop_reason: Why the sweep ended.
+        settings: The settings of the sweep.
+        group_scale: Learning rate of each parameter group as a multiple of `lr`.
+        probe: Shape `(n,)`: loss on the probe batch after step k, so `probe[k]` is the first that
+            `lr[k]` affects; NaN at steps that `settings.probe_every` skips. Empty without a probe.
+        metric: Shape `(n,)`: the metric on the probe batch, likewise.
+        tasks: Raw loss of each task, shape `(n,)`, recorded like `loss`, which is their total; NaN
+            where the task is missing from a step. Empty with a single loss. Read-only.
+        skipped: Number of steps that the gradient scaler skipped before each step, with one more
+            entry for those after the last step if there were any; empty without a scaler. Skipped
+            steps appear in no other field.
         layers: Norms of every trainable tensor at every step; None if they were not recorded.
         optimizer: Class name of the optimizer; several are joined by "+".
-        seed: The seed that torch's default generator last got, None if unknown.
-        state_bytes: Size of the copy of the training state held during the sweep; 0 if none was.
+        seed: The last seed set on torch's default generator, None if unknown.
+        state_bytes: Size of the copy of the training state kept during the sweep; 0 if none was.
         versions: Versions of lrfind, Python, torch and NumPy. Read-only.
 
     Example:
+        >>> from lrfind.result.settings import StopReason
         >>> lr = np.geomspace(1e-3, 1e1, 81)
         >>> loss = (np.log10(lr) + 1) ** 2
         >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
@@ -69,15 +67,16 @@ class RangeTestResult(SweepPictures):
         suggestion: Answer | None = None,
         tasks: TaskDisagreement | None = None,
     ) -> Summary:
-        """How the sweep ended, its table, and which rate to train with: `print` it.
+        """How the sweep ended, its table, and the learning rate to train with: `print` it.
 
         Args:
             betas: The betas to show, each in [0, 1).
-            suggestion: What `suggest` answered; asked here, for no schedule, if None.
-            tasks: What `task_disagreement` answered, likewise, where tasks were recorded.
+            suggestion: The answer of `suggest` to report; None calls it with its defaults.
+            tasks: The answer of `task_disagreement` to report; None calls it with its defaults, if
+                tasks were recorded.
 
         Returns:
-            The parts, and as `str()` the text that the command prints.
+            The parts; `str()` gives the text that the command prints.
 
         Raises:
             CannotTellError: Fewer than two finite losses.
@@ -97,11 +96,11 @@ class RangeTestResult(SweepPictures):
 
         Args:
             betas: The betas to show, each in [0, 1).
-            suggestion: What `suggest` answered; asked here, for no schedule, if None.
+            suggestion: The answer of `suggest` to report; None calls it with its defaults.
 
         Returns:
-            "stop_reason", "steps", "suggestion"; and "rows" and "notes" of `compare`, unless there
-            are too few losses for a table.
+            "stop_reason", "steps" and "suggestion"; also "rows" and "notes" of `compare`, unless
+            there are too few losses for a table.
 
         Raises:
             ValueError: A beta outside [0, 1).
@@ -116,9 +115,9 @@ class RangeTestResult(SweepPictures):
         }
 
     def save(self, path: str | Path) -> None:
-        """Write everything to a JSON file that `lrfind.load` reads back equal to this result.
+        """Write a JSON file from which `lrfind.load` reads a result equal to this one.
 
-        The file is replaced whole or not at all, even if the process dies while writing.
+        The file is replaced atomically, even if the process dies while writing.
 
         Args:
             path: The file to write.
@@ -129,10 +128,10 @@ class RangeTestResult(SweepPictures):
         write_json(path, to_document(self))
 
     def to_csv(self, path: str | Path, *, beta: float = BETA) -> None:
-        """Write the columns step, lr, loss, ema, debiased (probe, metric, tasks), a row per step.
+        """Write one row per step: step, lr, loss, ema, debiased, and any probe, metric and tasks.
 
         Args:
-            path: The file to write; replaced whole or not at all.
+            path: The file to write; replaced atomically.
             beta: Weight of the old value for the two averages, in [0, 1).
 
         Raises:
@@ -145,7 +144,7 @@ class RangeTestResult(SweepPictures):
 
 
 def load(path: str | Path) -> RangeTestResult:
-    """Read a result that `RangeTestResult.save` wrote.
+    """Read a result written by `RangeTestResult.save`.
 
     Args:
         path: The JSON file.
@@ -155,13 +154,14 @@ def load(path: str | Path) -> RangeTestResult:
 
     Raises:
         OSError: The file cannot be read.
-        ResultFileError: It is truncated, is no result of lrfind, or was written by a newer one.
+        ResultFileError: The file is truncated, is not an lrfind result, or was written by a newer
+            version.
     """
     return read_document(path, FORMAT, "result", result_of)
 
 
 def result_of(document: dict[str, Any]) -> RangeTestResult:
-    """The result that a document holds; see `lrfind.result.format.fields_of`."""
+    """The result in a JSON document; see `lrfind.result.format.fields_of`."""
     fields = fields_of(document)
     layers, settings = fields.pop("layers"), SweepSettings(**fields.pop("settings"))
     return RangeTestResult(

@@ -1,4 +1,4 @@
-"""What one sweep recorded, checked and read-only, and its curves."""
+"""The validated, read-only record of one sweep, and its curves."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from lrfind.support.records import ReadOnlyDict, freeze, same_fields
 
 TRAIN, PROBE = "train", "probe"
 SOURCES = (TRAIN, PROBE)
-"""Where losses come from, beside the tasks; none of these may be called so."""
+"""Sources of losses other than the tasks; reserved, so no task may have one of these names."""
 
 
 @dataclass(frozen=True, eq=False)
 class SweepRecord:
-    """The fields of a `RangeTestResult`, where they are described, and what is read off them."""
+    """The fields of `RangeTestResult`, which documents them, and the curves made from them."""
 
     lr: Array
     loss: Array
@@ -69,28 +69,28 @@ class SweepRecord:
 
     @property
     def group_lr(self) -> Array:
-        """Shape `(groups, n)`: the rate of every parameter group at every step."""
+        """Shape `(groups, n)`: learning rate of every parameter group at every step."""
         return np.outer(self.group_scale, self.lr)
 
     @property
     def probe_points(self) -> tuple[Array, Array]:
-        """Rates and losses of the steps after which the probe was looked at; both may be empty."""
+        """Learning rate and probe loss of each step with a probe evaluation; may be empty."""
         return self.lr[self._probed][: self.probe.size], self.probe[self._probed]
 
     @property
     def metric_points(self) -> tuple[Array, Array]:
-        """The same for the metric."""
+        """Learning rate and metric of each step with a probe evaluation; may be empty."""
         return self.lr[self._probed][: self.metric.size], self.metric[self._probed]
 
     def curves(self, source: str = TRAIN) -> SweepCurves:
-        """The curves over the mini-batch losses or the probe losses, up to the first non-finite.
+        """The curves of one source of losses, up to the first non-finite one.
 
         Args:
-            source: "train", "probe", or the name of a task.
+            source: "train" for the mini-batch losses, "probe", or the name of a task.
 
         Returns:
-            Rates, losses, `curve(name, beta)` and `minimum(name, beta)`, for the names "raw",
-            "centred", "ema" and "debiased".
+            Learning rates, losses, `curve(name, beta)` and `minimum(name, beta)`, for the names
+            "raw", "centred", "ema" and "debiased".
 
         Raises:
             CannotTellError: Fewer than two finite losses, or no probe was recorded.
@@ -103,11 +103,11 @@ class SweepRecord:
 
     @cached_property
     def _curves(self) -> dict[str, SweepCurves]:
-        """Those asked for so far: a fit is made once."""
+        """The curves made so far, cached since the fit is expensive."""
         return {}
 
     def _points(self, source: str) -> tuple[Array, Array]:
-        """Losses, and for each the rate of the update that it shows."""
+        """Learning rates and losses; each loss is at the learning rate of the update before it."""
         if source == TRAIN:
             return producing_lr(self.lr), self.loss
         if source == PROBE:
@@ -119,5 +119,5 @@ class SweepRecord:
 
     @property
     def _probed(self) -> slice:
-        """The steps after which the probe was looked at."""
+        """The steps at which the probe was evaluated."""
         return slice(self.settings.probe_every - 1, None, self.settings.probe_every)

@@ -1,4 +1,4 @@
-"""What a sweep says, in a table and a few plain sentences."""
+"""The summary of a sweep: a table and a few sentences."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Summary:
 
     Attributes:
         ending: How the sweep ended.
-        comparison: The minima and shifts; the last beta is the one whose shift is told in words.
-        answer: The suggested rate.
+        comparison: The minima and shifts; a sentence explains the shift at the last beta.
+        answer: The suggested learning rate.
         tasks: How far the tasks disagree; None with a single loss.
     """
 
@@ -53,7 +53,7 @@ class Summary:
 
 
 def shift_sentence(row: CurveRow) -> str:
-    """How far one smoothing moved the minimum from the raw one, and where that comes from.
+    """How far smoothing moved the minimum from the raw one, and why.
 
     Args:
         row: A row with a beta.
@@ -63,12 +63,12 @@ def shift_sentence(row: CurveRow) -> str:
     """
     if row.from_raw is None or row.smoothing is None:
         reason = next(flag.value for flag in row.minimum.flags if flag in UNUSABLE)
-        return f"The shift of the {row.label} cannot be told: {reason}."
-    debiasing = "" if row.debiasing is None else f", debiasing {decades(row.debiasing)} of it"
+        return f"The shift of the {row.label} minimum cannot be measured: {reason}."
+    debiasing = "" if row.debiasing is None else f" ({decades(row.debiasing)} of it from debiasing)"
     return (
-        f"The {row.label} puts the minimum {decades(row.from_raw.decades)} decades from the raw "
-        f"one: {decades(row.smoothing)} is the smoothing itself{debiasing}, "
-        f"{decades(row.noise_from_raw)} is noise."
+        f"The {row.label} minimum lies {decades(row.from_raw.decades)} decades from the raw "
+        f"minimum: {decades(row.smoothing)} from smoothing{debiasing} and "
+        f"{decades(row.noise_from_raw)} from noise."
     )
 
 

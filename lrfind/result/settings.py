@@ -1,4 +1,4 @@
-"""What a sweep was asked for, and how it ended."""
+"""The settings of a sweep, and the reasons why a sweep ends."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from lrfind.analysis.defaults import DIVERGE_TH, END_LR, NUM_ITER, START_LR, STE
 
 
 class StopReason(enum.Enum):
-    """How a sweep ended; the value says what it means and what to do."""
+    """Why a sweep ended; the value explains it and says what to do."""
 
     COMPLETED = "the sweep ran all its steps up to `end_lr`"
-    DIVERGED = "the loss blew up, which is the normal end of a range test"
+    DIVERGED = "the loss diverged, which is the normal end of a range test"
     NON_FINITE = (
-        "a loss was NaN or infinite; if that came before the minimum, lower `start_lr` or check "
-        "the data"
+        "a loss was NaN or infinite: if that was before the minimum, lower `start_lr` or check the "
+        "data"
     )
     EXHAUSTED = Flag.EXHAUSTED.value
     OVERFLOW = (
-        "the gradient scaler skipped one step after the other: the gradients stay infinite "
-        "although the loss is not; if that came before the minimum, lower `start_lr`"
+        "the gradient scaler skipped too many steps in a row, because the gradients overflowed "
+        "although the loss did not: if that was before the minimum, lower `start_lr`"
     )
     UNFINISHED = Flag.UNFINISHED.value
 
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """What was asked of a sweep; the arguments of `range_test` by the same names."""
+    """The settings of a sweep: the arguments of `range_test` with the same names."""
 
     start_lr: float = START_LR
     end_lr: float = END_LR
@@ -39,4 +39,4 @@ class SweepSettings:
 
 
 DEFAULTS = SweepSettings()
-"""What is taken where nothing is asked for."""
+"""The default settings."""

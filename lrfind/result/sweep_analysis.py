@@ -1,4 +1,4 @@
-"""Every question that can be asked of the record of a sweep."""
+"""The analysis methods of the record of a sweep."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ NO_TASKS = "no tasks were recorded: return a dictionary of losses"
 
 
 class SweepAnalysis(SweepRecord):
-    """The record with the questions, below what prints and draws their answers."""
+    """The record with its analysis; subclasses add figures, summary and files."""
 
     def compare(self, betas: Sequence[float] = BETAS, *, source: str = TRAIN) -> Comparison:
-        """Minima of the raw, centred, EMA and debiased curves, and the shifts between them.
+        """The minima of the raw, centred, EMA and debiased curves, and the shifts between them.
 
         Args:
             betas: The betas to show, each in [0, 1).
@@ -61,25 +61,25 @@ class SweepAnalysis(SweepRecord):
         """Suggest a learning rate, with a verdict and an interval.
 
         Args:
-            rule: "expected": the expected minimum, which weighs the whole sweep, over a factor
-                measured for the schedule. Or a rule on one curve: "minimum" (the rate at its
-                minimum over `factor`, 10 if not given), "steepest", "valley" or "slide". None for
-                "minimum" if a curve is named, else "expected".
+            rule: "expected": the expected minimum, an estimate from the whole sweep, divided by a
+                factor that was calibrated for the schedule. Or a rule on one curve: "minimum" (the
+                learning rate at its minimum, divided by `factor`, by default 10), "steepest",
+                "valley" or "slide". None for "minimum" if `curve` is given, else "expected".
             schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
                 peak and a decay to zero); None if it is not known yet.
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased".
-            factor: What "expected" and "minimum" divide by, above 0; None for their own.
+            factor: What "expected" and "minimum" divide by, above 0; None for their default.
             source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
                 name of a task.
-            between: Standard deviation of the minimum from run to run, in decades; the default is
-                that of the benchmark, and `repeat` measures yours.
+            between: Standard deviation of the minimum from run to run, in decades. The default was
+                measured on the benchmark; `repeat` measures it for your problem.
 
         Returns:
-            A `Suggestion`, or a `CannotTell`, which is false and says why; never None.
+            A `Suggestion`, or a `CannotTell`, which is falsy and gives the reason; never None.
 
         Raises:
-            TypeError: `beta`, `factor` or `between` is no number.
+            TypeError: `beta`, `factor` or `between` is not a number.
             ValueError: An unknown rule, schedule, curve or source, a curve for "expected", `beta`
                 outside [0, 1), `factor` not above 0, or `between` negative or not finite.
         """
@@ -104,24 +104,24 @@ class SweepAnalysis(SweepRecord):
     def beta_over(self, decades: float, *, source: str = TRAIN) -> float:
         """The beta that smooths this sweep over a window in decades, however many steps it has.
 
-        `beta = exp(-h / decades)` with h decades per step (see `beta_of_window`). With one window
-        for all, sweeps of different numbers of steps, ranges or batch sizes are smoothed alike, and
-        their minima shifted alike: `result.compare(betas=[result.beta_over(0.25)])`. With
-        `other.window(beta)` as the window it is the beta of another sweep, carried over to this
-        one.
+        `beta = exp(-h / decades)` with h decades per step (see `beta_of_window`). With the same
+        window, sweeps with different numbers of steps, ranges or batch sizes get the same smoothing
+        and the same shift of their minima: `result.compare(betas=[result.beta_over(0.25)])`. To
+        convert the beta of another sweep to this one, pass `other.window(beta)`.
 
         Args:
             decades: The window, above 0.
             source: "train" or "probe"; with `probe_every` the latter has fewer points per decade.
 
         Returns:
-            In [0, 1).
+            A beta in [0, 1).
 
         Raises:
-            TypeError: `decades` is no number.
-            ValueError: `decades` out of range, an unknown source, or a sweep in linear steps.
+            TypeError: `decades` is not a number.
+            ValueError: `decades` is out of range, `source` unknown, or the sweep linear.
 
         Example:
+            >>> import numpy as np
             >>> from lrfind.result.settings import StopReason, SweepSettings
             >>> lr = np.geomspace(1e-3, 1e1, 81)
             >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
@@ -132,7 +132,7 @@ class SweepAnalysis(SweepRecord):
         return beta_of_window(decades, self._decades_per_step(source))
 
     def window(self, beta: float, *, source: str = TRAIN) -> float:
-        """The window of a beta on this sweep, in decades: `-h / ln(beta)`.
+        """The smoothing window of a beta on this sweep, in decades: `-h / ln(beta)`.
 
         Args:
             beta: Weight of the old value, in [0, 1).
@@ -142,8 +142,8 @@ class SweepAnalysis(SweepRecord):
             Decades; 0 for a beta of 0.
 
         Raises:
-            TypeError: `beta` is no number.
-            ValueError: `beta` outside [0, 1), an unknown source, or a sweep in linear steps.
+            TypeError: `beta` is not a number.
+            ValueError: `beta` is outside [0, 1), `source` unknown, or the sweep linear.
         """
         return window_of_beta(beta, self._decades_per_step(source))
 
@@ -154,16 +154,17 @@ class SweepAnalysis(SweepRecord):
         return step * (asked.probe_every if source == PROBE else 1)
 
     def sensitivity(self, betas: Sequence[float] = BETAS, *, source: str = TRAIN) -> Sensitivity:
-        """How far the suggestion depends on the rule, the beta and the losses it is read from.
+        """How much the suggestion depends on the rule, the beta and the losses used.
 
         Args:
             betas: The betas of the averages, each in [0, 1).
-            source: "train" for the mini-batch losses, "probe" for those on the probe batch.
+            source: "train" for the mini-batch losses, "probe" for those on the probe batch, or the
+                name of a task.
 
         Returns:
-            The rate under every rule, schedule, curve and beta, each from the whole sweep and from
-            every 2nd and every 3rd loss of it, with the spreads in decades: `rows`, `total`,
-            `by_rule`, `over_sub_sweeps`, `str()`, `to_dict()`.
+            The suggestion under every rule, schedule, curve and beta, from the whole sweep and from
+            every 2nd and every 3rd loss, with the spreads in decades: `rows`, `total`, `by_rule`,
+            `over_sub_sweeps`, `str()`, `to_dict()`.
 
         Raises:
             CannotTellError: Fewer than two finite losses, or no probe was recorded.
@@ -172,7 +173,7 @@ class SweepAnalysis(SweepRecord):
         return sensitivity(self.curves(source), betas)
 
     def bounds(self) -> Bounds:
-        """Smith's two rates for a cyclical schedule, read off the metric.
+        """Smith's two learning rates for a cyclical schedule, read off the metric.
 
         Returns:
             `base_lr`, where the metric starts to rise, and `max_lr`, where it is highest.
@@ -185,14 +186,14 @@ class SweepAnalysis(SweepRecord):
         return find_bounds(*self.metric_points, self.group_scale)
 
     def task_disagreement(self, rule: str | None = None, **question: Any) -> TaskDisagreement:
-        """How far apart the rates lie that the tasks suggest, each for itself.
+        """The learning rate that each task suggests by itself, and how far these are apart.
 
         Args:
             rule: As in `suggest`.
-            question: Its further arguments, `source` aside.
+            question: Further arguments of `suggest`, except `source`.
 
         Returns:
-            The suggestions, their distances in decades, and as `str()` a sentence.
+            The suggestions and their distances in decades; `str()` gives a sentence.
 
         Raises:
             CannotTellError: No tasks were recorded.

@@ -1,4 +1,4 @@
-"""Words above a picture: what stands against its answer, as long as there is room for them."""
+"""Figure titles: the caveats of an answer, shortened to the room there is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def title_verdict(ax: Axes, answer: Suggestion | CannotTell) -> None:
-    """What stands against the answer, above the picture; nothing does against a clear one."""
+    """Put an answer's verdict and flags in the title; a clear answer without flags gets none."""
     if isinstance(answer, CannotTell):
         title(ax, f"No suggestion: {answer.reason}", f"No suggestion: {_cause(answer.reason)}")
         return
@@ -29,5 +29,5 @@ def title_verdict(ax: Axes, answer: Suggestion | CannotTell) -> None:
 
 
 def _cause(sentence: str) -> str:
-    """A reason without its remedy."""
+    """The reason without the remedy after its colon."""
     return sentence.partition(": ")[0]

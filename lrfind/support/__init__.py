@@ -1,1 +1,1 @@
-"""What every room stands on; it knows nothing of learning rates."""
+"""Shared helpers that are not specific to learning rates."""

@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the value, or raises with the name of the parameter."""
+"""Argument checks: each returns the value, or raises an error that names the parameter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def require_positive(name: str, value: object) -> float:
 
 
 def require_number(name: str, value: object) -> float:
-    """Return `value` as a float, or raise if it is no number."""
+    """Return `value` as a float, or raise if it is not a number."""
     if isinstance(value, bool | str) or not hasattr(value, "__float__"):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
     try:
@@ -33,9 +33,9 @@ def require_beta(value: object) -> float:
 
 
 def require_count(name: str, value: object, least: int) -> int:
-    """Return `value` as an int, or raise if it is no whole number of at least `least`."""
+    """Return `value` as an int, or raise if it is not an integer of at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
+        raise TypeError(f"`{name}` must be an integer, got {value!r}.")
     count = int(value.__index__())
     if count < least:
         raise ValueError(f"`{name}` must be at least {least}, got {value!r}.")
@@ -43,7 +43,7 @@ def require_count(name: str, value: object, least: int) -> int:
 
 
 def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return `value`, or raise with the list of what it may be."""
+    """Return `value`, or raise with the list of valid choices."""
     names = list(choices)
     if not isinstance(value, str) or value not in names:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, names))}, got {value!r}.")

@@ -1,4 +1,4 @@
-"""Type aliases that every floor shares."""
+"""Type aliases used everywhere."""
 
 from __future__ import annotations
 

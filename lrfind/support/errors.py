@@ -1,7 +1,7 @@
-"""The error tree, and the checks at the door that name the parameter they refuse.
+"""The exception classes.
 
-A bad argument raises the built-in `ValueError` or `TypeError`. Only what a program may want
-to tell apart has a class of its own.
+A bad argument raises the built-in `ValueError` or `TypeError`. Only errors that a program may want
+to handle separately have their own class.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import Any
 
 
 class LrfindError(Exception):
-    """Anything that `lrfind` raises and that is not a plain `ValueError` or `TypeError`."""
+    """Base class of all errors of `lrfind` other than plain `ValueError` and `TypeError`."""
 
 
 class ResultFileError(LrfindError, ValueError):
-    """A file that is not a whole, readable result of a range test."""
+    """A file is not a complete, readable file of `lrfind`."""
 
 
 class CannotTellError(LrfindError, ValueError):
-    """A number was asked of a sweep that does not hold it; the message says why."""
+    """The losses recorded do not support the requested number; the message says why."""
 
 
 class RunsFailedError(LrfindError, RuntimeError):
     """Some runs of a set failed; the message names them and says why.
 
     Attributes:
-        finished: The `RepeatSet` of the others, None if there are none.
-        failures: What went wrong, by the run's seed and settings as text.
+        finished: The `RepeatSet` of the other runs, None if there are none.
+        failures: Error messages, by the seed and settings of the run as text.
     """
 
     def __init__(self, message: str, finished: Any, failures: Mapping[str, str]) -> None:

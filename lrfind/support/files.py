@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what JSON cannot hold by itself."""
+"""Atomic file writes, and JSON with NaN and infinity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lrfind.support.errors import ResultFileError
 T = TypeVar("T")
 
 SCHEMA = 1
-"""Of every JSON file of lrfind that can be read back."""
+"""Schema version of every JSON file that lrfind can read back."""
 
 
 def write_json(path: str | Path, document: Mapping[str, object]) -> None:
@@ -38,14 +38,14 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[A
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part.
+    """Write a file atomically: a crash leaves the old file or the new one, never a part.
 
     Args:
         path: The file to write or replace.
-        data: Its whole content.
+        data: Its content.
 
     Raises:
-        OSError: The file cannot be written; nothing is left behind.
+        OSError: The file cannot be written; no temporary file is left behind.
     """
     target = Path(path)
     if not target.parent.is_dir():
@@ -68,36 +68,36 @@ def read_json(path: str | Path) -> Any:
 
     Raises:
         OSError: The file cannot be read.
-        ResultFileError: It is not whole JSON.
+        ResultFileError: It is not valid JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ResultFileError(f"{path} is not whole JSON: {error}.") from error
+        raise ResultFileError(f"{path} is not valid JSON: {error}.") from error
 
 
 def read_document(
     path: str | Path, wanted: str, kind: str, make: Callable[[dict[str, Any]], T]
 ) -> T:
-    """Read a document of lrfind, and make a record of it.
+    """Read a JSON file of lrfind, and make a record from it.
 
     Args:
         path: The JSON file.
-        wanted: What its field `format` must say.
-        kind: What an error message calls such a file.
-        make: Makes the record; what it raises means that the file is damaged.
+        wanted: The required value of its field `format`.
+        kind: Name of this kind of file, for error messages.
+        make: Makes the record; if it raises, the file is damaged.
 
     Raises:
         OSError: The file cannot be read.
-        ResultFileError: It is truncated, of another format, damaged, or of a newer lrfind.
+        ResultFileError: The file is truncated, damaged, of another format, or of a newer version.
     """
     document = read_json(path)
     if not isinstance(document, dict) or document.get("format") != wanted:
-        raise ResultFileError(f"{path} is not a {kind} of lrfind.")
+        raise ResultFileError(f"{path} is not an lrfind {kind}.")
     schema = document.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise ResultFileError(
-            f"{path} has schema {schema}, this version reads {SCHEMA}: "
+            f"{path} has schema {schema}, but this version reads only {SCHEMA}: "
             "upgrade lrfind to the version that wrote it."
         )
     try:
@@ -109,22 +109,22 @@ def read_document(
 
 
 def plain(value: float) -> float | str:
-    """A number as JSON can hold it: NaN and infinity go as the strings that `float` reads back."""
+    """A number for JSON: NaN and infinity become strings that `float` can read back."""
     return float(value) if math.isfinite(value) else str(value)
 
 
 def to_json(values: Array) -> list[float | str]:
-    """An array as JSON can hold it; see `plain`."""
+    """An array as a list for JSON; see `plain`."""
     return [value if math.isfinite(value) else str(value) for value in values.tolist()]
 
 
 def from_json(values: Sequence[float | str]) -> Array:
-    """The array that `to_json` was given."""
+    """The array from a list made by `to_json`."""
     return np.array([float(value) for value in values], dtype=np.float64)
 
 
 def _mode_of(target: Path) -> int:
-    """The mode an ordinary `open` would leave; `mkstemp` makes files private."""
+    """The file mode that `open` would give; `mkstemp` makes files private."""
     if target.exists():
         return target.stat().st_mode & 0o777
     mask = os.umask(0)

@@ -1,8 +1,8 @@
-"""One sweep over several processes: the same losses and the same end on every rank.
+"""One sweep over several processes, with the same losses and the same end on every rank.
 
-Each rank has its own mini-batch and so its own loss; the sweep is about their mean. It is taken by
-an all-reduce that runs behind the training steps. So that all ranks stop at the same step, a mean
-is looked at a fixed number of steps later, and not when it happens to have arrived.
+Each rank has its own mini-batches and losses; the sweep records the mean over ranks. It is computed
+by an all-reduce that overlaps with the training steps. So that all ranks stop at the same step, a
+mean is read a fixed number of steps later, not when it happens to arrive.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def is_first_rank() -> bool:
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """The process group that torchrun asks for, if it does and none stands yet."""
+    """Set up the process group under torchrun, unless there is one already."""
     if not dist.is_available() or not dist.is_torchelastic_launched() or dist.is_initialized():
         yield
         return
@@ -49,7 +49,7 @@ def process_group() -> Iterator[None]:
 
 
 def same_on_every_rank(value: T) -> T:
-    """The first rank's value, on all ranks."""
+    """The value of the first rank, on all ranks."""
     if rank_count() == 1:
         return value
     holder = [value]
@@ -58,7 +58,7 @@ def same_on_every_rank(value: T) -> T:
 
 
 def mean_over_ranks(values: Array) -> Array:
-    """The mean of arrays of equal shape over all ranks; the array itself on one."""
+    """The mean over all ranks of arrays of equal shape; the array itself on a single rank."""
     if rank_count() == 1 or not values.size:
         return values
     total = torch.from_numpy(values).to(reducing_device(torch.device("cpu")))
@@ -69,7 +69,7 @@ def mean_over_ranks(values: Array) -> Array:
 
 def reducing_device(wanted: torch.device) -> torch.device:
     """The wanted device if the process group can reduce on it, else one on which it can."""
-    # Such as "cpu:gloo,cuda:nccl"; `get_backend` knows no name for a group of several.
+    # Such as "cpu:gloo,cuda:nccl"; `get_backend` cannot name a group with several backends.
     kinds = [part.partition(":")[0] for part in dist.get_backend_config().split(",")]
     if wanted.type in kinds:
         return wanted

@@ -1,4 +1,4 @@
-"""What frozen records have in common: contents that nobody can write to, and equality with NaN."""
+"""Helpers for frozen records: read-only contents, and equality with NaN."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ V = TypeVar("V")
 
 
 class ReadOnlyDict(dict[K, V]):
-    """A dictionary that cannot be changed.
+    """A read-only dictionary.
 
-    Unlike `types.MappingProxyType` it can be pickled, as results are on their way from a worker
-    process, and copied into a file as it is.
+    Unlike `types.MappingProxyType` it can be pickled, which worker processes need to return
+    results, and written as JSON directly.
     """
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("this dictionary belongs to a frozen record and cannot be changed.")
+        raise TypeError("this dictionary is part of a frozen record and cannot be changed.")
 
     __setitem__ = __delitem__ = clear = pop = popitem = _refuse
     setdefault = update = __ior__ = _refuse
@@ -32,14 +32,14 @@ class ReadOnlyDict(dict[K, V]):
 
 
 def read_only(values: ArrayLike) -> Array:
-    """A float64 copy that nobody can write to."""
+    """A read-only float64 copy."""
     copy = np.array(values, dtype=np.float64)
     copy.setflags(write=False)
     return copy
 
 
 def freeze(record: Any, *names: str) -> None:
-    """Replace those attributes of a frozen record by read-only copies."""
+    """Replace the named attributes of a frozen record by read-only copies."""
     for name in names:
         value = getattr(record, name)
         frozen = ReadOnlyDict(value) if isinstance(value, Mapping) else read_only(value)
@@ -47,12 +47,12 @@ def freeze(record: Any, *names: str) -> None:
 
 
 def flag_names(flags: Iterable[Any]) -> list[str]:
-    """The names of an enum's members, in lower case, ready for JSON."""
+    """The names of enum members in lower case, ready for JSON."""
     return [flag.name.lower() for flag in flags]
 
 
 def same_fields(one: Any, other: Any) -> bool:
-    """Whether two dataclass instances of a kind are equal in every field, a NaN equal to a NaN."""
+    """Whether two instances of a dataclass are equal in every field, with NaN equal to NaN."""
     names = [each.name for each in fields(one)]
     return all(_same(getattr(one, name), getattr(other, name)) for name in names)
 

@@ -11,28 +11,28 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 TEXT_WIDTH = 114
-"""Of printed sentences and notes, in characters; a table is as wide as its numbers need."""
+"""Width of printed sentences and notes, in characters; tables are as wide as they need to be."""
 
 
 def decades(value: float | None) -> str:
-    """A distance in decades as people read it, signed; "?" if it cannot be told."""
+    """A signed distance in decades, for display; "?" if it is None."""
     # Adding 0.0 turns the -0.00 of a rounded tiny value into +0.00.
     return "?" if value is None else f"{round(value, 2) + 0.0:+.2f}"
 
 
 def words(name: str) -> str:
-    """The name of an enum's member as a person reads it."""
+    """The name of an enum member, for display."""
     return name.lower().replace("_", " ")
 
 
 def group_words(group_lr: Sequence[float]) -> str:
-    """The rates of several parameter groups in brackets, or nothing for a single one."""
+    """The learning rates of several parameter groups in brackets; empty for a single group."""
     rates = ", ".join(f"{rate:.2e}" for rate in group_lr)
     return f" ({rates} for the parameter groups)" if len(group_lr) > 1 else ""
 
 
 def new_table(columns: Sequence[str]) -> Table:
-    """A rich table without lines: the first column on the left, numbers on the right."""
+    """A rich table without lines; the first column is left-aligned, the others right-aligned."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
@@ -42,21 +42,21 @@ def new_table(columns: Sequence[str]) -> Table:
 
 
 def uncut(table: Table, console: Console, options: ConsoleOptions) -> RenderResult:
-    """A table at its own width, which may be more than the console's: no digit is cut off."""
+    """A table at its own width, even if the console is narrower, so that no digits are cut off."""
     yield from console.render(table, options.update(width=10_000))
 
 
 def wrapped(
     text: RenderableType, console: Console, options: ConsoleOptions, width: int = TEXT_WIDTH
 ) -> RenderResult:
-    """A text wrapped to a width of its own, whatever the console's is."""
+    """A text wrapped to a given width, whatever the width of the console."""
     yield from console.render(text, options.update(width=width))
 
 
 def notes_below(
     notes: Sequence[str], console: Console, options: ConsoleOptions, width: int = TEXT_WIDTH
 ) -> Iterator[Any]:
-    """Notes under a table, each behind an exclamation mark."""
+    """Notes below a table, each marked with an exclamation mark."""
     from rich.text import Text
 
     if notes:
@@ -66,9 +66,9 @@ def notes_below(
 
 
 def plain_text(thing: RenderableType, width: int = TEXT_WIDTH) -> str:
-    """What rich would print, as plain text without colour, also in a notebook.
+    """What rich would print, as plain text without colour.
 
-    There rich would show the text as an output of the cell instead of writing it.
+    Also in a notebook, where rich by default displays the text as a cell output.
     """
     from rich.console import Console
 

@@ -5,22 +5,19 @@ import re
 
 import numpy as np
 import pytest
-from makers import make_result
+from makers import make_result, noisy_result
 
+import lrfind
 from lrfind.analysis.rules import RULES
 
 
-def noisy():
-    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
-
-
 def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
-    result = noisy()
+    result = noisy_result()
     answer = result.suggest()
     said = str(answer)
     low, high = answer.interval
     assert said.startswith(f"Train at about {answer.lr:.2e} (90% interval {low:.1e} to {high:.1e})")
-    assert f"3 times below the expected minimum {answer.expected_lr:.2e}" in said
+    assert f"a factor of 3 below the expected minimum {answer.expected_lr:.2e}" in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
 
@@ -38,24 +35,60 @@ def test_without_a_suggestion_the_words_say_why():
 
 @pytest.mark.parametrize("curve", ["raw", "centred", "ema", "debiased"])
 def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
-    answer = noisy().suggest(curve=curve, beta=0.9)
-    assert f"10 times below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
+    answer = noisy_result().suggest(curve=curve, beta=0.9)
+    assert f"a factor of 10 below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
     assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
 
 
 @pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
 @pytest.mark.parametrize("rule", RULES)
 def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, schedule):
-    answer = noisy().suggest(rule, schedule=schedule)
+    answer = noisy_result().suggest(rule, schedule=schedule)
     read = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert read["expected_minimum_lr"] == noisy().curves().posterior.mean
+    assert read["expected_minimum_lr"] == noisy_result().curves().posterior.mean
     if not answer.uses_factor:
         assert (read["factor"], f"by the rule {rule!r}" in str(answer)) == (1.0, True)
         return
     assert read["lr"] * read["factor"] == pytest.approx(read["minimum_lr"], rel=1e-12)
-    (named,) = re.findall(r"times below the (?:expected )?minimum (\S+?)(?: of|\. )", str(answer))
+    (named,) = re.findall(
+        r"factor of \S+ below the (?:expected )?minimum (\S+?)(?: of|\. )", str(answer)
+    )
     assert named == f"{read['minimum_lr']:.2e}"
 
 
 def test_the_repr_is_short():
-    assert re.fullmatch(r"<Suggestion: lr [^ ]+, [^ ]+ to [^ ]+, clear>", repr(noisy().suggest()))
+    shown = repr(noisy_result().suggest())
+    assert re.fullmatch(r"<Suggestion: lr [^ ]+, [^ ]+ to [^ ]+, clear>", shown)
+
+
+def test_an_answer_becomes_plain_numbers():
+    answer = noisy_result(group_scale=(1.0, 0.5)).suggest(schedule="constant")
+    assert answer.to_dict() == {
+        "lr": answer.lr,
+        "interval": list(answer.interval),
+        "verdict": "clear",
+        "schedule": "constant",
+        "rule": "expected",
+        "factor": 4.0,
+        "curve": "expected",
+        "beta": None,
+        "minimum_lr": answer.minimum.lr,
+        "expected_minimum_lr": answer.minimum.lr,
+        "uncertainty": {
+            "within": answer.uncertainty.within,
+            "between": answer.uncertainty.between,
+            "transfer": answer.uncertainty.transfer,
+        },
+        "flags": [],
+        "group_lr": [answer.lr, answer.lr / 2],
+    }
+
+
+def test_one_optimizer_of_several_takes_its_own_groups():
+    minimum, rates = lrfind.Minimum(1, 10.0, 0.0), (1.0, 0.5, 0.1)
+    answer = lrfind.Suggestion(
+        1.0, "minimum", 10.0, "centred", None, minimum, (), rates, lrfind.Verdict.CLEAR
+    )
+    assert answer.one_cycle(slice(1, 3)) == {"max_lr": [0.5, 0.1]}
+    with pytest.raises(lrfind.CannotTellError, match="because"):
+        lrfind.CannotTell("because", "minimum").one_cycle()

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from makers import curves_of
 
 from lrfind import Flag
 from lrfind.analysis.comparison import compare
@@ -12,11 +13,6 @@ from lrfind.analysis.curves import SweepCurves
 
 BETA = 0.98
 LAG = BETA / (1 - BETA)
-
-
-def sweep(loss, decades=8.0):
-    """The curves of a loss whose rates span that many decades up to 10."""
-    return SweepCurves(np.geomspace(10 ** (1 - decades), 10, len(loss)), loss)
 
 
 def quadratic(size, at):
@@ -29,7 +25,7 @@ def v_shape(size, at, fall, rise):
 
 
 def steps_right(loss, beta=BETA):
-    return compare(sweep(loss), (beta,)).row("debiased", beta).from_raw.steps
+    return compare(curves_of(loss), (beta,)).row("debiased", beta).from_raw.steps
 
 
 @pytest.mark.parametrize("beta", [0.5, 0.9, 0.98])
@@ -79,17 +75,17 @@ def test_a_tenth_of_the_smoothed_minimum_above_the_raw_one_is_warned_of():
     table = compare(SweepCurves(lr, loss), (0.9, BETA))
     assert Flag.ABOVE_RAW not in table.row("debiased", 0.9).minimum.flags
     assert Flag.ABOVE_RAW in table.row("debiased", BETA).minimum.flags
-    assert "one decade below this smoothed minimum is not below the raw minimum" in str(table)
+    assert "a tenth of this smoothed minimum is not below the raw minimum" in str(table)
 
 
 def test_a_noise_free_sweep_has_no_noise_part():
-    table = compare(sweep(quadratic(400, 250)), (0.5, 0.9, 0.98))
+    table = compare(curves_of(quadratic(400, 250)), (0.5, 0.9, 0.98))
     assert all(abs(row.noise_from_raw or 0) < 1e-9 for row in table.rows)
 
 
 def test_smoothing_and_noise_add_up_to_the_shift():
     rng = np.random.default_rng(0)
-    table = compare(sweep(20 * quadratic(300, 200) + rng.normal(size=300)), (0.9, 0.98))
+    table = compare(curves_of(20 * quadratic(300, 200) + rng.normal(size=300)), (0.9, 0.98))
     for row in table.rows[3:]:
         assert row.smoothing + row.noise_from_raw == pytest.approx(row.from_raw.decades)
         assert row.smoothing + row.noise_from_centred == pytest.approx(row.from_centred.decades)
@@ -98,10 +94,10 @@ def test_smoothing_and_noise_add_up_to_the_shift():
 
 def test_the_smoothing_part_of_a_noisy_sweep_is_that_of_the_same_sweep_without_noise():
     clean = 20 * quadratic(1000, 700)
-    truth = compare(sweep(clean), (BETA,)).row("debiased", BETA).from_raw.decades
+    truth = compare(curves_of(clean), (BETA,)).row("debiased", BETA).from_raw.decades
     rng = np.random.default_rng(0)
     found = [
-        compare(sweep(clean + rng.normal(scale=0.1, size=1000)), (BETA,)).rows[-1].smoothing
+        compare(curves_of(clean + rng.normal(scale=0.1, size=1000)), (BETA,)).rows[-1].smoothing
         for _ in range(20)
     ]
     assert np.mean(found) == pytest.approx(truth, abs=0.03)
@@ -109,13 +105,13 @@ def test_the_smoothing_part_of_a_noisy_sweep_is_that_of_the_same_sweep_without_n
 
 def test_debiasing_pulls_an_early_minimum_to_the_right():
     # ema = debiased * (1 - beta**t), and the second factor still rises: so the EMA turns sooner.
-    row = compare(sweep(2 + 20 * quadratic(300, 100)), (BETA,)).row("debiased", BETA)
+    row = compare(curves_of(2 + 20 * quadratic(300, 100)), (BETA,)).row("debiased", BETA)
     assert row.debiasing > 0.1
 
 
 def test_debiasing_is_untold_where_the_ema_has_no_minimum():
     loss = 2.3 - 0.1 * np.exp(-(((np.arange(100) - 60) / 10) ** 2))
-    table = compare(sweep(loss), (0.99,))
+    table = compare(curves_of(loss), (0.99,))
     ema, debiased = table.row("ema", 0.99), table.row("debiased", 0.99)
     assert (ema.from_raw, ema.smoothing, debiased.debiasing) == (None, None, None)
     assert debiased.from_raw.decades == pytest.approx(debiased.smoothing)
@@ -123,7 +119,7 @@ def test_debiasing_is_untold_where_the_ema_has_no_minimum():
 
 
 def test_the_lag_is_in_decades_of_this_sweep():
-    table = compare(sweep(quadratic(101, 50)), (0.9, 0.98))
+    table = compare(curves_of(quadratic(101, 50)), (0.9, 0.98))
     assert table.row("debiased", 0.9).lag == pytest.approx(9 * 0.08)
     assert table.row("ema", 0.98).lag == pytest.approx(49 * 0.08)
     assert table.row("raw").lag is None
@@ -136,7 +132,7 @@ def test_a_linear_sweep_takes_the_spacing_at_the_minimum():
 
 
 def test_rows_come_in_order_and_are_found_by_name():
-    table = compare(sweep(quadratic(100, 60)), (0.9, 0.98))
+    table = compare(curves_of(quadratic(100, 60)), (0.9, 0.98))
     assert [row.label for row in table.rows] == [
         "raw", "centred", "expected", "EMA 0.9", "debiased EMA 0.9", "EMA 0.98",
         "debiased EMA 0.98",
@@ -147,7 +143,7 @@ def test_rows_come_in_order_and_are_found_by_name():
 
 
 def test_the_expected_minimum_is_a_row_with_its_distances_and_no_parts():
-    curves = sweep(quadratic(100, 60))
+    curves = curves_of(quadratic(100, 60))
     row = compare(curves).row("expected")
     assert row.minimum.lr == curves.posterior.mean
     assert row.from_raw.decades == pytest.approx(np.log10(row.minimum.lr / curves.lr[60]))
@@ -156,7 +152,7 @@ def test_the_expected_minimum_is_a_row_with_its_distances_and_no_parts():
 
 
 def test_the_table_as_a_dictionary_is_json_with_the_same_numbers():
-    table = compare(sweep(quadratic(100, 60)), (0.98,))
+    table = compare(curves_of(quadratic(100, 60)), (0.98,))
     read = json.loads(json.dumps(table.to_dict(), allow_nan=False))
     last, row = read["rows"][-1], table.rows[-1]
     assert (last["curve"], last["beta"], last["lr"]) == ("debiased", 0.98, row.minimum.lr)
@@ -166,7 +162,7 @@ def test_the_table_as_a_dictionary_is_json_with_the_same_numbers():
 
 
 def test_a_flat_sweep_is_told_as_such_for_every_curve():
-    table = compare(sweep(np.full(100, 2.3)), (0.9,))
+    table = compare(curves_of(np.full(100, 2.3)), (0.9,))
     assert all(Flag.NO_DESCENT in row.minimum.flags for row in table.rows)
     assert all(row.from_raw is None for row in table.rows)
     assert "no_descent (every curve)" in str(table)
@@ -174,9 +170,9 @@ def test_a_flat_sweep_is_told_as_such_for_every_curve():
 
 def test_betas_must_be_a_flat_sequence():
     with pytest.raises(ValueError, match="`betas`"):
-        compare(sweep(quadratic(100, 60)), [[0.9, 0.98]])
+        compare(curves_of(quadratic(100, 60)), [[0.9, 0.98]])
 
 
 def test_a_beta_out_of_range_is_refused():
     with pytest.raises(ValueError, match="`beta`"):
-        compare(sweep(quadratic(100, 60)), (0.9, 1.0))
+        compare(curves_of(quadratic(100, 60)), (0.9, 1.0))

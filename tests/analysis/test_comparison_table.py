@@ -5,13 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from makers import make_result
+from makers import make_result, noisy_result
 
 from lrfind.support.text import TEXT_WIDTH
-
-
-def noisy():
-    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
 
 
 def columns(text, rows):
@@ -27,7 +23,7 @@ def columns(text, rows):
 
 
 def test_every_column_shows_its_numbers():
-    table = noisy().compare((0.9,))
+    table = noisy_result().compare((0.9,))
     for row, cells in zip(table.rows, columns(str(table), 5), strict=True):
 
         def shift(part):
@@ -57,7 +53,7 @@ def test_no_digit_is_cut_off_however_wide_the_numbers(scale, betas):
 
 
 def test_nothing_is_cut_off_and_no_line_is_too_wide():
-    text = str(noisy().compare((0.5, 0.9, 0.98, 0.99)))
+    text = str(noisy_result().compare((0.5, 0.9, 0.98, 0.99)))
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= TEXT_WIDTH
 

@@ -2,18 +2,9 @@
 
 import numpy as np
 import pytest
+from makers import correlated
 
 from lrfind.analysis.noise import noise_scale, plateau_correlation
-
-
-def correlated(size, correlation, seed):
-    rng = np.random.default_rng(seed)
-    values = np.empty(size)
-    values[0] = rng.normal()
-    for step in range(1, size):
-        fresh = np.sqrt(1 - correlation**2) * rng.normal()
-        values[step] = correlation * values[step - 1] + fresh
-    return values
 
 
 def test_independent_batches_have_no_correlation():
@@ -47,3 +38,8 @@ def test_nothing_is_found_where_there_is_nothing(loss):
 def test_the_scale_of_correlated_noise_needs_the_correlation():
     noise = correlated(9000, 0.6, 1)
     assert noise_scale(noise) / np.sqrt(1 - 0.6) == pytest.approx(1, rel=0.05)
+
+
+def test_noise_scale_finds_the_standard_deviation():
+    noise = np.random.default_rng(0).normal(scale=0.3, size=4000)
+    assert noise_scale(5 + noise) == pytest.approx(0.3, rel=0.05)

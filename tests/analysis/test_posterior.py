@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers import correlated
 from scipy.linalg import toeplitz
 
 from lrfind.analysis.calibration import (
@@ -21,16 +22,6 @@ from lrfind.analysis.whittaker import CentredFit
 
 RATES = np.linspace(-6, 1, 200)
 """log10 of the rates of a sweep over 7 decades."""
-
-
-def correlated(size, correlation, rng):
-    """Noise of deviation 1 with the lag-1 autocorrelation given."""
-    fresh = rng.normal(size=size)
-    values = np.empty(size)
-    values[0] = fresh[0]
-    for step in range(1, size):
-        values[step] = correlation * values[step - 1] + np.sqrt(1 - correlation**2) * fresh[step]
-    return values
 
 
 def sweep(loss, rates=RATES):

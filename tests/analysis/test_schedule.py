@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfind.analysis.schedule import lr_sequence, producing_lr
+from lrfind.analysis.schedule import (
+    beta_of_window,
+    decades_per_step,
+    lr_sequence,
+    producing_lr,
+    window_of_beta,
+)
 
 rates = st.floats(1e-12, 1e6)
 
@@ -70,3 +76,16 @@ def test_numpy_scalars_are_numbers():
 
 def test_a_loss_belongs_to_the_rate_of_the_step_before_it():
     assert producing_lr([1.0, 2.0, 4.0, 8.0]).tolist() == [1.0, 1.0, 2.0, 4.0]
+
+
+@given(st.floats(1e-3, 10), st.floats(1e-4, 1))
+def test_window_and_beta_are_inverse(decades, step):
+    beta = beta_of_window(decades, step)
+    if beta > 0:
+        assert window_of_beta(beta, step) == pytest.approx(decades, rel=1e-9)
+
+
+def test_the_ends():
+    assert beta_of_window(1e-9, 0.1) == 0
+    assert window_of_beta(0, 0.1) == 0
+    assert decades_per_step(1e-7, 10, 2, "exp") == pytest.approx(8)

@@ -31,7 +31,7 @@ def test_the_factor_is_drawn_over_steps_and_marked_where_it_is_gone():
         np.testing.assert_allclose(line.get_ydata(), 1 / (1 - beta**steps), rtol=1e-12)
         assert dot.get_xdata() == lrfind.debias_steps(beta)
         assert dot.get_ydata() == pytest.approx(1, abs=0.0102)
-    assert lines[1].get_label() == "beta 0.9: times 10 at step 1, gone after 44"
+    assert lines[1].get_label() == "beta 0.9: factor 10 at step 1, negligible after 44"
 
 
 @pytest.mark.parametrize("draw", [lambda b: lrfind.plot_ema([1.0], b), lrfind.plot_debiasing])

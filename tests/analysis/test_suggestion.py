@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import curves_of, typical_loss
 
 from lrfind import CannotTell, CannotTellError, Flag, Suggestion, Verdict
 from lrfind.analysis.calibration import SCHEDULES
@@ -19,41 +20,8 @@ def suggest(curves, *, group_scale=(1.0,), **question):
     return answer_to(curves, ask(**question), group_scale=group_scale)
 
 
-def typical(seed=0, noise=0.02, size=100):
-    """A plateau, a descent, an explosion."""
-    steps = np.linspace(0, 100, size)
-    loss = 2.3 - 2 / (1 + np.exp(-(steps - 60) / 4)) + np.exp(np.minimum((steps - 85) / 2, 3))
-    return loss + np.random.default_rng(seed).normal(scale=noise, size=size)
-
-
-def sweep(loss):
-    return SweepCurves(np.geomspace(1e-7, 10, len(loss)), loss)
-
-
-def longest_valley(curve):
-    """The published definition of `valley`, by the O(n**2) recurrence."""
-    lengths = np.ones(curve.size, dtype=int)
-    for i in range(curve.size):
-        for j in range(i):
-            if curve[i] < curve[j]:
-                lengths[i] = max(lengths[i], lengths[j] + 1)
-    end = int(lengths.argmax())
-    third = lengths[end] / 3
-    return max(0, end - lengths[end]) + int(third) + int(third / 2)
-
-
-def walked_slide(curve):
-    """The published definition of `slide`, walking left step by step."""
-    slope, right = np.gradient(curve), curve.size - 1
-    left = right - 15
-    chosen = left
-    while left >= 0 and abs(slope[right] - slope[left]) > 0.005:
-        chosen, right, left = left, right - 1, left - 1
-    return chosen
-
-
 def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
-    curves = sweep(typical())
+    curves = curves_of(typical_loss())
     for schedule, (factor, deviation) in SCHEDULES.items():
         answer = suggest(curves, schedule=schedule)
         assert answer.lr == pytest.approx(curves.posterior.mean / factor)
@@ -65,7 +33,7 @@ def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
 
 
 def test_the_interval_is_normal_in_decades_with_three_stated_parts():
-    curves = sweep(typical(noise=0.2))
+    curves = curves_of(typical_loss(noise=0.2))
     answer = suggest(curves, between=0.3)
     low, high = answer.interval
     assert answer.uncertainty.within == pytest.approx(curves.posterior.deviation)
@@ -77,7 +45,7 @@ def test_the_interval_is_normal_in_decades_with_three_stated_parts():
 
 
 def test_a_rule_on_one_curve_has_no_interval_that_nobody_measured():
-    answer = suggest(sweep(typical()), curve="raw")
+    answer = suggest(curves_of(typical_loss()), curve="raw")
     assert (answer.rule, answer.interval, answer.uncertainty) == ("minimum", None, None)
     assert answer.lr == answer.minimum.lr / 10
 
@@ -85,72 +53,24 @@ def test_a_rule_on_one_curve_has_no_interval_that_nobody_measured():
 def test_where_the_loss_never_fell_the_blow_up_alone_gives_a_rate_and_says_so():
     loss = 2.3 + np.random.default_rng(0).normal(scale=0.05, size=100)
     loss[80:] += np.arange(20.0)
-    answer = suggest(sweep(loss))
+    answer = suggest(curves_of(loss))
     assert answer.verdict is Verdict.NO_DESCENT
     assert Flag.NO_DESCENT in answer.flags
     assert LR[80] / 100 < answer.lr < LR[80]
-    assert not suggest(sweep(loss), rule="minimum")
+    assert not suggest(curves_of(loss), rule="minimum")
 
 
 @pytest.mark.parametrize("curve", CURVES)
 def test_every_curve_can_be_asked_for_with_any_factor(curve):
-    curves = sweep(typical())
+    curves = curves_of(typical_loss())
     answer = suggest(curves, curve=curve, beta=0.9, factor=4)
     assert answer.lr == pytest.approx(curves.minimum(curve, 0.9).lr / 4)
     assert answer.beta == (0.9 if curve in ("ema", "debiased") else None)
 
 
 def test_the_rates_of_the_groups_keep_their_ratios():
-    answer = suggest(sweep(typical()), group_scale=(0.1, 1.0, 0.0))
+    answer = suggest(curves_of(typical_loss()), group_scale=(0.1, 1.0, 0.0))
     assert answer.group_lr == pytest.approx((answer.lr / 10, answer.lr, 0.0))
-
-
-@pytest.mark.parametrize("size", [60, 100, 300])
-@pytest.mark.parametrize("seed", range(5))
-def test_valley_and_slide_are_the_published_rules(size, seed):
-    curves = sweep(typical(seed, noise=0.1, size=size))
-    inner = slice(size // 10, size - 5)
-    loss = curves.curve("debiased")[inner]
-    valley = suggest(curves, rule="valley", curve="debiased")
-    slide = suggest(curves, rule="slide", curve="debiased")
-    assert valley.lr == curves.lr[inner][longest_valley(loss)]
-    assert slide.lr == curves.lr[inner][walked_slide(loss)]
-
-
-def test_steepest_passes_over_the_start_of_an_average():
-    # There the debiased EMA is the mean of a few losses, and falls fastest by chance.
-    for seed in range(20):
-        answer = suggest(sweep(typical(seed, 0.3, 300)), rule="steepest", curve="debiased")
-        assert answer.lr > 1e-4
-
-
-def test_steepest_is_the_steepest_per_decade():
-    # Slope of 1/(1+exp(-k(u-u0))) is steepest at u0, here at step 60; per rate it would not be.
-    loss = 3 - 2 / (1 + np.exp(-(np.arange(100) - 60) / 4))
-    loss[80:] += np.arange(20)
-    answer = suggest(sweep(loss), rule="steepest", curve="raw")
-    assert answer.lr == pytest.approx(LR[60], rel=0.25)
-
-
-def test_steepest_is_per_decade_on_a_linear_sweep_too():
-    lr = np.linspace(0.01, 2, 200)
-    loss = 3 - 2 / (1 + np.exp(-8 * np.log10(lr / 0.2))) + (lr > 1.5) * 5 * (lr - 1.5)
-    answer = suggest(SweepCurves(lr, loss), rule="steepest", curve="raw")
-    assert answer.lr == pytest.approx(0.2, rel=0.1)
-
-
-def test_steepest_looks_only_left_of_the_minimum():
-    loss = typical(noise=0)
-    loss[-1] = -50.0 + loss[-2]  # a fall after the explosion, but not below the minimum
-    loss[-1] = max(loss[-1], loss[:80].min() + 0.1)
-    answer = suggest(sweep(loss), rule="steepest", curve="raw")
-    assert answer.lr < answer.minimum.lr
-
-
-def test_slide_without_a_flat_window_cannot_tell():
-    answer = suggest(sweep(1000 * typical()), rule="slide", curve="debiased")
-    assert not answer
-    assert "units of the loss" in answer.reason
 
 
 def test_a_rate_below_the_swept_range_is_flagged():
@@ -168,14 +88,14 @@ def test_a_suggestion_carries_the_warning_of_a_minimum_that_moved_a_decade():
 
 
 def test_a_minimum_at_the_end_is_suggested_with_a_flag():
-    answer = suggest(sweep(np.linspace(3, 1, 100)))
+    answer = suggest(curves_of(np.linspace(3, 1, 100)))
     assert isinstance(answer, Suggestion)
     assert answer.flags == (Flag.AT_END,)
     assert answer.verdict is Verdict.AT_END
 
 
 def test_the_emas_artefact_is_never_suggested():
-    answer = suggest(sweep(typical()), curve="ema", beta=0.9)
+    answer = suggest(curves_of(typical_loss()), curve="ema", beta=0.9)
     assert answer.lr > 1e-3
     assert Flag.START_ARTEFACT in answer.flags
 
@@ -186,7 +106,7 @@ def test_the_emas_artefact_is_never_suggested():
     [(np.full(100, 2.3), Flag.NO_DESCENT), (np.array([3.0, 1.0, 2.0]), Flag.TOO_SHORT)],
 )
 def test_no_rule_guesses_where_nothing_can_be_told(rule, loss, flag):
-    answer = suggest(sweep(loss), rule=rule)
+    answer = suggest(curves_of(loss), rule=rule)
     assert isinstance(answer, CannotTell)
     assert not answer
     assert flag in answer.flags
@@ -201,7 +121,7 @@ losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 @given(losses, st.sampled_from([*RULES]), st.sampled_from([*CURVES]), st.floats(0, 0.99))
 def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, beta):
     named = {} if rule == DEFAULT else {"curve": curve}
-    answer = suggest(sweep(loss), rule=rule, beta=beta, **named)
+    answer = suggest(curves_of(loss), rule=rule, beta=beta, **named)
     if answer:
         assert 1e-8 <= answer.lr <= 10
         if answer.interval:
@@ -209,43 +129,3 @@ def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, b
     else:
         assert answer.reason
         assert answer.to_dict()["cannot_tell"] == answer.reason
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"rule": "best"}, "rule"),
-        ({"curve": "median"}, "curve"),
-        ({"rule": "expected", "curve": "raw"}, "curve"),
-        ({"schedule": "cosine"}, "schedule"),
-        ({"curve": "ema", "beta": 1.0}, "beta"),
-        ({"factor": 0}, "factor"),
-        ({"factor": float("nan")}, "factor"),
-    ],
-)
-def test_a_bad_argument_is_refused_by_name(arguments, name):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        suggest(sweep(typical()), **arguments)
-
-
-def test_an_answer_becomes_plain_numbers():
-    answer = suggest(sweep(typical()), group_scale=(1.0, 0.5), schedule="constant")
-    assert answer.to_dict() == {
-        "lr": answer.lr,
-        "interval": list(answer.interval),
-        "verdict": "clear",
-        "schedule": "constant",
-        "rule": "expected",
-        "factor": 4.0,
-        "curve": "expected",
-        "beta": None,
-        "minimum_lr": answer.minimum.lr,
-        "expected_minimum_lr": answer.minimum.lr,
-        "uncertainty": {
-            "within": answer.uncertainty.within,
-            "between": answer.uncertainty.between,
-            "transfer": answer.uncertainty.transfer,
-        },
-        "flags": [],
-        "group_lr": [answer.lr, answer.lr / 2],
-    }

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfind.analysis.whittaker import _solve, _whittaker, centred, fit_centred, noise_scale
+# The search tries many stiffnesses and no public name takes one: `_solve` is where it does.
+from lrfind.analysis.whittaker import _solve, fit_centred, uncapped
 
 
 def dense(values, stiffness, correlation=0.0):
@@ -43,7 +44,7 @@ def test_the_stiffness_has_the_least_cross_validation_score():
         curve, trace, _ = dense(values, stiffness)
         scores[stiffness] = np.sum((values - curve) ** 2) / (120 - trace) ** 2
     best, *_ = dense(values, min(scores, key=scores.get))
-    np.testing.assert_allclose(_whittaker(values).curve, best, atol=0.02)
+    np.testing.assert_allclose(uncapped(values), best, atol=0.02)
 
 
 def test_draws_have_the_mean_and_the_covariance_of_the_posterior():
@@ -87,26 +88,21 @@ def test_flat_noise_seldom_passes_as_a_descent(correlation, most):
 @given(st.floats(-5, 5), st.floats(-5, 5), st.integers(4, 100))
 def test_a_straight_line_is_left_as_it_is(start, slope, size):
     line = start + slope * np.arange(size)
-    assert _whittaker(line).curve == pytest.approx(line, abs=1e-4 * (1 + np.abs(line).max()))
+    assert uncapped(line) == pytest.approx(line, abs=1e-4 * (1 + np.abs(line).max()))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_too_few_values_to_bend_are_left_as_they_are(size):
     values = np.array([3.0, 1.0, 2.0])[:size]
-    np.testing.assert_array_equal(centred(values), values)
-
-
-def test_noise_scale_finds_the_standard_deviation():
-    noise = np.random.default_rng(0).normal(scale=0.3, size=4000)
-    assert noise_scale(5 + noise) == pytest.approx(0.3, rel=0.05)
+    np.testing.assert_array_equal(fit_centred(values).curve, values)
 
 
 def test_an_explosion_does_not_move_the_minimum():
     steps = np.arange(200.0)
     well = (steps - 120) ** 2 / 1e3
     exploding = well + np.where(steps > 150, 1e6 * 2.0 ** (steps - 150), 0)
-    assert centred(well).argmin() == 120
-    assert abs(int(centred(exploding).argmin()) - 120) <= 2
+    assert fit_centred(well).curve.argmin() == 120
+    assert abs(int(fit_centred(exploding).curve.argmin()) - 120) <= 2
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-200, 0.1, 1e200])
@@ -131,6 +127,9 @@ def test_the_minimum_of_a_noisy_well_is_found_within_a_tenth_of_a_decade_on_aver
     decades = np.linspace(-7, 1, size)
     well = -np.exp(-(((decades + 1) / 1.2) ** 2))
     rng = np.random.default_rng(1)
-    found = [decades[centred(well + rng.normal(scale=0.1, size=size)).argmin()] for _ in range(40)]
+    found = [
+        decades[fit_centred(well + rng.normal(scale=0.1, size=size)).curve.argmin()]
+        for _ in range(40)
+    ]
     assert abs(np.mean(found) + 1) < 0.05
     assert np.std(found) < 0.15

@@ -280,7 +280,7 @@ def main():
     out, *scenarios = sys.argv[1:]
     torch.set_num_threads(1)
     # Without a backend's name, as many scripts do it.
-    dist.init_process_group(timeout=timedelta(seconds=20))
+    dist.init_process_group(timeout=timedelta(seconds=60))
     rank = dist.get_rank()
     for name in scenarios:
         seen = SCENARIOS[name](rank)

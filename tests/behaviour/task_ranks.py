@@ -115,7 +115,7 @@ SCENARIOS = {
 def main():
     out, *scenarios = sys.argv[1:]
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", timeout=timedelta(seconds=20))
+    dist.init_process_group("gloo", timeout=timedelta(seconds=60))
     rank = dist.get_rank()
     for name in scenarios:
         Path(out, f"{name}.{rank}.json").write_text(json.dumps(SCENARIOS[name](rank)))

@@ -10,8 +10,9 @@ import pytest
 from lrfind import RunsFailedError, load_repeats, repeat
 
 distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
 
-ask = partial(repeat, seeds=4, num_iter=20, start_lr=1e-4)
+ask = partial(repeat, seeds=4, **makers.SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def cluster(tmp_path_factory):
     with (
         dask.config.set(quiet),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None,
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0",
             silence_logs=50,
         ) as cluster,
         distributed.Client(cluster),

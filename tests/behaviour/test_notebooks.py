@@ -62,6 +62,7 @@ def test_an_answer_with_other_figures_is_told_apart(other, same):
     assert near("Train at 2.0e-03, 1.00 decades late.", other) is same
 
 
+@pytest.mark.slow
 @each_notebook
 def test_a_fresh_run_gives_the_answer_that_stands_in_the_notebook(path, tmp_path):
     committed = nbformat.read(path, as_version=4)
@@ -113,6 +114,7 @@ def test_the_notebooks_are_numbered_from_1():
     ]
 
 
+@pytest.mark.slow
 def test_tables_print_the_same_in_a_notebook(tmp_path):
     tables = [make_result().compare(), make_set(-1.0, -0.9, -1.1), make_controls()]
     (tmp_path / "tables").write_bytes(pickle.dumps(tables))

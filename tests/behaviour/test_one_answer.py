@@ -69,6 +69,7 @@ def line_in(figure):
     return place
 
 
+@pytest.mark.slow
 @each_question
 def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, drawn, options):
     out = tmp_path / "out"
@@ -132,7 +133,7 @@ def test_a_beta_that_is_asked_for_is_in_the_table(tmp_path):
     make_result().save(path)
     text = invoke("show", path, "--curve", "debiased", "--beta", "0.75")
     assert "debiased EMA 0.75" in text
-    assert "The debiased EMA 0.75 puts the minimum" in text
+    assert "The debiased EMA 0.75 minimum lies" in text
 
 
 @pytest.mark.parametrize(

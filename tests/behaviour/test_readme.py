@@ -31,6 +31,7 @@ def without_spaces_at_ends(text):
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+@pytest.mark.slow
 def test_every_python_block_runs_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     problem = digits_problem()
@@ -69,6 +70,7 @@ def test_the_claims_about_the_run_hold():
     assert abs(debiased.noise_from_raw) > 0.3, "the raw minimum is a stroke of luck"
 
 
+@pytest.mark.slow
 def test_every_lrfind_command_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("train.py").write_text(

@@ -9,6 +9,8 @@ from task_ranks import NAMES, STEPS
 
 from lrfind import EMANormalizer
 
+pytestmark = pytest.mark.slow
+
 SCENARIOS = ["averages", "compiled", "refusing", "sweep", "unlike"]
 
 

@@ -83,8 +83,9 @@ def test_the_layer_that_blew_up_has_a_cross_and_the_title():
 
 def test_the_sentence_says_which_came_first_and_how_many_followed():
     first, second = (BlowUp(name, 3, 0.01, 10.0) for name in "ab")
-    assert "(crosses): a, ten times its starting norm from lr 1.00e-02 on (no other did)" in (
-        blow_up_sentence([first])
+    assert (
+        "(crosses): a, which grew to ten times its initial norm at lr 1.00e-02 (no other did)"
+        in (blow_up_sentence([first]))
     )
     assert "(1 other followed)" in blow_up_sentence([first, second])
     assert "(2 others followed)" in blow_up_sentence([first, second, second])

@@ -101,7 +101,7 @@ def test_every_quantity_can_be_asked_for_by_name():
         assert layers.quantity(name).shape == (60, 3)
     with pytest.raises(ValueError, match="`quantity` must be one of 'weight', 'gradient'"):
         layers.quantity("norm")
-    with pytest.raises(ValueError, match="the optimizer kept no trust ratio"):
+    with pytest.raises(ValueError, match="the optimizer stored no trust ratio"):
         make_layers().quantity("applied")
 
 

@@ -22,6 +22,7 @@ def fresh(optimizer="adam"):
 
 
 def hooks_of(optimizer):
+    # torch tells of the hooks on an optimizer by no public name.
     return len(optimizer._optimizer_step_pre_hooks) + len(optimizer._optimizer_step_post_hooks)
 
 
@@ -381,7 +382,7 @@ def test_what_cannot_be_measured_is_refused_at_the_door():
     class NoHooks:
         param_groups = optimizer.param_groups
 
-    with pytest.raises(TypeError, match="`layers` needs hooks, NoHooks takes none"):
+    with pytest.raises(TypeError, match="`layers` needs step hooks, which NoHooks does not"):
         lrfind.Sweep(NoHooks(), layers=model)
     model["w"].requires_grad_(False)
     with pytest.raises(ValueError, match="`layers` found no trainable parameter"):

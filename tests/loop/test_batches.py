@@ -1,17 +1,101 @@
-"""What a loader may yield, and how a batch that cannot be trained on is told or left out."""
+"""Batches: as many as it takes, and on the model's device."""
+
+from collections import namedtuple
 
 import numpy as np
 import pytest
 import torch
-from makers import everything, loss_fn, make_loader, make_model, trainable
+from makers import loss_fn, make_loader, make_model, trainable
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-import lrfind
-from lrfind import StopReason
+from lrfind import StopReason, range_test
 from lrfind.loop.batches import to_device
 
+BATCH = torch.ones(4, 2), torch.ones(4, 1)
+
+
+Named = namedtuple("Named", "x target")
+
+
+def test_a_step_of_the_users_own_gets_its_batch_on_the_models_device():
+    model, seen = Elsewhere(), []
+    optimizer = torch.optim.SGD([model.near], lr=0.1)
+
+    def step(batch):
+        seen.append(batch[0].device.type)
+        return 1.0
+
+    range_test(model, optimizer, None, [BATCH], step=step, num_iter=2)
+    assert seen == ["meta", "meta"]
+
+
+def test_a_short_loader_is_restarted(parts):
+    short = list(parts[2])[:3]
+    result = range_test(*parts[:2], loss_fn, short, num_iter=10, diverge_th=None)
+    assert result.lr.size == 10
+
+
+def test_an_iterator_that_runs_out_is_named_as_the_reason_and_warned_of(parts):
+    batches = iter(list(parts[2])[:4])
+    with pytest.warns(UserWarning, match="`train_loader` is an iterator"):
+        result = range_test(*parts[:2], loss_fn, batches, num_iter=10)
+    assert (result.lr.size, result.stop_reason) == (4, StopReason.EXHAUSTED)
+
+
+def test_an_iterable_dataset_is_enough():
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            yield from (BATCH for _ in range(3))
+
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = torch.utils.data.DataLoader(Stream(), batch_size=None)
+    assert (
+        range_test(model, optimizer, nn.MSELoss(), loader, num_iter=8, diverge_th=None).lr.size == 8
+    )
+
+
+class Elsewhere(nn.Module):
+    """Its first parameter is on another device; its loss is made of the second, on the CPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.far, self.near = (
+            nn.Parameter(torch.ones(1, device="meta")),
+            nn.Parameter(torch.ones(1)),
+        )
+
+
+def test_batches_move_to_the_models_device():
+    model, seen = Elsewhere(), []
+
+    def forward(model, batch):
+        seen.append((batch["a"][0].device.type, batch["a"][1][0].device.type, batch["a"][1][1]))
+        seen.append((type(batch["n"]), batch["n"].x.device.type, batch["n"].target))
+        return (model.near**2).sum()
+
+    features, targets = BATCH
+    batch = {"a": [features, (targets, "name")], "n": Named(features, 3)}
+    optimizer = torch.optim.SGD([model.near], lr=0.1)
+    range_test(model, optimizer, None, [batch], forward=forward, num_iter=2)
+    assert seen == [("meta", "meta", "name"), (Named, "meta", 3)] * 2
+
+
+def test_batches_with_a_way_of_their_own_to_move_use_it():
+    class Moving:
+        def __init__(self, device):
+            self.device = device
+
+        def to(self, device):
+            return Moving(device)
+
+    assert to_device([Moving("here")], torch.device("meta"))[0].device.type == "meta"
+
+
 META = torch.device("meta")
+
+
 OPTIONS = {"num_iter": 12, "diverge_th": None}
 
 
@@ -47,77 +131,9 @@ def test_a_loader_of_arrays_is_trained_on_like_one_of_tensors():
     for loader in (batches, arrays):
         torch.manual_seed(3)
         model = make_model()
-        results.append(
-            lrfind.range_test(model, sgd(model), loss_fn, loader, probe=loader[0], **OPTIONS)
-        )
+        results.append(range_test(model, sgd(model), loss_fn, loader, probe=loader[0], **OPTIONS))
     np.testing.assert_array_equal(results[0].loss, results[1].loss)
     np.testing.assert_array_equal(results[0].probe, results[1].probe)
-
-
-# A batch that the model cannot be called with.
-
-
-class Wrapped(nn.Module):
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
-
-    def forward(self, *inputs, **named):
-        return self.module(*inputs, **named)
-
-
-class Named(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(2, 1)
-
-    def forward(self, x, *, scale=1.0):
-        return self.layer(x) * scale
-
-
-x, t = torch.ones(4, 2), torch.ones(4, 1)
-SURPLUS = {
-    "values": (lambda: nn.Sequential(nn.Linear(2, 1)), (x, x, t), r"Sequential\.forward\(input"),
-    "keys": (Named, {"x": x, "target": t}, r"Named\.forward\(x, \*, scale=1\.0\)"),
-    "missing keys": (Named, {"scale": 2.0}, r"Named\.forward\(x, \*, scale=1\.0\)"),
-    "wrapped": (lambda: Wrapped(Named()), {"x": x, "target": t}, r"Named\.forward\(x"),
-}
-
-
-@pytest.mark.parametrize(("build", "batch", "signature"), SURPLUS.values(), ids=SURPLUS)
-@pytest.mark.parametrize("way", ["train_loader", "probe", "own loss"])
-def test_a_batch_that_the_model_does_not_take_is_told_with_the_remedy(build, batch, signature, way):
-    model = build()
-    good = {"x": x} if isinstance(batch, dict) else (x, t)
-    loader = [batch if way != "probe" else good]
-    loss = None if way == "own loss" else lambda output, target: output.mean()
-    if way == "own loss" and not isinstance(batch, dict):
-        batch = loader[0] = (x, x)
-    options = {"probe": batch} if way == "probe" else {}
-    with pytest.raises(TypeError, match=rf"`{signature}.*pass `forward=`") as raised:
-        lrfind.range_test(model, sgd(model), loss, loader, **OPTIONS, **options)
-    assert isinstance(raised.value.__cause__, TypeError)
-    assert "forward()" in str(raised.value.__cause__)
-
-
-def test_a_type_error_inside_the_model_is_the_users_own():
-    class Broken(Named):
-        def forward(self, x):
-            return self.layer(x, x)
-
-    model = Broken()
-    with pytest.raises(TypeError, match=r"^Linear\.forward\(\) takes 2") as raised:
-        lrfind.range_test(model, sgd(model), loss_fn, [(x, t)])
-    assert raised.value.__cause__ is None
-
-
-def test_a_dataset_is_told_to_be_wrapped():
-    model = make_model()
-    with pytest.raises(TypeError, match=r"`train_loader` .* wrap it in a DataLoader"):
-        lrfind.range_test(model, sgd(model), loss_fn, make_loader().dataset)
-
-
-# Batches that are left out.
 
 
 def with_gaps(batches, gap):
@@ -154,170 +170,24 @@ def test_an_empty_batch_is_left_out(gap, way):
 
         given = {"step": step} if way == "step" else {}
         results.append(
-            lrfind.range_test(
-                model, optimizer, None if given else loss_fn, loader, **given, **OPTIONS
-            )
+            range_test(model, optimizer, None if given else loss_fn, loader, **given, **OPTIONS)
         )
     assert results[0] == results[1]
 
 
 def test_boxes_of_a_batch_without_any_are_no_empty_batch():
-    model, seen = Named(), []
+    model, seen = nn.Linear(2, 1), []
 
     def forward(model, batch):
         seen.append(len(batch["boxes"]))
         return model(batch["images"]).mean()
 
-    batch = {"images": x, "boxes": torch.ones(0, 4)}
-    lrfind.range_test(model, sgd(model), None, [batch], forward=forward, **OPTIONS)
+    batch = {"images": torch.ones(4, 2), "boxes": torch.ones(0, 4)}
+    range_test(model, sgd(model), None, [batch], forward=forward, **OPTIONS)
     assert seen == [0] * 12
 
 
 def test_a_loader_of_empty_batches_is_empty():
     model = make_model()
     with pytest.raises(ValueError, match="`train_loader` is empty"):
-        lrfind.range_test(model, sgd(model), loss_fn, [(torch.ones(0, 6), torch.ones(0))] * 3)
-
-
-@pytest.mark.parametrize("way", ["loss_fn", "forward", "step", "model"])
-@pytest.mark.parametrize("micro_batches", [1, 2])
-def test_a_batch_without_a_loss_is_left_out(way, micro_batches):
-    if way == "step" and micro_batches > 1:
-        return
-    calls, made = [], []
-
-    class OwnLoss(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = make_model()
-
-        def forward(self, x, y):
-            return loss(self.inner(x), y)
-
-    def loss(output, target):
-        calls.append(1)
-        return None if len(calls) % 3 == 1 else loss_fn(output, target)
-
-    model = OwnLoss() if way == "model" else make_model()
-    optimizer = sgd(model)
-    optimizer.register_step_post_hook(lambda *_: made.append(optimizer.param_groups[0]["lr"]))
-
-    def step(batch):
-        optimizer.zero_grad()
-        value = loss(model(batch[0]), batch[1])
-        if value is not None:
-            value.backward()
-            optimizer.step()
-        return value
-
-    options = {
-        "forward": {"forward": lambda model, batch: loss(model(batch[0]), batch[1])},
-        "step": {"step": step},
-    }.get(way, {"accumulation_steps": micro_batches})
-    if way == "forward":
-        options["accumulation_steps"] = micro_batches
-    given = loss if way == "loss_fn" else None
-    result = lrfind.range_test(model, optimizer, given, make_loader(), **options, **OPTIONS)
-    assert result.stop_reason is StopReason.COMPLETED
-    assert made == result.lr.tolist()
-    assert np.isfinite(result.loss).all()
-
-
-def test_controls_leave_out_the_same_batches():
-    def forward(model, batch):
-        return None if batch[1][0] == 0 else loss_fn(model(batch[0]), batch[1])
-
-    model, loader = make_model(), make_loader()
-    options = {"forward": forward}
-    parts = model, sgd(model), None, loader
-    result = lrfind.range_test(*parts, num_iter=30, diverge_th=None, **options)
-    found = lrfind.controls(*parts, result, **options)
-    assert found.constant.loss.size == 30
-    assert np.isfinite(found.frozen).all()
-
-
-@pytest.mark.filterwarnings("ignore:`train_loader` is an iterator")
-@pytest.mark.parametrize("iterator", [False, True])
-@pytest.mark.parametrize("way", ["loss_fn", "forward", "step"])
-def test_a_loss_that_is_always_none_is_refused_by_name(way, iterator):
-    model, loader = make_model(), make_loader()
-    optimizer = sgd(model)
-    given = {way: lambda *_: None}
-    batches = iter(list(loader)) if iterator else loader
-    before = everything(model, optimizer, loader)
-    with pytest.raises(TypeError, match=f"`{way}` must return"):
-        lrfind.range_test(model, optimizer, given.pop("loss_fn", None), batches, **given)
-    assert everything(model, optimizer, loader) == before
-
-
-# A probe of several batches.
-
-
-class Reiterable:
-    def __init__(self, batches):
-        self.batches = batches
-
-    def __iter__(self):
-        return iter(self.batches)
-
-
-@pytest.mark.parametrize("kind", ["loader", "shuffled", "reiterable"])
-def test_a_probe_may_be_a_loader_whose_mean_loss_is_taken(kind):
-    batches = list(make_loader(shuffle=False, batch_size=32))
-    probe = {
-        "loader": make_loader(shuffle=False, batch_size=32),
-        "shuffled": torch.utils.data.DataLoader(batches, batch_size=None, shuffle=True),
-        "reiterable": Reiterable(batches),
-    }[kind]
-
-    def accuracy(model, batch):
-        return (model(batch[0]).argmax(1) == batch[1]).float().mean()
-
-    def run(probe, metric=accuracy):
-        torch.manual_seed(3)
-        model, loader = make_model(), make_loader()
-        model[4] = nn.Identity()  # the module whose hidden state follows what it sees
-        before = everything(model, sgd(model), loader)
-        options = {"probe": probe, "metric": metric} if probe is not None else {}
-        result = lrfind.range_test(model, sgd(model), loss_fn, loader, **options, **OPTIONS)
-        assert everything(model, sgd(model), loader) == before
-        return result
-
-    together, single = run(probe), [run(batch) for batch in batches]
-    np.testing.assert_array_equal(together.loss, run(None).loss)
-    np.testing.assert_allclose(
-        together.probe, np.mean([each.probe for each in single], 0), rtol=1e-5
-    )
-    np.testing.assert_allclose(
-        together.metric, np.mean([each.metric for each in single], 0), rtol=1e-5
-    )
-
-
-def test_a_list_is_one_probe_batch():
-    model, batch = make_model(), next(iter(make_loader()))
-    seen = []
-
-    def forward(model, batch):
-        if not torch.is_grad_enabled():
-            seen.append(type(batch))
-        return loss_fn(model(batch[0]), batch[1])
-
-    lrfind.range_test(
-        model, sgd(model), None, make_loader(), forward=forward, probe=list(batch), **OPTIONS
-    )
-    assert seen == [list] * 12
-
-
-@pytest.mark.parametrize(
-    ("probe", "error", "message"),
-    [
-        (iter([1]), TypeError, "`probe` is an iterator"),
-        (Reiterable([]), ValueError, "`probe` is empty"),
-    ],
-)
-def test_a_probe_that_cannot_be_looked_at_again_or_is_empty_is_refused(probe, error, message):
-    model, loader = make_model(), make_loader()
-    before = everything(model, sgd(model), loader)
-    with pytest.raises(error, match=message):
-        lrfind.range_test(model, sgd(model), loss_fn, loader, probe=probe)
-    assert everything(model, sgd(model), loader) == before
+        range_test(model, sgd(model), loss_fn, [(torch.ones(0, 6), torch.ones(0))] * 3)

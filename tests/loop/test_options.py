@@ -59,7 +59,7 @@ def test_an_unknown_option_is_refused_by_name_before_anything_else(function):
 
 
 def test_an_unknown_option_of_a_problem_is_refused_when_it_is_made():
-    with pytest.raises(TypeError, match="`options` has 'accumulate', which is no argument of"):
+    with pytest.raises(TypeError, match="`options` has 'accumulate', which is not an argument of"):
         Problem(*parts(), options={"num_iter": 30, "accumulate": 2})
     Problem(*parts(), options=dict.fromkeys(ARGUMENTS))
 

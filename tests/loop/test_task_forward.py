@@ -28,7 +28,7 @@ def fresh(optimizer=torch.optim.Adam):
 
 def kept(criterion):
     """All state of a criterion, as plain values."""
-    return plain([criterion.state_dict(), criterion._last, criterion.training])
+    return plain([criterion.state_dict(), criterion.metrics, criterion.training])
 
 
 def test_without_a_total_the_sum_is_trained_on_and_each_loss_recorded():

@@ -27,8 +27,10 @@ def test_two_wells_a_known_distance_apart_disagree_by_it():
     assert list(answer.lr) == ["a", "b"]
     assert answer.decades == pytest.approx(1.5, abs=0.01)
     assert answer.from_total == pytest.approx({"a": -0.75, "b": 0.75}, abs=0.06)
-    assert str(answer).startswith("The tasks' suggested rates lie 1.50 decades apart: a 1.00e-04,")
-    assert "The total's" in str(answer)
+    assert str(answer).startswith(
+        "The tasks' suggestions are up to 1.50 decades apart: a 1.00e-04,"
+    )
+    assert "The total suggests" in str(answer)
 
 
 def test_the_task_suggests_what_its_own_sweep_would():
@@ -55,14 +57,14 @@ def test_a_task_without_a_rate_is_named_with_the_reason_and_left_out_of_the_dist
     assert answer.decades is None
     assert list(answer.lr) == ["a"]
     assert isinstance(answer.tasks["b"], CannotTell)
-    assert str(answer).startswith("Fewer than two tasks suggest a rate: only a 1.00e-04.")
-    assert "No rate for b: the loss never fell" in str(answer)
+    assert str(answer).startswith("Fewer than two tasks suggest a learning rate: only a 1.00e-04.")
+    assert "No suggestion for b: the loss never fell" in str(answer)
 
 
 def test_where_no_task_has_a_rate_none_is_told():
     answer = sweep(a=np.full(161, 1.0), b=np.full(161, 2.0)).task_disagreement("minimum")
     assert (answer.decades, answer.lr, answer.from_total) == (None, {}, {})
-    assert str(answer).startswith("Fewer than two tasks suggest a rate: none.")
+    assert str(answer).startswith("Fewer than two tasks suggest a learning rate: none.")
 
 
 def test_without_tasks_it_cannot_tell():
@@ -110,7 +112,7 @@ def test_tasks_are_read_only_copies_of_the_right_length_and_count_in_equality():
 
 @pytest.mark.parametrize("name", ["train", "probe", 3])
 def test_a_task_cannot_be_called_as_another_curve_is(name):
-    with pytest.raises(ValueError, match="cannot have a task called"):
+    with pytest.raises(ValueError, match="cannot have a task named"):
         RangeTestResult(LR, LR, StopReason.COMPLETED, SETTINGS, tasks={name: LR})
 
 

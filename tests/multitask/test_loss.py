@@ -140,7 +140,7 @@ def test_what_are_no_losses_of_these_tasks_is_refused(given, error, message):
         ([1], {}, TypeError, "`task_names`"),
         ([], {}, ValueError, "`task_names`"),
         (["a", "a"], {}, ValueError, "`task_names`"),
-        (NAMES, {"weights": [1.0]}, ValueError, "`weights` must be 2"),
+        (NAMES, {"weights": [1.0]}, ValueError, "`weights` must hold 2"),
         (NAMES, {"weights": {"rul": 1.0}}, ValueError, "`weights` must name"),
         (NAMES, {"weights": [1.0, -1.0]}, ValueError, "`weights` must be finite"),
         (NAMES, {"weights": [0.0, 0.0]}, ValueError, "not all 0"),

@@ -178,7 +178,7 @@ def test_losses_of_any_precision_come_back_in_float32_at_least(dtype):
 def test_a_loss_on_another_device_is_refused_and_not_waited_for():
     normalizer = EMANormalizer()
     for call in (normalizer, normalizer.update):
-        with pytest.raises(ValueError, match="`loss` is on meta, its average on cpu"):
+        with pytest.raises(ValueError, match="`loss` is on meta, but its average is on cpu"):
             call(torch.tensor(1.0, device="meta"))
 
 

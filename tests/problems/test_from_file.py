@@ -109,6 +109,7 @@ def lazy():
     assert sys.modules["beside_at_once"].scale == 2.0
 
 
+@pytest.mark.slow
 def test_a_worker_process_of_a_loader_finds_the_class_of_its_dataset(write, tmp_path):
     text = """
 class Ones(Dataset):
@@ -148,7 +149,7 @@ def test_a_file_may_not_take_the_name_of_a_module(write):
 
 
 def test_what_is_no_python_file_is_refused(write, tmp_path):
-    with pytest.raises(ValueError, match="is no Python file"):
+    with pytest.raises(ValueError, match="is not a Python file"):
         load_problem(write("mine.txt", ""), "parts", 0)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_problem(tmp_path / "absent.py", "parts", 0)

@@ -59,7 +59,7 @@ def test_the_suggested_rate_and_its_interval_are_drawn_and_named():
 def test_without_a_suggestion_the_title_says_why():
     assert "at least 3 runs" in make_set(-1.0, -1.1).plot().get_title()
     ax = RepeatSet((flat(), flat(8), flat(7))).plot()
-    assert "No suggestion: 3 of 3 runs have none" in ax.get_title()
+    assert "No suggestion: 3 of 3 runs have no suggestion" in ax.get_title()
 
 
 def test_each_setting_has_a_colour_and_a_row_of_ticks_and_the_legend_its_rate():
@@ -94,7 +94,7 @@ def test_runs_that_hold_nothing_are_an_empty_picture_with_a_reason():
 
 def test_more_settings_than_colours_are_refused():
     runs = [Run(0, {"a": value}, parabola(-1.0)) for value in range(8)]
-    with pytest.raises(ValueError, match="8 settings, and a picture holds 7: `select` some"):
+    with pytest.raises(ValueError, match="8 settings, but a figure can show 7: `select` some"):
         RepeatSet(tuple(runs)).plot()
 
 

@@ -69,7 +69,7 @@ def test_a_file_that_is_not_what_its_name_says_is_set_aside(tmp_path, harm):
         save_run(tmp_path, KEY, RESULT)
         harmed = harm(path.read_text())
         path.write_text(harmed)
-        with pytest.warns(UserWarning, match="set aside as .*; the run is redone"):
+        with pytest.warns(UserWarning, match="renamed to .*, and the run is repeated"):
             assert find_run(tmp_path, KEY) is None
     assert not path.exists()
     assert [aside.read_text() for aside in tmp_path.iterdir()] == [harmed] * 2
@@ -125,7 +125,7 @@ def test_a_folder_that_is_not_right_is_refused(tmp_path):
         load_repeats(tmp_path)
     path = tmp_path / KEY.file_name
     path.write_text(cut(path.read_text()))
-    with pytest.raises(ResultFileError, match="not whole JSON"):
+    with pytest.raises(ResultFileError, match="not valid JSON"):
         load_repeats(tmp_path)
 
 

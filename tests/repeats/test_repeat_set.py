@@ -102,6 +102,7 @@ def test_the_set_is_frozen_and_comparable_and_can_be_pickled():
     assert repr(runs) == "<RepeatSet: 12 runs of 4 setting(s)>"
 
 
+@pytest.mark.slow
 def test_reading_and_drawing_runs_never_imports_torch():
     code = (
         "import sys, lrfind\n"

@@ -36,9 +36,9 @@ def test_the_suggestion_is_a_decade_below_their_median_with_an_interval():
 def test_the_suggestion_is_a_sentence():
     answer = make_set(*FIVE).suggest("minimum")
     assert str(answer) == (
-        "Train at about 1.00e-02 (1.00e-02, 1.00e-03 for the parameter groups), the median of what "
-        "5 runs suggest. The 90 % confidence interval of that median is 3.67e-03 to 2.73e-02; a "
-        "single run scatters by 0.36 decades."
+        "Train at about 1.00e-02 (1.00e-02, 1.00e-03 for the parameter groups), the median "
+        "suggestion of 5 runs. The 90 % confidence interval of the median is 3.67e-03 to 2.73e-02; "
+        "the standard deviation between runs is 0.36 decades."
     )
     assert repr(answer) == "<RepeatSuggestion: lr 0.01, 3.7e-03 to 2.7e-02, 5 runs>"
 
@@ -61,7 +61,7 @@ def test_too_few_runs_or_too_few_minima_cannot_tell():
         (*make_set(-1.0, -0.8, -0.6).runs, *(flat(seed) for seed in range(4)))
     ).suggest()
     assert isinstance(most, CannotTell)
-    assert "4 of 7 runs have none: the loss never fell" in most.reason
+    assert "4 of 7 runs have no suggestion: the loss never fell" in most.reason
 
 
 def test_a_flag_of_half_of_the_runs_is_told():

@@ -58,7 +58,7 @@ def test_a_row_that_cannot_tell_says_why_and_leaves_its_numbers_out(tmp_path):
     assert few["lr"] == pytest.approx(runs.runs[0].result.suggest().lr)
     assert (few["low"], none["lr"], none["minimum_lr"]) == (None, None, None)
     assert "at least 3 runs" in few["note"]
-    assert "! a=2: 1 of 1 runs have none: the loss never fell" in str(table)
+    assert "! a=2: 1 of 1 runs have no suggestion: the loss never fell" in str(table)
     assert "0 of 1*" in str(table)
     table.to_csv(tmp_path / "table.csv")
     assert [row["low"] for row in read_csv(tmp_path / "table.csv")] == ["nan", "nan"]

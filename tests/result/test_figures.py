@@ -3,18 +3,14 @@
 import matplotlib
 import numpy as np
 import pytest
-from makers import line, make_result
+from makers import line, make_result, noisy_result
 from matplotlib import pyplot
 
 from lrfind.result.figures import BETAS, STYLES, minima_against_beta
 
 
-def noisy():
-    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
-
-
 def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
-    result = noisy()
+    result = noisy_result()
     ax = result.plot(beta=0.9)
     for label, name in [("raw", "raw"), ("EMA 0.9", "ema"), ("debiased EMA 0.9", "debiased")]:
         rates, values = line(ax, label)
@@ -27,7 +23,7 @@ def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
 
 
 def test_every_minimum_is_marked_where_the_table_says():
-    result = noisy()
+    result = noisy_result()
     ax = result.plot(beta=0.9)
     marks = {
         (float(item.get_xdata()[0]), float(item.get_ydata()[0]))
@@ -38,7 +34,7 @@ def test_every_minimum_is_marked_where_the_table_says():
 
 
 def test_the_shift_is_an_arrow_with_its_decades():
-    result = noisy()
+    result = noisy_result()
     ax = result.plot()
     table = result.compare((0.98,))
     arrow = next(text for text in ax.texts if text.arrow_patch is not None)
@@ -58,7 +54,7 @@ def band(ax):
 
 
 def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
-    result = noisy()
+    result = noisy_result()
     answer = result.suggest()
     ax = result.plot()
     ax.figure.draw_without_rendering()
@@ -72,8 +68,8 @@ def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
 
 
 def test_the_uncertainty_of_the_minimum_is_a_bar_at_the_centred_minimum():
-    result = noisy()
-    rates, heights = line(result.plot(), "minimum over seeds, 90%")
+    result = noisy_result()
+    rates, heights = line(result.plot(), "mean minimum over seeds, 90% interval")
     low, high = result.curves().posterior.interval()
     assert list(rates) == [low, result.curves().posterior.mean, high]
     assert set(heights) == {result.curves().minimum("centred").loss}
@@ -115,7 +111,7 @@ def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown
     loss[80:] += np.arange(20.0)
     ax = make_result(loss).plot(figure.subplots())
     figure.canvas.draw()
-    cause = " - the loss never fell below its initial level by more than its noise, so that only"
+    cause = " - the loss never fell below its initial level by more than its noise, so the only"
     title = " ".join(ax.get_title().split())
     assert title.startswith("Verdict: no descent" + (cause if shown == "cause" else ""))
     assert "lower `start_lr`" not in title
@@ -125,7 +121,7 @@ def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown
 def test_the_legend_of_a_small_picture_leaves_the_curves_room():
     def share(size):
         figure = pyplot.figure(figsize=size, layout="constrained")
-        ax = noisy().plot(figure.subplots())
+        ax = noisy_result().plot(figure.subplots())
         figure.canvas.draw()
         legend, axes = ax.get_legend().get_window_extent(), ax.get_window_extent()
         return legend.width * legend.height / (axes.width * axes.height)
@@ -155,7 +151,7 @@ def test_a_loss_that_only_rises_is_seen_whole():
 
 def test_what_stands_against_a_suggestion_is_the_title():
     assert "still falling" in make_result(np.linspace(3, 1, 100)).plot().get_title()
-    assert noisy().plot().get_title() == ""
+    assert noisy_result().plot().get_title() == ""
 
 
 def test_no_shift_is_no_arrow():
@@ -171,7 +167,7 @@ def test_the_second_figure_of_a_flat_sweep_says_why_it_is_empty():
 
 
 def test_the_second_figure_draws_the_minimum_for_every_beta():
-    result = noisy()
+    result = noisy_result()
     ax = result.plot_betas()
     window, minima = line(ax, "debiased")
     np.testing.assert_allclose(1 - 1 / window, BETAS)
@@ -210,13 +206,13 @@ def test_it_draws_on_the_axes_given_and_shows_and_sets_nothing(draw, monkeypatch
     monkeypatch.setattr(pyplot, "show", lambda: pytest.fail("nothing is to be shown"))
     before = dict(matplotlib.rcParams)
     _, axes = pyplot.subplots(1, 2)
-    assert getattr(noisy(), draw)(axes[1]) is axes[1]
+    assert getattr(noisy_result(), draw)(axes[1]) is axes[1]
     assert not axes[0].has_data()
     assert dict(matplotlib.rcParams) == before
 
 
 def test_keywords_reach_the_raw_points():
-    ax = noisy().plot(ms=9, alpha=1.0, label="my losses", c="red")
+    ax = noisy_result().plot(ms=9, alpha=1.0, label="my losses", c="red")
     points = next(item for item in ax.get_lines() if item.get_label() == "my losses")
     assert (points.get_markersize(), points.get_alpha(), points.get_color()) == (9, 1.0, "red")
 

@@ -109,8 +109,8 @@ def unknown_reason(document):
         (with_a_word_for_a_seed, "is damaged: `seed`"),
         (with_other_settings, "is damaged"),
         (older, "is damaged: 'settings' is missing"),
-        (newer, "schema 2, this version reads 1: upgrade"),
-        (foreign, "is not a result of lrfind"),
+        (newer, "schema 2, but this version reads only 1: upgrade"),
+        (foreign, "is not an lrfind result"),
     ],
 )
 def test_a_changed_file_gives_one_clear_error_with_its_name(tmp_path, change, message):

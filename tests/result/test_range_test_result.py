@@ -102,6 +102,7 @@ def test_the_repr_says_what_it_is():
     assert repr(make_result([])) == "<RangeTestResult: 0 steps, diverged>"
 
 
+@pytest.mark.slow
 def test_reading_comparing_and_suggesting_import_neither_torch_nor_matplotlib(tmp_path):
     path = tmp_path / "run.json"
     make_result().save(path)

@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-from makers import make_result
+from makers import make_result, noisy_result
 
 from lrfind.result.report import ending, shift_sentence
 
 
-def noisy():
-    return make_result(make_result().loss + np.random.default_rng(0).normal(scale=0.05, size=100))
-
-
 def test_the_shift_is_told_with_its_parts():
-    row = noisy().compare((0.98,)).row("debiased", 0.98)
+    row = noisy_result().compare((0.98,)).row("debiased", 0.98)
     said = shift_sentence(row)
     for part in (row.from_raw.decades, row.smoothing, row.noise_from_raw):
         assert f"{part + 0.0:+.2f}" in said
@@ -20,7 +16,7 @@ def test_the_shift_is_told_with_its_parts():
 
 def test_a_shift_that_cannot_be_told_is_no_number():
     row = make_result(np.full(100, 2.0)).compare((0.98,)).row("debiased", 0.98)
-    assert "cannot be told: the loss never fell" in shift_sentence(row)
+    assert "cannot be measured: the loss never fell" in shift_sentence(row)
 
 
 @pytest.mark.parametrize("loss", [[], [1.0, np.nan], np.linspace(3, 1, 100)])

@@ -1,29 +1,18 @@
 """The article's experiment with Adam and LAMB, reduced: what of it holds on the digits."""
 
-import importlib.util
-import sys
 from functools import lru_cache
-from pathlib import Path
 
+import experiment_lamb
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "experiment_lamb.py"
 SEEDS = (0, 1)
-
-
-@lru_cache
-def experiment():
-    spec = importlib.util.spec_from_file_location("experiment_lamb", SCRIPT)
-    module = sys.modules["experiment_lamb"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @lru_cache
 def trained(optimizer, lr, seed=0, *, decay=0.0, network="no batch norm", steps=120):
     options = {"seed": seed, "steps": steps, "batch_size": 64}
-    return experiment().train(network, optimizer, lr, decay, **options)
+    return experiment_lamb.train(network, optimizer, lr, decay, **options)
 
 
 def starting_ratios(run):

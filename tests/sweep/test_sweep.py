@@ -1,9 +1,14 @@
 """The engine against closed forms: on loss w**2 / 2, SGD multiplies w by 1 - lr."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+import lrfind
 from lrfind import StopReason, Sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore:the loop ended after")
@@ -299,3 +304,35 @@ def test_the_result_names_what_made_it():
     assert (result.optimizer, result.seed) == ("SGD", 1234)
     assert result.versions["torch"] == torch.__version__
     assert result.settings.num_iter == 5
+
+
+def test_a_value_noted_beside_the_loss_may_change_afterwards():
+    running = torch.zeros(())
+    with lrfind.Sweep(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)) as sweep:
+        for k in range(4):
+            running.fill_(k)
+            sweep.record(1.0, probe=nn.Parameter(torch.tensor(float(k))) * 2, metric=running)
+    assert sweep.result().metric.tolist() == [0, 1, 2, 3]
+    assert sweep.result().probe.tolist() == [0, 2, 4, 6]
+
+
+def test_a_value_recorded_beside_the_loss_keeps_no_graph():
+    weight = nn.Parameter(torch.ones(1))
+    kept = weakref.ref(weight)
+    with lrfind.Sweep(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)) as sweep:
+        sweep.record(1.0, probe=weight * 2, metric=weight * 3, tasks={"a": weight * 4})
+        del weight
+        gc.collect()
+        assert kept() is None
+
+
+def test_a_probe_or_metric_that_is_no_number_or_comes_at_the_wrong_step_is_refused():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
+    with lrfind.Sweep(optimizer, probe_every=2) as sweep:
+        with pytest.raises(ValueError, match="set by `probe_every`"):
+            sweep.record(1.0, probe=1.0)
+        sweep.record(1.0)
+        with pytest.raises(TypeError, match="`metric` must be"):
+            sweep.record(1.0, metric=torch.ones(3))
+    with pytest.raises(ValueError, match="`probe_every` must be at most"):
+        lrfind.Sweep(optimizer, num_iter=5, probe_every=6)

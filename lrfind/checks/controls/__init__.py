@@ -1,1 +1,1 @@
-"""How much of a sweep is time or data, told by runs on the same batches."""
+"""Control runs on a sweep's batches: how much of its curve is training time or data."""

@@ -1,12 +1,13 @@
 """How much of a sweep's loss decrease is training time alone, and how much of its noise the data.
 
-Three runs see the same batches with the same random numbers: the sweep, a training at a constant
-learning rate, and the frozen-weights control. What batch and dropout mask add to the loss is common
-to all three as long as their weights are alike, and cancels in the difference of two of them. So
-the effect of training time is estimated by the constant run minus the frozen-weights control, which
-share nearly all of their noise, and is smoothed before the sweep is corrected for it. Correcting by
-the raw losses of the constant run would clean the plateau but add noise around the minimum, where
-the sweep's weights are different ones and share little of it.
+Three runs see the same batches with the same random numbers: the sweep, a run at a constant
+learning rate, and the frozen-weights control. The contribution of the batch and the dropout mask to
+the loss is common to all three as long as their weights are similar, and cancels in the difference
+of two of them. So the effect of training time is estimated as the constant run minus the
+frozen-weights control, which share nearly all of their noise, and is smoothed before the sweep is
+corrected for it. Correcting with the raw losses of the constant run would reduce the noise on the
+plateau but add noise around the minimum, where the sweep's weights differ and little of the noise
+is shared.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ from lrfind.analysis.whittaker import CAP_SIGMAS, ROUNDING, CentredFit, uncapped
 from lrfind.support.arrays import Array
 
 FEWEST_DIFFERENCES = 5
-"""With fewer differences from batch to batch a stretch says nothing about their variance."""
+"""Fewer batch-to-batch differences do not allow an estimate of their variance."""
 
 
 @dataclass(frozen=True)
 class TimeShare:
-    """How much of a sweep's loss decrease is training time alone, as at a constant rate.
+    """How much of a sweep's loss decrease is training time alone, as at a constant learning rate.
 
     Attributes:
         step: Where the centred curve of the sweep is lowest.
-        lr: The rate there.
+        lr: The learning rate there.
         fall: Decrease of the sweep's loss up to that step.
         time_fall: Decrease of the constant run's loss up to that step.
-        share: `time_fall / fall`; None if the sweep's loss did not decrease. Noise may take it a
-            little below 0 or above 1.
+        share: `time_fall / fall`; None if the sweep's loss did not decrease. Noise may make it
+            slightly negative or larger than 1.
         minimum: The minimum of the centred curve of the time-corrected sweep.
-        shift: How far that minimum lies from the sweep's own, in decades; None if one is unusable.
+        shift: Distance of that minimum from the sweep's own, in decades; None if one is unusable.
     """
 
     step: int
@@ -50,17 +51,17 @@ class TimeShare:
 
 @dataclass(frozen=True)
 class DataStretch:
-    """How much of the batch-to-batch variance is the data, in one stretch of a sweep.
+    """How much of the batch-to-batch variance is the data, in one part of a sweep.
 
     Attributes:
-        name: "plateau" (before a tenth of the descent is done), "descent", or "bottom" (the lowest
-            tenth of the descent, on both sides of the minimum).
-        steps: Number of its losses.
+        name: "plateau" (the first tenth of the descent and all before), "descent", or "bottom" (the
+            lowest tenth of the descent, on both sides of the minimum).
+        steps: Number of losses in this part.
         correlation: Between the batch-to-batch differences of the sweep's detrended losses and
-            those of the frozen-weights control, in [-1, 1]; None where too few or constant.
-        explained: Share of the variance of the former that disappears when the losses of the
-            frozen-weights control are subtracted, at most 1; below 0 where that adds noise. None
-            where there are too few differences, or none but rounding.
+            those of the frozen-weights control, in [-1, 1]; None if they are too few or constant.
+        explained: Share of the variance of the sweep's differences that disappears when the losses
+            of the frozen-weights control are subtracted, at most 1; negative if that adds noise.
+            None if there are too few differences, or only rounding errors.
     """
 
     name: str
@@ -75,10 +76,10 @@ class DataShare:
 
     Attributes:
         sd: Standard deviation of the frozen-weights control's losses over the batches.
-        noise: Standard deviation of the sweep's losses from batch to batch (`CentredFit.noise`).
+        noise: Batch-to-batch standard deviation of the sweep's losses (`CentredFit.noise`).
         stretches: Plateau, descent and bottom.
         minimum: The minimum of the centred curve of the data-corrected sweep.
-        shift: How far that minimum lies from the sweep's own, in decades; None if one is unusable.
+        shift: Distance of that minimum from the sweep's own, in decades; None if one is unusable.
     """
 
     sd: float
@@ -89,12 +90,12 @@ class DataShare:
 
 
 def time_fall(constant: Array, frozen: Array, count: int) -> Array:
-    """Decrease of the loss of a training at a constant rate before each step, without batch noise.
+    """Loss decrease of a run at a constant learning rate before each step, without batch noise.
 
     Args:
         constant: Shape `(p,)`, the losses of the constant run, the first of them finite.
         frozen: Shape `(n,)`, n >= count, the losses of the frozen-weights control; or empty.
-        count: Number of steps wanted. Beyond the last finite loss the decrease stays what it was.
+        count: Number of steps. Beyond the last finite loss the decrease is held constant.
 
     Returns:
         Shape `(count,)`, see `fall_of`.
@@ -114,8 +115,8 @@ def fall_of(loss: Array, frozen: Array) -> Array:
     """Decrease of the loss of a run before each step.
 
     The run and the frozen-weights control see the same batch, so the noise of the batch cancels in
-    their difference; what is left is smoothed (see `uncapped`). Without that control, or where one
-    of its losses is not finite, the run's own smooth curve has to do.
+    their difference, which is then smoothed (see `uncapped`). Without that control, or if any of
+    its losses is not finite, the run's own smooth curve is used.
 
     Args:
         loss: Shape `(p,)`, finite.
@@ -132,11 +133,11 @@ def fall_of(loss: Array, frozen: Array) -> Array:
 
 
 def data_part(frozen: Array, count: int) -> Array:
-    """What each batch adds to the loss at frozen weights, as a deviation from the mean.
+    """The effect of each batch on the loss at frozen weights, as a deviation from the mean.
 
     Args:
         frozen: Shape `(n,)`, n >= count, the losses of the frozen-weights control.
-        count: Number of steps wanted.
+        count: Number of steps.
 
     Returns:
         Shape `(count,)`; 0 where the control's loss is not finite.
@@ -161,7 +162,7 @@ def time_share(
         The comparison.
     """
     own, left = sweep.minimum(CENTRED), corrected.minimum(CENTRED)
-    # The blow-up, which would decide the smoothing, is cut down as in `fit_centred`.
+    # The diverging loss, which would dominate the smoothing, is capped as in `fit_centred`.
     top = sweep.fit.level + CAP_SIGMAS * sweep.fit.noise
     capped = np.where(np.isnan(sweep.fit.smooth), top, sweep.loss)
     whole = float(fall_of(capped, frozen[: capped.size])[own.step])
@@ -171,7 +172,7 @@ def time_share(
 
 
 def data_share(sweep: SweepCurves, corrected: SweepCurves, frozen: Array) -> DataShare:
-    """Compare the noise of a sweep with that of the frozen-weights control, stretch by stretch.
+    """Compare the noise of each part of a sweep with that of the frozen-weights control.
 
     Args:
         sweep: The sweep.
@@ -183,12 +184,12 @@ def data_share(sweep: SweepCurves, corrected: SweepCurves, frozen: Array) -> Dat
     """
     values = frozen[: sweep.loss.size]
     finite = values[np.isfinite(values)]
-    # Not the plain standard deviation, which for equal values is rounding instead of 0.
+    # For equal values the plain standard deviation may be a rounding error instead of 0.
     sd = float(np.std(finite)) if finite.size and np.ptp(finite) > 0 else 0.0
     own, left = sweep.minimum(CENTRED), corrected.minimum(CENTRED)
-    # Differences along a curved descent are not noise alone, so the trend is removed first: that
-    # of the corrected sweep, which has the least noise. On simulated noise the shares come out
-    # unbiased to within 0.1.
+    # Differences along a curved descent are not only noise, so the trend is removed first: that of
+    # the corrected sweep, which has the least noise. On simulated noise the shares are unbiased to
+    # within 0.1.
     detrended = sweep.loss - corrected.fit.curve
     least = ROUNDING * abs(sweep.fit.level)
     stretches = tuple(
@@ -202,7 +203,7 @@ def stretches_of(fit: CentredFit) -> dict[str, slice]:
     """Plateau, descent and bottom of a sweep, by the height of its centred curve.
 
     The descent runs from a tenth to nine tenths of the depth. A sweep that never descends is all
-    plateau, up to its blow-up.
+    plateau, up to where it diverges.
     """
     curve, size = fit.curve, fit.curve.size
     if not fit.descended:
@@ -224,12 +225,12 @@ def stretches_of(fit: CentredFit) -> dict[str, slice]:
 
 
 def decades_between(start: Minimum, end: Minimum) -> float | None:
-    """How far one minimum lies to the right of another; None if one of them is unusable."""
+    """Distance of one minimum to the right of another; None if one of them is unusable."""
     return math.log10(end.lr / start.lr) if start.usable and end.usable else None
 
 
 def _stretch(name: str, detrended: Array, frozen: Array, least: float) -> DataStretch:
-    """One stretch by its losses; variation up to `least` is rounding."""
+    """One part of a sweep from its losses; variation up to `least` counts as rounding."""
     own, data = np.diff(detrended), np.diff(frozen)
     both = np.isfinite(data)
     own, data = own[both], data[both]

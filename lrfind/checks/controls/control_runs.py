@@ -1,4 +1,4 @@
-"""The runs of the controls, compared with their sweep as they go."""
+"""The control runs, each checked to start like the sweep."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from lrfind.sweep.recording import Recording
 from lrfind.sweep.stop_rules import StopRule, never, non_finite
 
 DEVICE_TOLERANCE = 1e-4
-"""Kernels of an accelerator may differ by rounding from run to run; those of the CPU do not."""
+"""Accelerator kernels may differ by rounding from run to run; CPU kernels do not."""
 
 
 class ControlRuns:
-    """Makes the runs of the controls of one sweep, one after the other.
+    """Makes the control runs of one sweep.
 
     Args:
-        loop: How the model trains.
+        loop: The training loop.
         result: The sweep.
     """
 
@@ -34,14 +34,14 @@ class ControlRuns:
         self._loop, self._result = loop, result
 
     def constant(self, lr: float) -> tuple[ConstantRun, bytes]:
-        """Train at a constant rate.
+        """Train at a constant learning rate.
 
         Returns:
-            The run, up to where a gradient scaler skipped other steps than in the sweep; and the
+            The run, cut where the gradient scaler skips other steps than in the sweep; and the
             state of the random number generators at its end.
 
         Raises:
-            ValueError: The first loss, or the ratios of the rates, are not those of the sweep.
+            ValueError: The first loss, or the ratios of the learning rates, differ from the sweep.
         """
         recorder = constant_rate(
             self._loop.optimizers,
@@ -63,20 +63,20 @@ class ControlRuns:
         return (ConstantRun(run.lr, run.loss[: apart[0]]) if apart.size else run), generators
 
     def frozen(self) -> tuple[Array, bytes]:
-        """Compute the losses of the frozen weights on the batches of the sweep.
+        """Compute the losses at frozen weights on the batches of the sweep.
 
         Returns:
             One loss for each of the sweep's, NaN where the data ran out; and the state of the
             random number generators at the end.
         """
-        # A step that a scaler skipped took batches too, and has no loss in the record.
+        # A step that the scaler skipped also used up batches, but has no loss in the record.
         count = self._result.loss.size
         places = np.arange(count) + np.cumsum([*self._result.skipped, *[0] * count])[:count]
         recorder = constant_rate(
             self._loop.optimizers,
             self._result.settings.start_lr,
             int(places[-1]) + 1,
-            # Unlike in a training, a loss that is not finite does not spoil those that follow.
+            # The weights are frozen, so a non-finite loss does not affect those that follow.
             stop_rule=never,
             all_ranks=self._loop.options["all_ranks"],
         )
@@ -87,7 +87,7 @@ class ControlRuns:
         return losses[places], generators
 
     def _run(self, recorder: Recorder, *, frozen: bool = False) -> bytes:
-        """The state of the random number generators after a run, before it is put back."""
+        """Make a run; returns the state of the random number generators at its end."""
         states: list[torch.Tensor] = []
 
         def note() -> None:
@@ -103,9 +103,9 @@ class ControlRuns:
         return math.isclose(loss, float(self._result.loss[0]), rel_tol=tolerance)
 
     def _first_loss_differs(self) -> StopRule:
-        """Stop at the first loss unless it is that of the sweep; later at one that is not finite.
+        """Stop at the first loss if it differs from the sweep's, or later at a non-finite loss.
 
-        As a stop and not as an error, so that all ranks end at the same step.
+        A stop rather than an error, so that all ranks end at the same step.
         """
         started = False
 
@@ -123,8 +123,8 @@ class ControlRuns:
             raise ValueError(_differs(recording.loss[0], self._result, recording.seed))
         if recording.group_scale != self._result.group_scale:
             raise ValueError(
-                f"`optimizer` has parameter groups with the ratios {recording.group_scale} of "
-                f"their rates; when `result` was made they were {self._result.group_scale}."
+                "`optimizer` has parameter groups whose learning rates are in the ratios "
+                f"{recording.group_scale}, but in `result` they are {self._result.group_scale}."
             )
 
 
@@ -132,7 +132,7 @@ def _differs(loss: float, result: RangeTestResult, seed: int) -> str:
     reseeded = "" if seed == result.seed else f" torch's seed was {result.seed} and is {seed}."
     return (
         f"`result` begins with a loss of {float(result.loss[0])!r}, its control with "
-        f"{float(loss)!r}: they have not started from the same state on the same batches. Was the "
-        "model trained since, were random numbers drawn, does `train_loader` shuffle in a way that "
-        f"cannot be put back, or were other options given?{reseeded}"
+        f"{float(loss)!r}: they did not start from the same state on the same batches. Has the "
+        "model been trained or have random numbers been drawn since, does `train_loader` shuffle "
+        f"in a way that cannot be restored, or are other options given?{reseeded}"
     )

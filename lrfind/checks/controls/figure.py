@@ -19,7 +19,7 @@ from lrfind.support.axes import BLACK, BLUE, GREEN, ORANGE, RAW, RED, TEXT, rate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LABEL = "learning rate of the sweep (each control is drawn where the sweep had the same batch)"
+LABEL = "learning rate of the sweep (controls are aligned by batch)"
 DOTS: dict[str, Any] = RAW | {"markersize": 3, "alpha": 0.6, "zorder": 1}
 CONSTANT: dict[str, Any] = {"color": ORANGE, "linewidth": 2.6}
 SECOND: dict[str, Any] = {"color": GREEN, "linewidth": 1.2}
@@ -44,22 +44,22 @@ def plot_controls(numbers: ControlNumbers, ax: Axes | None = None) -> Axes:
         draw_probe(ax, *result.probe_points)
     _draw_centred(ax, sweep, "sweep, centred", SWEEP)
     _draw_centred(ax, corrected, f"{TIME_CORRECTED}, centred", CORRECTED)
-    # The descent, with and without what time adds to it.
+    # Show the descent both with and without the effect of training time.
     lows, highs = zip(y_limits(sweep), y_limits(corrected), strict=True)
     ax.set_ylim(min(lows), max(highs))
     _draw_share(ax, numbers.time, sweep.minimum(CENTRED).loss)
-    # Inside the axes, so many entries would hide something wherever they were put.
+    # Above the axes: inside, this many entries would hide part of the curves.
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small", frameon=False)
     return ax
 
 
 def _draw_run(ax: Axes, rates: Array, run: ConstantRun, style: dict[str, Any]) -> None:
-    label = f"constant rate {run.lr:.2e}"
+    label = f"constant LR {run.lr:.2e}"
     ax.plot(rates[: run.loss.size], run.loss, label=label, zorder=2, alpha=0.8, **style)
 
 
 def _draw_centred(ax: Axes, curves: SweepCurves, name: str, style: dict[str, Any]) -> None:
-    """The centred curve up to its blow-up, and its minimum."""
+    """The centred curve up to where it diverges, and its minimum."""
     lowest = curves.minimum(CENTRED)
     where = f", minimum {lowest.lr:.2e}" if lowest.usable else ""
     blown_up = np.flatnonzero(np.isnan(curves.fit.smooth))
@@ -76,7 +76,7 @@ def _draw_centred(ax: Axes, curves: SweepCurves, name: str, style: dict[str, Any
 
 
 def _draw_share(ax: Axes, time: TimeShare, low: float) -> None:
-    """The part of the decrease that is training time, as a line up from the sweep's minimum."""
+    """The part of the decrease due to training time, as a line up from the sweep's minimum."""
     if time.share is None or time.time_fall <= 0:
         return
     color = CORRECTED["color"]

@@ -14,7 +14,7 @@ CONTROLS_FORMAT = "lrfind controls"
 
 
 def controls_document(numbers: ControlNumbers) -> dict[str, Any]:
-    """Everything in the controls as plain values; `controls_fields` reversed."""
+    """Everything in the controls as plain values; the inverse of `controls_fields`."""
     return {
         "format": CONTROLS_FORMAT,
         "schema": SCHEMA,
@@ -29,8 +29,8 @@ def controls_document(numbers: ControlNumbers) -> dict[str, Any]:
 def controls_fields(document: dict[str, Any]) -> dict[str, Any]:
     """The keyword arguments of `Controls`.
 
-    `constant` and `suggested` are those of a `ConstantRun`, and `result` is the document of a
-    sweep.
+    `constant` and `suggested` hold keyword arguments of `ConstantRun`; `result` is the JSON
+    document of the sweep.
 
     Raises:
         KeyError, TypeError, ValueError: The document is damaged.

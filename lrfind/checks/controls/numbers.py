@@ -1,4 +1,4 @@
-"""The runs beside a sweep, checked and read-only, and the numbers computed from them."""
+"""The control runs of a sweep, validated and read-only, and the numbers computed from them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ TIME, DATA = "time", "data"
 
 MINI_BATCH, TIME_CORRECTED = "mini-batch", "time-corrected"
 DATA_CORRECTED, PROBE_BATCH = "data-corrected", "probe batch"
-"""The losses whose minima stand side by side."""
+"""The losses whose minima are compared."""
 
 
 @dataclass(frozen=True)
 class MinimumRow:
-    """One minimum of the table of a sweep and its controls.
+    """One minimum in the table of a sweep and its controls.
 
     Attributes:
         name: "mini-batch", "time-corrected", "data-corrected" or "probe batch".
         curve: "raw" or "centred".
         minimum: The minimum of that curve.
-        shift: How far it lies from that of the mini-batch losses, in decades, positive to the
+        shift: Distance from the minimum of the mini-batch losses, in decades, positive to the
             right; None if one of them is unusable.
-        interval: Lower and upper rate that hold it on average over seeds in 9 of 10 cases (see
-            `MinimumPosterior.interval`); None for a raw curve or an unusable minimum.
+        interval: 90 % interval for the mean minimum over seeds (see `MinimumPosterior.interval`);
+            None for a raw curve or an unusable minimum.
     """
 
     name: str
@@ -56,7 +56,7 @@ class MinimumRow:
 
 @dataclass(frozen=True, eq=False)
 class ControlNumbers:
-    """The fields of `Controls`, where they are described, and what is computed from them."""
+    """The fields of `Controls`, which documents them, and what is computed from them."""
 
     result: RangeTestResult
     constant: ConstantRun
@@ -80,13 +80,13 @@ class ControlNumbers:
     def time_fall(self) -> Array:
         """Shape `(m,)`: decrease of the constant run's loss before each finite loss of the sweep.
 
-        Smooth: see `lrfind.checks.controls.attribution.time_fall`.
+        Smoothed; see `lrfind.checks.controls.attribution.time_fall`.
         """
         return time_fall(self.constant.loss, self.frozen, self._sweep.loss.size)
 
     @property
     def suggested_fall(self) -> Array:
-        """Shape `(m,)`: the same for the run at the second rate; empty without one."""
+        """Shape `(m,)`: the same for the run at the second learning rate; empty without one."""
         if self.suggested is None:
             return np.empty(0)
         return time_fall(self.suggested.loss, self.frozen, self._sweep.loss.size)
@@ -95,17 +95,16 @@ class ControlNumbers:
         """The curves of the sweep, corrected for one influence.
 
         Args:
-            taken_off: "time" for the time-corrected sweep: to each loss is added by how much the
-                constant run's loss has decreased by then. "data" for the data-corrected sweep: from
-                each loss is subtracted by how much the frozen-weights control's loss on that batch
-                exceeds its mean.
+            taken_off: "time" for the time-corrected sweep: adds to each loss the decrease of the
+                constant run's loss by then. "data" for the data-corrected sweep: subtracts from
+                each loss the frozen-weights control's loss on that batch minus its mean.
 
         Returns:
             Like `RangeTestResult.curves`.
 
         Raises:
             CannotTellError: "data" without a frozen-weights control.
-            ValueError: Another name.
+            ValueError: `taken_off` is neither.
         """
         require_choice("taken_off", taken_off, (TIME, DATA))
         return self._time_corrected if taken_off == TIME else self._data_corrected
@@ -126,7 +125,7 @@ class ControlNumbers:
 
     @cached_property
     def minima(self) -> tuple[MinimumRow, ...]:
-        """The minima side by side: as swept, time-corrected, data-corrected, on the probe batch."""
+        """The minima to compare: mini-batch, time-corrected, data-corrected and probe batch."""
         named = {MINI_BATCH: self._sweep, TIME_CORRECTED: self._time_corrected}
         if self.frozen.size:
             named[DATA_CORRECTED] = self._data_corrected
@@ -161,7 +160,7 @@ class ControlNumbers:
         return self._corrected(-data_part(self.frozen, self._sweep.loss.size))
 
     def _corrected(self, change: Array) -> SweepCurves:
-        # The losses beyond the finite ones stay: that there are some decides a flag.
+        # Losses beyond the finite ones are kept, since a flag depends on whether there are any.
         loss = np.array(self.result.loss)
         loss[: change.size] += change
         return SweepCurves(producing_lr(self.result.lr), loss)

@@ -1,4 +1,4 @@
-"""The controls of a sweep as users meet them: the runs, their words, picture and file."""
+"""The controls of a sweep: the runs with their summary, figure and file."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class Controls(ControlNumbers):
-    """What `controls` returns: the runs beside a sweep, and what they say of it.
+    """What `controls` returns: the control runs of a sweep and their analysis.
 
-    All runs have the sweep's batches in its order, its random numbers and its initial state.
+    All runs have the initial state, the batches and the random numbers of the sweep.
 
     Attributes:
         result: The sweep.
-        constant: The training at the sweep's `start_lr`. Shorter than the sweep if a loss was not
-            finite, or from where a gradient scaler skipped other steps than in the sweep.
-        suggested: The training at a second rate; None if none was asked for.
+        constant: The run at the sweep's `start_lr`. Shorter than the sweep if a loss was not
+            finite, or if the gradient scaler skipped other steps than in the sweep.
+        suggested: The run at a second learning rate; None if there is none.
         frozen: Shape `(n,)`, float64, read-only: the losses of the frozen-weights control, which
-            computes the loss of every batch and never updates. Empty if it was not asked for.
+            computes the loss of every batch and never updates. Empty if it was not run.
         same_numbers: Whether the frozen-weights control drew the same random numbers as the
-            training. False where a step draws some itself or evaluates its batch more than once:
-            then later dropout masks, and batches that are shuffled with them, differ.
+            constant run. False if an optimizer step draws some itself or evaluates its batch more
+            than once: then later dropout masks, and shuffled batches, may differ.
 
     Example:
         >>> import numpy as np
@@ -78,7 +78,7 @@ class Controls(ControlNumbers):
         return plot_controls(self, ax)
 
     def to_dict(self) -> dict[str, object]:
-        """What the controls say as plain numbers and strings, ready for JSON."""
+        """The analysis as plain numbers and strings, ready for JSON."""
         return {
             "constant_lr": self.constant.lr,
             "suggested_lr": self.suggested and self.suggested.lr,
@@ -89,10 +89,10 @@ class Controls(ControlNumbers):
         }
 
     def save(self, path: str | Path) -> None:
-        """Write everything, the sweep too, to a JSON file that `Controls.load` reads back equal.
+        """Write everything, including the sweep, to a JSON file for `Controls.load`.
 
         Args:
-            path: The file to write; replaced whole or not at all.
+            path: The file to write; replaced atomically.
 
         Raises:
             OSError: The file cannot be written.
@@ -101,7 +101,7 @@ class Controls(ControlNumbers):
 
     @staticmethod
     def load(path: str | Path) -> Controls:
-        """Read what `save` wrote.
+        """Read a file written by `save`.
 
         Args:
             path: The JSON file.
@@ -111,9 +111,10 @@ class Controls(ControlNumbers):
 
         Raises:
             OSError: The file cannot be read.
-            ResultFileError: It is truncated, holds no controls, or was written by a newer lrfind.
+            ResultFileError: The file is truncated, holds no controls, or was written by a newer
+                version.
         """
-        return read_document(path, CONTROLS_FORMAT, "file of controls", _controls_of)
+        return read_document(path, CONTROLS_FORMAT, "controls file", _controls_of)
 
 
 def _controls_of(document: dict[str, Any]) -> Controls:

@@ -1,4 +1,4 @@
-"""The controls of a sweep: the same batches at a constant rate, and with frozen weights."""
+"""The controls of a sweep: its batches at a constant learning rate, and with frozen weights."""
 
 from __future__ import annotations
 
@@ -32,40 +32,41 @@ def controls(
     frozen: bool = True,
     **options: Unpack[LoopOptions],
 ) -> Controls:
-    """Run the controls of a sweep: what training time and the data alone do to its curve.
+    """Run the controls of a sweep: the effect of training time and of the data on its curve.
 
-    The loss of a sweep falls for two reasons, the rising rate and the steps made so far, and it
-    varies from step to step with the batches. Each control is as long as the sweep, on the same
-    batches with the same random numbers, from the same state, which is put back bit for bit (see
-    `preserve_state`):
+    The loss of a sweep falls for two reasons, the rising learning rate and the steps made so far,
+    and it varies from step to step with the batches. Each control is as long as the sweep, on the
+    same batches with the same random numbers, from the same state, which is restored bit for bit
+    (see `preserve_state`):
 
-    - the constant-rate control trains at the sweep's `start_lr` throughout, and its loss decreases
+    - the constant-rate control trains at the sweep's `start_lr` throughout, so its loss decreases
       by training time alone;
-    - the frozen-weights control makes no step, and its loss varies with the batches alone;
-    - with `suggested`, one more training runs at the suggested rate.
+    - the frozen-weights control makes no update, so its loss varies with the batches alone;
+    - with `suggested`, one more run trains at the suggested learning rate.
 
-    The options are those that the sweep was run with. `probe` and `metric` may be among them, and
-    are not evaluated again: the sweep has recorded them.
+    Pass the options that the sweep was run with. `probe` and `metric` may be among them, but are
+    not evaluated again, since the sweep has recorded them.
 
     Args:
-        model: The model, as it was when the sweep began; likewise all that follows.
+        model: The model, in the state in which the sweep began; likewise for all that follows.
         optimizer: Its optimizer, or several that step together.
         loss_fn: As in `range_test`.
-        train_loader: The same loader. No iterator: the sweep used its batches up.
-        result: The sweep that `range_test` made of these.
-        suggested: Whether to train at `result.suggest().lr` as well; or a rate to train at.
+        train_loader: The same loader; not an iterator, whose batches the sweep has used up.
+        result: The sweep that `range_test` returned for these.
+        suggested: Whether to train at `result.suggest().lr` as well; or a learning rate to train
+            at.
         frozen: Whether to run the frozen-weights control; must be False with a `step`.
         options: See `LoopOptions`.
 
     Returns:
-        The runs, with what they say as methods: `print` it, `plot()` it.
+        The runs, with their analysis as methods: `print` it, `plot()` it.
 
     Raises:
-        CannotTellError: The sweep holds fewer than two finite losses, or supports no suggestion
-            although `suggested` asks for its rate.
+        CannotTellError: The sweep has fewer than two finite losses, or has no suggestion although
+            `suggested` is True.
         TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
-        ValueError: An argument is out of range, or the first loss is not that of the sweep: to
-            the bit on the CPU, by more than 1e-4 of it on an accelerator.
+        ValueError: An argument is out of range, or the first loss differs from that of the sweep:
+            at all on the CPU, by more than a relative 1e-4 on an accelerator.
 
     Example:
         >>> from lrfind.demo import digits_problem
@@ -81,7 +82,7 @@ def controls(
     rate = _check(result, train_loader, suggested, frozen, options)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
-        raise ValueError(f"`optimizer` is {now}, that of `result` was {result.optimizer}.")
+        raise ValueError(f"`optimizer` is {now}, but that of `result` is {result.optimizer}.")
     runs = ControlRuns(loop, result)
     constant, generators = runs.constant(result.settings.start_lr)
     other = None if rate is None else runs.constant(rate)[0]
@@ -99,14 +100,14 @@ def _check(
     frozen: bool,
     options: LoopOptions,
 ) -> float | None:
-    """Refuse what no control can be run of; the second rate to train at, if there is one."""
+    """Check the arguments; returns the second learning rate to train at, if there is one."""
     if not isinstance(result, RangeTestResult):
         raise TypeError(f"`result` must be a RangeTestResult, got {type(result).__name__}.")
     result.curves()
     check_restartable(train_loader)
     if frozen and options["step"] is not None:
         raise ValueError(
-            "`frozen` needs the loss without the step, and `step` makes both at once: pass "
+            "`frozen` needs the loss without the step, but `step` does both at once: pass "
             "`frozen=False`, or `forward` instead of `step`."
         )
     if isinstance(suggested, bool):

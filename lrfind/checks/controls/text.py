@@ -1,4 +1,4 @@
-"""The controls of a sweep as a table and a few plain sentences."""
+"""The controls of a sweep as a table and a few sentences."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PLACES = {
     "bottom": "around the minimum",
 }
 OTHER_NUMBERS = (
-    "But an optimizer step draws random numbers of its own or evaluates its batch more than once, "
-    "so the frozen-weights control saw other dropout masks, and perhaps other batches: it explains "
-    "less of the variance than the data do."
+    "But the optimizer step draws random numbers itself or evaluates its batch more than once, so "
+    "the frozen-weights control saw other dropout masks, and perhaps other batches: the shares "
+    "above underestimate the effect of the data."
 )
 
 
 def minima_table(rows: Sequence[MinimumRow]) -> Table:
-    """The minima side by side as a rich table."""
+    """The minima as a rich table."""
     table = new_table(COLUMNS)
     table.columns[1].justify = "left"
     for row in rows:
@@ -50,7 +50,7 @@ def minima_table(rows: Sequence[MinimumRow]) -> Table:
 
 
 def flag_notes(rows: Sequence[MinimumRow]) -> list[str]:
-    """One sentence for each flag of the minima, naming the losses that carry it."""
+    """One sentence for each flag of the minima, naming the losses that have it."""
     notes = []
     for flag in Flag:
         names = dict.fromkeys(row.name for row in rows if flag in row.minimum.flags)
@@ -60,7 +60,7 @@ def flag_notes(rows: Sequence[MinimumRow]) -> list[str]:
 
 
 def sentences(numbers: ControlNumbers) -> list[str]:
-    """What the controls say: a sentence or two each on time, the second rate, data and probe."""
+    """The findings: a sentence or two each on time, second learning rate, data and probe."""
     said = [time_sentence(numbers)]
     if numbers.suggested is not None:
         steps = numbers.result.loss.size
@@ -84,10 +84,10 @@ def time_sentence(numbers: ControlNumbers) -> str:
         return "Time: the sweep shows no clear decrease of the loss that time could explain."
     ended = ""
     if run.loss.size < numbers.result.loss.size:
-        ended = f" That run gave {run.loss.size} losses, the sweep {numbers.result.loss.size}."
+        ended = f" That run has {run.loss.size} losses, the sweep {numbers.result.loss.size}."
     if time.shift is None:
         reason = next(flag.value for flag in time.minimum.flags if flag in UNUSABLE)
-        corrected = f"No time-corrected minimum can be told: {reason}."
+        corrected = f"The time-corrected sweep has no usable minimum: {reason}."
     else:
         corrected = (
             f"The time-corrected minimum lies at {time.minimum.lr:.2e}, "
@@ -95,33 +95,34 @@ def time_sentence(numbers: ControlNumbers) -> str:
         )
     return (
         f"Time: at its minimum, after {time.step} steps, the sweep's loss has decreased by "
-        f"{time.fall:.3g}. Training at the constant rate {run.lr:.2e}, from the same state on the "
-        f"same batches, has decreased it by {time.time_fall:.2g} by then: {percent(time.share)} of "
-        f"the sweep's loss decrease is training time alone. {corrected}{ended}"
+        f"{time.fall:.3g}. Training at a constant learning rate of {run.lr:.2e}, from the same "
+        f"state on the same batches, decreases it by {time.time_fall:.2g} in as many steps: "
+        f"{percent(time.share)} of the sweep's loss decrease is training time alone. "
+        f"{corrected}{ended}"
     )
 
 
 def suggested_sentence(run: ConstantRun, fall: Array, steps: int) -> str:
-    """How far a training at the second rate brings the loss down.
+    """How much training at the second learning rate decreases the loss.
 
     Args:
-        run: The training.
+        run: The run at that learning rate.
         fall: Shape `(m,)`, decrease of its loss, from `ControlNumbers.suggested_fall`.
-        steps: How many steps the sweep made.
+        steps: Number of steps of the sweep.
     """
     if run.loss.size < steps:
-        return f"At the constant rate {run.lr:.2e} the training ended after {run.loss.size} steps."
+        return f"Training at a constant {run.lr:.2e} ended after {run.loss.size} steps."
     return (
-        f"Training at the constant rate {run.lr:.2e} has decreased the loss by {fall[-1]:.3g} "
-        "after as many steps as the sweep made."
+        f"Training at a constant learning rate of {run.lr:.2e} decreases the loss by "
+        f"{fall[-1]:.3g} in as many steps as the sweep."
     )
 
 
 def data_sentence(data: DataShare) -> str:
-    """How much of the batch-to-batch variance is the data, in each stretch of the sweep."""
+    """How much of the batch-to-batch variance is the data, in each part of the sweep."""
     sentence = (
-        f"Data: over these batches the loss of the frozen-weights control has a standard deviation "
-        f"of {data.sd:.2g}; from batch to batch, that of the sweep has one of {data.noise:.2g}."
+        f"Data: the loss of the frozen-weights control has a standard deviation of {data.sd:.2g} "
+        f"over these batches, the loss of the sweep one of {data.noise:.2g} from batch to batch."
     )
     parts = [
         f"{percent(each.explained)} {PLACES[each.name]}"
@@ -131,11 +132,11 @@ def data_sentence(data: DataShare) -> str:
     if not parts:
         return sentence
     listed = " and ".join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:])
-    return f"{sentence} Of that batch-to-batch variance the data explain {listed}."
+    return f"{sentence} Of the sweep's batch-to-batch variance, the data explain {listed}."
 
 
 def probe_sentence(row: MinimumRow) -> str:
-    """Where the loss on the fixed probe batch is lowest, beside that of the mini-batches."""
+    """Where the loss on the fixed probe batch is lowest, compared with the mini-batches."""
     if row.shift is None:
         return "Probe: its minimum cannot be compared with that of the mini-batches."
     return (
@@ -145,5 +146,5 @@ def probe_sentence(row: MinimumRow) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as people read it; one that noise took below 0 is none."""
+    """A share in percent; "none" if it is 0 or noise made it negative."""
     return "none" if share < 0.0005 else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

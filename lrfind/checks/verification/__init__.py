@@ -1,1 +1,1 @@
-"""Short trainings around a suggested rate."""
+"""Short training runs around a suggested learning rate."""

@@ -1,4 +1,4 @@
-"""The figure of a verification: the loss that each trial came to."""
+"""The figure of a verification: the loss that each trial reached."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ END: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "-"}
 EXTRAPOLATED: dict[str, Any] = {"color": RED, "marker": "D", "linestyle": "--"}
 LINE: dict[str, Any] = {"linewidth": 1.5, "zorder": 0.5}
 MOST_TICKS = 6
-"""Beyond so many rates, their labels would run into each other."""
+"""With more trials than this the tick labels would overlap."""
 
 
 def plot_verification(scores: TrialScores, ax: Axes | None = None) -> Axes:
-    """Draw the loss of the trials against their rates; see `Verification.plot`."""
+    """Draw the loss of the trials against their learning rates; see `Verification.plot`."""
     ax = rate_axes(ax)
     rates, lines = scores.rates, _lines(scores)
     low, high = _limits(scores.level, [values for _, values, _ in lines])
@@ -48,7 +48,7 @@ def plot_verification(scores: TrialScores, ax: Axes | None = None) -> Axes:
         _mark_top(ax, rates[values > high], color=style["color"], marker="^")
     blown_up = rates[~np.isfinite(scores.scores)]
     named = ", ".join(f"{rate:.2e}" for rate in blown_up)
-    _mark_top(ax, blown_up, color=BLACK, marker="X", label=f"blew up: {named}")
+    _mark_top(ax, blown_up, color=BLACK, marker="X", label=f"diverged: {named}")
     if np.isfinite(scores.level):
         ax.axhline(scores.level, color=GREY, linewidth=1, label="before the first step")
     if not scores.all_blew_up:
@@ -64,7 +64,7 @@ def plot_verification(scores: TrialScores, ax: Axes | None = None) -> Axes:
 
 
 def _lines(scores: TrialScores) -> list[tuple[str, Array, dict[str, Any]]]:
-    """What is drawn: label, loss at each rate, and style; a trial that blew up is a gap."""
+    """Label, losses and style of each line; a trial that diverged is a gap."""
     if scores.all_blew_up:
         return []
     steps = max(trial.run.loss.size for trial in scores.trials)
@@ -81,7 +81,7 @@ def _lines(scores: TrialScores) -> list[tuple[str, Array, dict[str, Any]]]:
 
 
 def _limits(level: float, drawn: list[Array]) -> tuple[float, float]:
-    """From below the lowest loss to above the level before: what rose further leaves the top."""
+    """From below the lowest loss to above the initial level; higher losses are cut off."""
     values = np.concatenate([[level], *drawn])
     values = values[np.isfinite(values)]
     lowest, highest = (values.min(), values.max()) if values.size else (0.0, 1.0)
@@ -92,18 +92,18 @@ def _limits(level: float, drawn: list[Array]) -> tuple[float, float]:
 
 
 def _mark_top(ax: Axes, rates: Array, **style: Any) -> None:
-    """Mark the rates whose losses lie above the picture."""
-    if rates.size:  # no empty line: unclipped, it would widen the margins
+    """Mark the learning rates whose losses lie above the figure."""
+    if rates.size:  # an empty unclipped line would widen the margins
         heights = np.full(rates.size, ax.get_ylim()[1])
         ax.plot(rates, heights, linestyle="none", markersize=9, clip_on=False, zorder=5, **style)
 
 
 def _draw_answer(ax: Axes, scores: TrialScores) -> None:
-    """The best trial, and the rate to train with in the band of its interval."""
+    """The best trial, and the learning rate to train with and its interval."""
     ax.plot(
         scores.best, scores.scores.min(), marker="o", markersize=16, markerfacecolor="none",
         markeredgecolor=EXTRAPOLATED["color"], linestyle="none",
-        label=f"best of those tried {scores.best:.2e}",
+        label=f"best trial {scores.best:.2e}",
     )  # fmt: skip
     low, high = scores.interval
     ax.axvspan(low, high, label=f"{CONFIDENCE:.0%} interval {low:.1e} to {high:.1e}", **BAND)

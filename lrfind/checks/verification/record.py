@@ -1,4 +1,4 @@
-"""A verification as users meet it: the trials, their rate, words, picture and file."""
+"""The result of a verification: the trials with their summary, figure and file."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class Verification(TrialScores):
-    """The answer of a few short trainings around a suggested rate.
+    """The result of a few short training runs around a suggested learning rate.
 
     Attributes:
-        trials: One for each rate, in rising order.
-        suggested: The rate put to the test; None if there was none.
+        trials: One for each learning rate, in ascending order.
+        suggested: The learning rate that was checked; None if there was none.
         level: Loss before the first step, on the batches that the trials are scored on.
-        noise: Standard deviation of the loss from one mini-batch to the next.
-        steps: Optimizer steps spent, with those of a sweep that went before; one that a non-finite
-            loss prevented counts too.
+        noise: Batch-to-batch standard deviation of the loss.
+        steps: Total optimizer steps, including those of a preceding sweep, and steps that were not
+            made because the loss was not finite.
         schedule: LR schedule you will train with: "constant", "one_cycle" or None.
-        scale: Rate of each parameter group as a multiple of the largest.
+        scale: Learning rate of each parameter group as a multiple of the largest.
 
     Example:
         >>> import numpy as np
@@ -48,7 +48,7 @@ class Verification(TrialScores):
         return plain_text(self)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the loss of the trials against their rates, and the rate to train with.
+        """Draw the loss of the trials against learning rate, and the learning rate to train with.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
@@ -61,7 +61,7 @@ class Verification(TrialScores):
         return plot_verification(self, ax)
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
-        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak rate per group.
+        """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak learning rate per group.
 
         Args:
             groups: Which groups; with several optimizers, those of the one to schedule.
@@ -69,10 +69,10 @@ class Verification(TrialScores):
         return {"max_lr": list(self.group_lr[groups])}
 
     def to_dict(self) -> dict[str, object]:
-        """The answer as plain numbers and strings, ready for JSON.
+        """The result as plain numbers and strings, ready for JSON.
 
-        Where every trial blew up, `cannot_tell` stands in place of `lr`, `interval`, `best` and
-        `group_lr`. Of each trial, `loses` is its regret against the best.
+        If every trial diverged, `cannot_tell` replaces `lr`, `interval`, `best` and `group_lr`.
+        `loses` is the regret of a trial against the best.
         """
         answer: dict[str, object] = {"cannot_tell": ALL_BLEW_UP}
         if not self.all_blew_up:
@@ -106,7 +106,7 @@ class Verification(TrialScores):
         """Write `to_dict`, with the loss of every step, to a JSON file.
 
         Args:
-            path: The file to write; replaced whole or not at all.
+            path: The file to write; replaced atomically.
 
         Raises:
             OSError: The file cannot be written.

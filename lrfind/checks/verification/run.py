@@ -1,4 +1,4 @@
-"""Short trainings that check a suggested rate, and one rate found within a budget of steps."""
+"""Checks a suggested learning rate by short training runs, or finds one within a step budget."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from lrfind.sweep.sweep import Sweep
 Suggested = RangeTestResult | Suggestion | CannotTell | Verification | float | None
 
 MULTIPLES = (0.1, 0.3, 1.0, 3.0)
-"""Of the suggested rate: those that `verify` tries."""
+"""Multiples of the suggested learning rate that `verify` tries."""
 
 FIND_MULTIPLES = (0.3, 0.75, 1.9, 4.8)
-"""Of the rate that the sweep suggests: those that `find_lr` tries."""
+"""Multiples of the sweep's suggestion that `find_lr` tries."""
 
 
 @shows_loop_options
@@ -50,34 +50,35 @@ def verify(
     num_iter: int = 50,
     **options: Unpack[LoopOptions],
 ) -> Verification:
-    """Train for a few steps at rates around a suggested one, and compare the losses they reach.
+    """Check a suggestion: train briefly at learning rates around it, and compare the losses.
 
-    Every trial starts from the present state and sees the same batches; all state is put back
-    bit for bit. A trial is scored half-way and at its end, in eval mode, on the probe if one is
-    given, else on the 8 batches that come after those it trained on; with a `step` of your own, by
-    its last training losses. A result holds neither the probe nor the other options of its range
-    test: give them again.
+    Every trial starts from the current state and sees the same batches; all state is restored bit
+    for bit. A trial is scored half-way and at its end, in eval mode, on the probe if there is one,
+    else on the 8 batches after those it trained on; with your own `step`, by its training losses
+    around these points. A result does not store the probe or the other options of its range test:
+    pass them again.
 
     Args:
         model: The model.
         optimizer: Its optimizer, or several that step together.
         loss_fn: As in `range_test`.
-        train_loader: Any iterable of batches that can be restarted: no iterator.
-        suggestion: What is checked: a result, its suggestion, an earlier answer, or a rate; None
-            for `rates` alone.
-        result: The sweep that a suggestion was read off, which tells the noise of its losses; only
-            where `suggestion` is not that result itself.
-        schedule: The LR schedule you will train with: "constant", "one_cycle", or None for that
-            of the suggestion, if it has one.
-        rates: The rates to try, above 0; None for a tenth, 0.3, 1 and 3 times the suggested one.
-        num_iter: Steps of each trial, at least 4; the last is left out if they are odd.
+        train_loader: Any iterable of batches that can be restarted; not an iterator.
+        suggestion: What to check: a result, its suggestion, an earlier verification, or a learning
+            rate; None to try `rates` only.
+        result: The sweep that the suggestion came from, to estimate the noise of the losses; not
+            needed if `suggestion` is a result.
+        schedule: LR schedule you will train with: "constant", "one_cycle", or None for that of the
+            suggestion, if it has one.
+        rates: The learning rates to try, above 0; None for 0.1, 0.3, 1 and 3 times the suggested
+            one.
+        num_iter: Steps of each trial, at least 4; rounded down to an even number.
         options: See `LoopOptions`.
 
     Returns:
-        The trials, the best rate, whether the suggestion holds up, and the cost in steps.
+        The trials, the best learning rate, whether the suggestion holds up, and the cost in steps.
 
     Raises:
-        CannotTellError: `suggestion` has no rate, and no `rates` are given.
+        CannotTellError: `suggestion` has no learning rate, and no `rates` are given.
         TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range.
 
@@ -119,31 +120,31 @@ def find_lr(
     diverge_th: float | None = DEFAULTS.diverge_th,
     **options: Unpack[LoopOptions],
 ) -> Verification:
-    """Find one rate within a budget of steps, by a range test and short trainings.
+    """Find a learning rate within a budget of steps, by a range test and short training runs.
 
-    Half of the budget goes into a range test, the rest into four trials, at 0.3 to 4.8 times the
-    rate that it suggests (see `verify`); steps that the range test saves by ending early make the
-    trials longer. A probe is for the scores of the trials, and is not evaluated in the range test.
-    All state is put back bit for bit.
+    Half of the budget is for a range test, the rest for four trials at 0.3 to 4.8 times its
+    suggestion (see `verify`); steps that the range test saves by stopping early make the trials
+    longer. A probe is used for the scores of the trials only, not in the range test. All state is
+    restored bit for bit.
 
     Args:
         model: The model.
         optimizer: Its optimizer, or several that step together.
         loss_fn: As in `range_test`.
-        train_loader: Any iterable of batches that can be restarted: no iterator.
-        budget: Optimizer steps in all, at least 80.
-        schedule: The LR schedule you will train with: "constant", "one_cycle", or None if it is
-            not known.
-        start_lr: Rate of the first step of the sweep, above 0.
-        end_lr: Rate of its last step, above `start_lr`.
-        diverge_th: When it stops; see `range_test`.
+        train_loader: Any iterable of batches that can be restarted; not an iterator.
+        budget: Total optimizer steps, at least 80.
+        schedule: LR schedule you will train with: "constant", "one_cycle", or None if it is not
+            known.
+        start_lr: Learning rate of the first step of the sweep, above 0.
+        end_lr: Learning rate of its last step, above `start_lr`.
+        diverge_th: When the sweep stops; see `range_test`.
         options: See `LoopOptions`.
 
     Returns:
-        The rate with an interval and a verdict, and the trials it rests on.
+        The learning rate with an interval and a verdict, and the trials it is based on.
 
     Raises:
-        CannotTellError: The sweep suggests no rate that trials could be placed by.
+        CannotTellError: The sweep has no suggestion to place the trials around.
         TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range.
 
@@ -188,12 +189,12 @@ def _checked_rates(rates: Iterable[float]) -> list[float]:
 
 
 def _rate_of(suggestion: Suggested, *, needed: bool) -> float | None:
-    """The rate to check; None if there is none, and none is needed."""
+    """The learning rate to check; None if there is none and none is needed."""
     if suggestion is None and needed:
         raise TypeError("`suggestion` or `rates` must be given.")
     if suggestion is None or (isinstance(suggestion, CannotTell) and not needed):
         return None
-    # The rate of an answer that has none raises, with the reason.
+    # Reading `lr` of an answer without a learning rate raises with the reason.
     return require_positive("suggestion", getattr(suggestion, "lr", suggestion))
 
 
@@ -218,7 +219,7 @@ def _verification(
 
 
 def _opening(loss: Array, sweep: RangeTestResult | None) -> tuple[float, float]:
-    """Level and noise of the mini-batch losses: from a sweep with an answer, else from a trial."""
+    """Initial level and noise of the losses: from a sweep with a suggestion, else from a trial."""
     if sweep is not None and sweep.suggest():
         fit = sweep.curves().fit
         return fit.level, fit.noise

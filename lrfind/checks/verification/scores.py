@@ -1,8 +1,8 @@
-"""Short trainings around a suggested rate, and the rate and verdict computed from their losses.
+"""The learning rate and verdict computed from short training runs around a suggestion.
 
-Short trainings favour higher rates than a full training does: a high rate reaches its level early,
-and stays there. So a trial is scored by its extrapolated loss: the loss is measured half-way and at
-the end, and its decrease between the two is carried on for two more such halves.
+Short runs favour higher learning rates than full training does: with a high learning rate the loss
+falls quickly and then stagnates. So a trial is scored by its extrapolated loss: the loss is
+measured half-way and at the end, and its decrease in between is extrapolated for two more halves.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
 
 TOLERATED = 0.1
-"""Regret against the best trial up to which a rate does about equally well."""
+"""Regret against the best trial up to which a learning rate counts as about equally good."""
 
 LOG_ROUNDING = 1e-9
-"""Decades by which a distance between two rates may be off by rounding."""
+"""Tolerance for rounding in the distance between two learning rates, in decades."""
 
 MOST_REGRET = 2.0
-"""Regrets are cut off there: the loss rose by as much as the best trial brought it down."""
+"""Regrets are capped here, where the loss rose by as much as the best trial decreased it."""
 
-ALL_BLEW_UP = "every rate that was tried blew up: try lower `rates`"
-AT_END = "the {} of the rates that were tried is among the best: try `rates` beyond it"
-ALIKE = "the rates that were tried lie close together and do about equally well: spread them"
+ALL_BLEW_UP = "every trial diverged: try lower `rates`"
+AT_END = "the {} of the learning rates tried is among the best: try `rates` beyond it"
+ALIKE = "the learning rates tried are close together and about equally good: spread them"
 
 REASONS = {
-    Verdict.CLEAR: "one of the rates that were tried is best, and those around it are worse",
+    Verdict.CLEAR: "one of the learning rates tried is best, and those around it are worse",
     Verdict.FLAT: (
-        "rates over more than a decade do about equally well in a training this short: any of them "
-        "will do, or raise `num_iter`"
+        "learning rates over more than a decade are about equally good in runs this short: take "
+        "any of them, or raise `num_iter`"
     ),
     Verdict.NO_DESCENT: (
-        "no trial brought the loss down by more than its noise from batch to batch: raise "
-        "`num_iter`, or try other `rates`"
+        "no trial decreased the loss by more than its batch-to-batch noise: raise `num_iter`, or "
+        "try other `rates`"
     ),
 }
-"""What a verdict means here; a sweep has other remedies."""
+"""The meaning of a verdict for trials; for a sweep the remedies differ."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One short training, and the loss it came to.
+    """One short training run, and the loss it reached.
 
     Attributes:
-        run: Its record.
+        run: The record of the run.
         halfway: Loss on the score batches half-way.
         end: The same at the end.
     """
@@ -63,7 +63,7 @@ class Trial:
 
     @property
     def finite(self) -> bool:
-        """Whether the loss stayed finite; a trial whose loss did not has blown up."""
+        """Whether the loss stayed finite; otherwise the trial counts as diverged."""
         return math.isfinite(self.halfway) and math.isfinite(self.end)
 
     def heading(self, *, straight: bool = False) -> float:
@@ -71,7 +71,7 @@ class Trial:
 
         Args:
             straight: Extrapolate along a straight line instead, `end + 2 * (end - halfway)`: for
-                losses that reach 0, where ratios mean nothing.
+                losses of 0 or below, where a ratio is meaningless.
         """
         if not self.finite:
             return math.inf
@@ -83,7 +83,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialScores:
-    """The fields of a `Verification`, where they are described, and what is computed from them."""
+    """The fields of `Verification`, which documents them, and what is computed from them."""
 
     trials: tuple[Trial, ...]
     suggested: float | None
@@ -95,25 +95,25 @@ class TrialScores:
 
     @property
     def rates(self) -> Array:
-        """The rates tried, shape `(trials,)`."""
+        """The learning rates tried, shape `(trials,)`."""
         return np.array([trial.run.lr for trial in self.trials])
 
     @cached_property
     def scores(self) -> Array:
-        """The extrapolated loss of each trial, infinite for one that blew up."""
+        """The extrapolated loss of each trial, infinite for one that diverged."""
         straight = any(trial.finite and trial.end <= 0 for trial in self.trials)
         return np.array([trial.heading(straight=straight) for trial in self.trials])
 
     @property
     def all_blew_up(self) -> bool:
-        """Whether every trial blew up, so that no rate can be given."""
+        """Whether every trial diverged, so that there is no learning rate to suggest."""
         return not np.isfinite(self.scores).any()
 
     @cached_property
     def losses(self) -> Array:
-        """Regret of each trial against the best: the share of the best one's gain that it loses.
+        """Regret of each trial: the share of the best trial's loss decrease that it misses.
 
-        0 for the best, at most 2. Where none gained anything, the best loses 0 and the others 2.
+        0 for the best, at most 2. If no trial decreased the loss, 0 for the best and 2 for others.
         """
         best = float(self.scores.min())
         if not (best < self.level and math.isfinite(self.level)):
@@ -122,24 +122,24 @@ class TrialScores:
 
     @property
     def best(self) -> float:
-        """The rate of the trial with the best score.
+        """The learning rate of the trial with the best score.
 
         Raises:
-            CannotTellError: Every trial blew up.
+            CannotTellError: Every trial diverged.
         """
         self._require_one()
         return float(self.rates[np.argmin(self.losses)])
 
     @property
     def lr(self) -> float:
-        """The rate to train with.
+        """The learning rate to train with.
 
-        The mean of the rates tried in log10, weighted by `exp(-regret / 0.05)`, over the factor
-        that the benchmark measured between such a mean and the best rate under the schedule. It is
-        none of the rates tried, and with that factor it may lie outside of them.
+        The mean of the learning rates tried in log10, weighted by `exp(-regret / 0.05)`, divided by
+        the factor between this mean and the best learning rate that was calibrated for the schedule
+        on the benchmark. It is usually none of those tried, and may lie outside their range.
 
         Raises:
-            CannotTellError: Every trial blew up.
+            CannotTellError: Every trial diverged.
         """
         self._require_one()
         weight = np.exp(-self.losses / DOUBT)
@@ -148,20 +148,20 @@ class TrialScores:
 
     @property
     def group_lr(self) -> tuple[float, ...]:
-        """The rate for each parameter group, in the optimizer's order."""
+        """Learning rate of each parameter group, in the optimizer's order."""
         return tuple(self.lr * each for each in self.scale)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lower and upper rate that hold the best one for a training in 9 of 10 cases."""
+        """90 % interval for the best learning rate of a training run."""
         return around(self.lr, VERIFIED[self.schedule].deviation)
 
     @property
     def stands(self) -> bool | None:
         """Whether the suggestion holds up: its regret against the best trial is at most 0.1.
 
-        Between two rates tried, the regret is interpolated. None without a suggestion, or for one
-        outside of the rates tried, where nothing was measured.
+        Between two trials the regret is interpolated. None without a suggestion, or if it lies
+        outside the learning rates tried.
         """
         if self.suggested is None:
             return None
@@ -173,20 +173,20 @@ class TrialScores:
 
     @property
     def verdict(self) -> Verdict:
-        """How far to trust it; `reason` says why."""
+        """How far `lr` can be trusted; `reason` says why."""
         if not self.noise < self.level - self.scores.min() < math.inf:
             return Verdict.NO_DESCENT
         near = self.rates[self.losses <= TOLERATED]
         if math.log10(near[-1] / near[0]) > FLAT + LOG_ROUNDING:
             return Verdict.FLAT
-        # A rate above the best that keeps up with it says nothing about those further up; one
-        # below does, as the loss rises steadily from there down.
+        # If the highest learning rate is about as good as the best, even higher ones may be better.
+        # That does not hold at the low end, where the loss only gets worse further down.
         bracketed = self.rates[0] < self.best < self.rates[-1] and self.losses[-1] > DOUBT
         return Verdict.CLEAR if bracketed else Verdict.AT_END
 
     @property
     def reason(self) -> str:
-        """What the verdict means for short trainings."""
+        """What the verdict means for these trials."""
         if self.all_blew_up:
             return ALL_BLEW_UP
         if self.verdict is not Verdict.AT_END:
@@ -197,4 +197,4 @@ class TrialScores:
 
     def _require_one(self) -> None:
         if self.all_blew_up:
-            raise CannotTellError(f"no learning rate can be given: {ALL_BLEW_UP}.")
+            raise CannotTellError(f"no learning rate can be suggested: {ALL_BLEW_UP}.")

@@ -11,13 +11,13 @@ from lrfind.support.text import group_words, new_table, words
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS = ("rate", "loss half-way", "loss at the end", "regret against the best trial", "")
+COLUMNS = ("learning rate", "loss half-way", "loss at the end", "regret against best trial", "")
 SAME_RATE = 1e-6
-"""Relative difference up to which a trial is that of the suggested rate."""
+"""Relative difference up to which a trial is marked as that of the suggestion."""
 
 
 def trials_table(scores: TrialScores) -> Table:
-    """One row for each rate that was tried."""
+    """One row per trial."""
     table = new_table(COLUMNS)
     best = None if scores.all_blew_up else scores.best
     suggested = scores.suggested or 0.0
@@ -27,8 +27,8 @@ def trials_table(scores: TrialScores) -> Table:
         marks += ["suggested"] * (abs(rate - suggested) < SAME_RATE * rate)
         table.add_row(
             f"{rate:.2e}",
-            f"{trial.halfway:.3g}" if trial.finite else "blew up",
-            f"{trial.end:.3g}" if trial.finite else "blew up",
+            f"{trial.halfway:.3g}" if trial.finite else "diverged",
+            f"{trial.end:.3g}" if trial.finite else "diverged",
             f"{regret:.0%}" if regret < MOST_REGRET else f">={MOST_REGRET:.0%}",
             ", ".join(marks),
         )
@@ -36,10 +36,10 @@ def trials_table(scores: TrialScores) -> Table:
 
 
 def answer_sentence(scores: TrialScores) -> str:
-    """Whether the suggestion holds up, the rate to train with, and what it cost."""
-    cost = f"after {len(scores.trials)} short trainings and {scores.steps} steps in all"
+    """Whether the suggestion holds up, the learning rate to train with, and the cost."""
+    cost = f"after {len(scores.trials)} short training runs and {scores.steps} steps in total"
     if scores.all_blew_up:
-        answer = "No learning rate can be given"
+        answer = "No learning rate can be suggested"
     else:
         rates = f"{scores.lr:.2e}{group_words(scores.group_lr)}"
         answer = f"Train at about {rates}{interval_words(scores.interval)}"
@@ -53,6 +53,6 @@ def _holds_up(scores: TrialScores) -> str:
     said = {
         True: "holds up",
         False: "does not hold up",
-        None: "lies outside of the rates that were tried",
+        None: "lies outside the learning rates tried",
     }
     return f"The suggestion {said[scores.stands]}. "

@@ -1,4 +1,4 @@
-"""Short trainings at several rates, from the same state on the same batches, and their scores."""
+"""Short training runs at several learning rates, from one state on the same batches."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lrfind.sweep.constant_rate import constant_rate, constant_run
 from lrfind.sweep.recorder import Recorder
 
 SCORE_BATCHES = 8
-"""Batches that a trial is scored on, where no probe was given."""
+"""Number of batches that a trial is scored on if there is no probe."""
 
 
 class Trials(NamedTuple):
-    """What the short trainings gave.
+    """The trials of a verification.
 
     Attributes:
-        trials: One for each rate.
-        level: Loss before any trial on the batches that they are scored on; NaN if it cannot be
-            computed, or is not finite.
-        steps: Optimizer steps spent.
+        trials: One for each learning rate.
+        level: Loss before any trial, on the batches that the trials are scored on; NaN if it
+            cannot be computed or is not finite.
+        steps: Total optimizer steps.
     """
 
     trials: list[Trial]
@@ -35,18 +35,18 @@ class Trials(NamedTuple):
 
 
 def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
-    """Train for a few steps at each rate, and put all state back after each.
+    """Train for a few steps at each learning rate, and restore all state after each.
 
     Args:
-        loop: The loop that trains.
-        rates: The rates.
-        steps: Steps of each; the last is left out if they are odd, so as to have two halves.
+        loop: The training loop.
+        rates: The learning rates.
+        steps: Steps of each trial; rounded down to an even number, for two equal halves.
 
     Returns:
-        The trials, in the order of the rates.
+        The trials, in the order of `rates`.
 
     Raises:
-        ValueError: The loader ran out, and cannot be restarted.
+        ValueError: The loader ran out and cannot be restarted.
     """
     half = steps // 2
     recorders = [
@@ -60,12 +60,12 @@ def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
         )
         for rate in rates
     ]
-    # A `step` of the user's own cannot compute a loss without an update.
+    # A user's `step` cannot compute a loss without an update.
     can_evaluate = loop.options["step"] is None
     probes: list[Any] | None = None
     if can_evaluate and loop.options["probe"] is None:
         probes = loop.batches_after(2 * half, SCORE_BATCHES)
-    # In the units of the scores: a mini-batch loss may be a sum over another number of samples.
+    # On the score batches, as a mini-batch loss may be a sum over another number of samples.
     level = loop.loss_on(probes) if can_evaluate else math.nan
     trials = [_trial(loop, recorder, half, probes) for recorder in recorders]
     spent = sum(recorder.steps for recorder in recorders)
@@ -76,18 +76,18 @@ def _trial(loop: Loop, recorder: Recorder, half: int, probes: list[Any] | None) 
     loop.run(recorder, probes)
     if recorder.stop_reason is StopReason.EXHAUSTED:
         raise ValueError(
-            f"`train_loader` ran out after {recorder.steps} of the {2 * half} steps of a trial, "
+            f"`train_loader` ran out after {recorder.steps} of the {2 * half} steps of a trial "
             "and cannot be restarted: pass a DataLoader or a list."
         )
     return scored(loop.agreed(constant_run(recorder.recording())), half)
 
 
 def scored(run: ConstantRun, half: int) -> Trial:
-    """A trial by its probe losses, or by its own last losses where it has none.
+    """Score a trial by its probe losses, or by its training losses if it has none.
 
     Args:
         run: The record of `2 * half` steps, or of fewer if a loss was not finite.
-        half: Steps of one half.
+        half: Number of steps of one half.
     """
     if run.loss.size < 2 * half or not np.isfinite(run.loss).all():
         return Trial(run, math.inf, math.inf)

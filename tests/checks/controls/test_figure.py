@@ -26,8 +26,8 @@ def test_every_run_is_drawn_where_the_sweep_had_the_same_batch():
     rates = producing_lr(found.result.lr)
     for label, losses in [
         ("sweep", found.result.loss),
-        ("constant rate 1.00e-07", found.constant.loss),
-        ("constant rate 2.00e-02", found.suggested.loss),
+        ("constant LR 1.00e-07", found.constant.loss),
+        ("constant LR 2.00e-02", found.suggested.loss),
         ("frozen-weights control", found.frozen),
     ]:
         np.testing.assert_array_equal(lines.pop(label), [rates[: losses.size], losses])

@@ -51,7 +51,7 @@ def test_a_file_of_the_version_before_is_read_and_written_as_it_was(tmp_path):
         (lambda d: d["frozen"].pop(), "`frozen` must be"),
         (lambda d: d["constant"].update(lr=0), "`lr` must be"),
         (lambda d: d["result"]["lr"].reverse(), "rising"),
-        (lambda d: d.update(format="lrfind range test"), "not a file of controls"),
+        (lambda d: d.update(format="lrfind range test"), "not an lrfind controls file"),
         (lambda d: d.update(schema=2), "upgrade lrfind"),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_bad_file_is_one_clear_error(tmp_path, damage, message):
 
 def test_a_sweep_is_no_file_of_controls(tmp_path):
     make_result().save(tmp_path / "run.json")
-    with pytest.raises(ResultFileError, match="not a file of controls"):
+    with pytest.raises(ResultFileError, match="not an lrfind controls file"):
         Controls.load(tmp_path / "run.json")
 
 

@@ -255,7 +255,7 @@ def test_random_numbers_that_the_step_draws_are_told():
     made = made[0], Noisy(trainable(made[0]), lr=0.1), *made[2:]
     found = controls(*made, swept(*made))
     assert not found.same_numbers
-    assert "draws random numbers of its own" in str(found)
+    assert "draws random numbers itself" in str(found)
 
 
 def test_frozen_parameters_and_modules_in_eval_mode_stand_still_during_the_controls():
@@ -329,7 +329,7 @@ def test_another_first_loss_is_an_error_after_one_step_and_leaves_no_trace(chang
     before = everything(made[0], made[1], made[3])
     updates = []
     hook = made[1].register_step_post_hook(lambda *_: updates.append(1))
-    message = "they have not started from the same state on the same batches"
+    message = "they did not start from the same state on the same batches"
     with pytest.raises(ValueError, match=message) as caught:
         controls(*made, result)
     hook.remove()
@@ -342,7 +342,7 @@ def test_another_first_loss_is_an_error_after_one_step_and_leaves_no_trace(chang
 def test_another_optimizer_or_other_ratios_of_the_rates_are_an_error():
     made = parts("sgd")
     result = swept(*made)
-    with pytest.raises(ValueError, match="`optimizer` is Adam, that of `result` was SGD"):
+    with pytest.raises(ValueError, match="`optimizer` is Adam, but that of `result` is SGD"):
         controls(made[0], OPTIMIZERS["adam"](trainable(made[0])), *made[2:], result)
     one, *others = trainable(made[0])
     groups = [{"params": [one], "lr": 0.1}, {"params": others, "lr": 0.2}]

@@ -50,7 +50,7 @@ def test_where_time_is_all_the_words_say_why_no_minimum_is_left():
     found = Controls(result, ConstantRun(1e-7, 2.3 - drift + BATCHES), frozen=2.3 + BATCHES)
     assert found.time.share == pytest.approx(1)
     assert "100% of the sweep's loss decrease" in words(found)
-    assert "No time-corrected minimum can be told: the loss never fell" in words(found)
+    assert "The time-corrected sweep has no usable minimum: the loss never fell" in words(found)
 
 
 def test_a_sweep_that_never_fell_says_so_and_its_flag_names_its_losses():
@@ -77,8 +77,8 @@ def test_the_sentence_on_data_says_what_they_explain_where():
 def test_a_second_rate_is_told_with_its_fall_or_its_end():
     found = make_controls(suggested=ConstantRun(0.02, 2.3 - 1.5 * np.arange(N) / N + BATCHES))
     assert (
-        f"Training at the constant rate 2.00e-02 has decreased the loss by "
-        f"{found.suggested_fall[-1]:.3g} after as many steps"
+        f"Training at a constant learning rate of 2.00e-02 decreases the loss by "
+        f"{found.suggested_fall[-1]:.3g} in as many steps"
     ) in words(found)
     ended = make_controls(suggested=ConstantRun(0.02, [2.3, np.inf]))
     assert "ended after 2 steps" in words(ended)
@@ -87,7 +87,7 @@ def test_a_second_rate_is_told_with_its_fall_or_its_end():
 def test_a_constant_run_that_ended_early_and_other_random_numbers_are_told():
     found = make_controls()
     early = dataclasses.replace(found, constant=ConstantRun(1e-7, found.constant.loss[:40]))
-    assert "gave 40 losses, the sweep 100" in words(early)
+    assert "has 40 losses, the sweep 100" in words(early)
     other = dataclasses.replace(found, same_numbers=False)
     assert "the frozen-weights control saw other dropout masks" in words(other)
 

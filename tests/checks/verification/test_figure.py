@@ -38,7 +38,7 @@ def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
     ax = answer.plot()
     assert set(line(ax, f"train at {answer.lr:.2e}")[0]) == {answer.lr}
     assert set(line(ax, "suggestion 3.00e-02")[0]) == {0.03}
-    assert line(ax, "best of those tried 1.00e-01")[1] == answer.scores[1]
+    assert line(ax, "best trial 1.00e-01")[1] == answer.scores[1]
     assert set(line(ax, "before the first step")[1]) == {2.0}
     (band,) = ax.patches
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(answer.interval)
@@ -49,7 +49,7 @@ def test_what_rose_or_blew_up_is_marked_at_the_top():
     low, high = ax.get_ylim()
     assert low < 0.5 * 0.5**2
     assert 2.0 < high < 3.0
-    rates, heights = line(ax, "blew up: 3.00e+00")
+    rates, heights = line(ax, "diverged: 3.00e+00")
     assert (rates, heights) == (3.0, high)
     arrows = [item for item in ax.get_lines() if item.get_marker() == "^"]
     assert all(list(item.get_xdata()) == [1.0] for item in arrows)
@@ -58,7 +58,7 @@ def test_what_rose_or_blew_up_is_marked_at_the_top():
 
 def test_when_all_blew_up_the_title_says_it_and_no_rate_is_drawn():
     ax = make((0.1, math.inf, math.inf), (1.0, math.inf, math.inf), level=math.nan).plot()
-    assert "every rate that was tried blew up" in ax.get_title()
+    assert "every trial diverged" in ax.get_title()
     assert not ax.patches
     assert not any("train at" in str(item.get_label()) for item in ax.get_lines())
     ax.figure.canvas.draw()

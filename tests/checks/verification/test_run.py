@@ -7,7 +7,16 @@ import signal
 import numpy as np
 import pytest
 import torch
-from makers import OPTIMIZERS, everything, loss_fn, make_loader, make_model, train, trainable
+from makers import (
+    OPTIMIZERS,
+    Counted,
+    everything,
+    loss_fn,
+    make_loader,
+    make_model,
+    train,
+    trainable,
+)
 from torch import nn
 
 import lrfind
@@ -52,13 +61,6 @@ def network(optimizer="momentum", steps=3, **loader):
     if steps:
         train(model, made, batches, steps)
     return model, made, batches
-
-
-def counted(optimizer):
-    """Counts the steps that an optimizer makes from now on."""
-    calls = []
-    optimizer.register_step_post_hook(lambda *_: calls.append(1))
-    return calls
 
 
 @pytest.mark.parametrize("options", [{}, {"probe": (0,)}])
@@ -203,7 +205,7 @@ def test_an_error_in_the_scoring_leaves_nothing(look):
 @pytest.mark.parametrize("num_iter", [4, 7, 20])
 def test_the_stated_cost_is_the_number_of_steps_made(num_iter):
     model, optimizer, loader = network()
-    calls = counted(optimizer)
+    calls = Counted(optimizer).rates
     answer = verify(model, optimizer, loss_fn, loader, 1e-2, num_iter=num_iter)
     assert answer.steps == len(calls) == 4 * 2 * (num_iter // 2)
 
@@ -212,7 +214,7 @@ def test_the_stated_cost_is_the_number_of_steps_made(num_iter):
 @pytest.mark.parametrize("name", ["momentum", "adam"])
 def test_a_budget_is_never_exceeded_and_mostly_spent(budget, name):
     model, optimizer, loader = network(name)
-    calls = counted(optimizer)
+    calls = Counted(optimizer).rates
     answer = find_lr(model, optimizer, loss_fn, loader, budget=budget)
     # A step that a non-finite loss prevents counts, and is not made.
     prevented = sum(not np.isfinite(trial.run.loss).all() for trial in answer.trials)
@@ -245,7 +247,7 @@ def test_find_lr_is_a_sweep_and_a_verification_around_its_suggestion():
 def test_steps_that_a_scaler_skips_are_no_cost_and_its_scale_is_put_back():
     model, optimizer, loader = network()
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)  # overflows a few times
-    before, calls = scaler.state_dict(), counted(optimizer)
+    before, calls = scaler.state_dict(), Counted(optimizer).rates
     answer = verify(model, optimizer, loss_fn, loader, 1e-2, num_iter=6, scaler=scaler)
     assert answer.steps == len(calls) == 24
     assert all(trial.finite for trial in answer.trials)
@@ -381,7 +383,7 @@ class Untouchable(list):
         ({"suggestion": [0.1, 0.2]}, TypeError, "`suggestion` must be a number"),
         ({"suggestion": np.array([0.1, 0.2])}, TypeError, "`suggestion` must be one number"),
         ({"suggestion": 0.1, "num_iter": 3}, ValueError, "`num_iter` must be at least 4"),
-        ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be a whole number"),
+        ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be an integer"),
         ({"suggestion": 0.1, "schedule": "cosine"}, ValueError, "`schedule` must be one of"),
         ({"suggestion": 0.1, "scaler": 3}, TypeError, "`scaler` must be a GradScaler"),
         ({"suggestion": 0.1, "accumulation_steps": 0}, ValueError, "`accumulation_steps`"),
@@ -401,7 +403,7 @@ def test_what_cannot_be_meant_is_refused_by_name_before_a_batch_is_taken(call, e
     ("call", "error", "message"),
     [
         ({"budget": 79}, ValueError, "`budget` must be at least 80"),
-        ({"budget": 1e3}, TypeError, "`budget` must be a whole number"),
+        ({"budget": 1e3}, TypeError, "`budget` must be an integer"),
         ({"schedule": "cosine"}, ValueError, "`schedule` must be one of"),
         ({"start_lr": 0}, ValueError, "`start_lr`"),
         ({"start_lr": 1, "end_lr": 0.1}, ValueError, "`start_lr` must be below `end_lr`"),

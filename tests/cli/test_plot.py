@@ -1,0 +1,28 @@
+"""`lrfind plot` as a person meets it."""
+
+import pytest
+
+
+@pytest.mark.parametrize("extra", [[], ["--against-beta"], ["--beta", "0.5"]])
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_plot_writes_the_format_of_the_suffix(invoke, saved, tmp_path, suffix, start, extra):
+    done = invoke("plot", saved, "-o", f"out.{suffix}", *extra)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (tmp_path / f"out.{suffix}").read_bytes().startswith(start)
+
+
+def test_a_picture_in_a_folder_that_is_not_there_names_the_folder(invoke, saved):
+    done = invoke("plot", saved, "-o", "nowhere/out.png")
+    assert done.exit_code == 1
+    assert "the folder nowhere does not exist" in done.stderr
+
+
+def test_layers_that_were_not_recorded_cannot_be_drawn(invoke, saved, tmp_path):
+    done = invoke("plot", saved, "--layers", "-o", "layers.png")
+    assert done.exit_code == 1
+    assert "no layers were recorded" in done.stderr
+    assert not (tmp_path / "layers.png").exists()
+    both = invoke("plot", saved, "--layers", "--against-beta", "-o", "layers.png")
+    assert both.exit_code == 2

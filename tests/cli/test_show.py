@@ -1,0 +1,59 @@
+"""`lrfind show` as a person meets it."""
+
+import json
+
+import pytest
+from makers import make_result
+
+import lrfind
+
+
+def test_a_problem_of_several_tasks_says_how_far_they_disagree(invoke, tmp_path):
+    from lrfind.demo import two_task_problem
+
+    result = two_task_problem().range_test(num_iter=200)
+    result.save(tmp_path / "tasks.json")
+    done = invoke("show", "tasks.json")
+    assert done.exit_code == 0
+    assert str(result.task_disagreement()) in " ".join(done.stdout.split())
+
+
+def test_show_prints_the_table_for_any_betas(invoke, saved):
+    done = invoke("show", saved, "--betas", "0.5,0.75")
+    assert done.exit_code == 0
+    for line in str(lrfind.load(saved).compare((0.5, 0.75))).splitlines():
+        assert line in done.stdout
+
+
+def test_show_json_is_json_and_nothing_else(invoke, saved):
+    read = json.loads(invoke("show", saved, "--json").stdout)
+    result = lrfind.load(saved)
+    assert read["suggestion"]["lr"] == result.suggest().lr
+    assert read["rows"] == result.compare().to_dict()["rows"]
+    assert (read["stop_reason"], read["steps"]) == ("diverged", 100)
+
+
+def test_show_adds_the_sensitivity_on_demand(invoke, saved):
+    done = invoke("show", saved, "--sensitivity", "--betas", "0.5,0.75")
+    assert done.exit_code == 0
+    table = lrfind.load(saved).sensitivity((0.5, 0.75))
+    assert done.stdout.endswith(f"\n\n{table}\n")
+    assert done.stdout.startswith(invoke("show", saved, "--betas", "0.5,0.75").stdout)
+    read = json.loads(
+        invoke("show", saved, "--sensitivity", "--json", "--betas", "0.5,0.75").stdout
+    )
+    assert read["sensitivity"] == table.to_dict()
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_the_sensitivity_of_a_sweep_that_tells_nothing_is_one_line(invoke, tmp_path, extra):
+    make_result([1.0, float("nan")]).save(tmp_path / "result.json")
+    done = invoke("show", "result.json", "--sensitivity", *extra)
+    assert done.exit_code == 1
+    assert "only 1 finite loss recorded" in done.stderr
+
+
+def test_show_json_of_a_sweep_that_tells_nothing_is_json_too(invoke, tmp_path):
+    make_result([1.0, float("nan")]).save(tmp_path / "result.json")
+    read = json.loads(invoke("show", "result.json", "--json").stdout)
+    assert "finite loss" in read["suggestion"]["cannot_tell"]
