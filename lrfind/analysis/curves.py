@@ -24,6 +24,14 @@ FEWEST_LOSSES = 10
 class Flag(enum.Enum):
     """A warning about a minimum; the value explains it and names the remedy."""
 
+    UNFINISHED = (
+        "the loop ended before the sweep did: go through the loader again until `record` returns "
+        "False, or lower `num_iter`"
+    )
+    EXHAUSTED = (
+        "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
+        "an iterator, or lower `num_iter`"
+    )
     START_ARTEFACT = (
         "the average is lowest among its first values, which are biased towards 0 or average too "
         "few losses: its minimum after these is given instead"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lrfind.loop.step import Forward
+from lrfind.loop.task_forward import LOSS
 
 LossFn = Callable[..., torch.Tensor]
 
@@ -20,7 +21,7 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
     - A dictionary: `output = model(**batch)`; anything else: `output = model(batch)`. Then
       `loss_fn(output, batch)`, or `loss_fn(output)` if it takes one argument.
     - With `loss_fn=None` the model computes its own loss, and `model(*batch)` and so on must return
-      it: the loss itself, `output.loss` or `output["loss"]`.
+      it: the loss itself, `output.loss`, or a dictionary with a `"loss"` or of losses.
 
     Args:
         loss_fn: The loss function.
@@ -40,7 +41,7 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
                     "target): for other batches pass `forward=`, a function of (model, batch)."
                 )
             *inputs, target = batch
-            return loss_fn(model(*inputs), target)
+            return loss_fn(_apply(model, *inputs), target)
         output = _call(model, batch)
         return loss_fn(output, batch) if takes_batch else loss_fn(output)
 
@@ -49,15 +50,34 @@ def forward_of(loss_fn: LossFn | None) -> Forward:
 
 def _own_loss(model: torch.nn.Module, batch: Any) -> torch.Tensor:
     output = _call(model, batch)
-    if isinstance(output, Mapping) and "loss" in output:
-        return output["loss"]  # type: ignore[no-any-return]
+    if isinstance(output, Mapping) and LOSS in output:
+        return output  # type: ignore[return-value]
     return getattr(output, "loss", output)  # type: ignore[no-any-return]
 
 
 def _call(model: torch.nn.Module, batch: Any) -> Any:
     if isinstance(batch, Mapping):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, list | tuple) else model(batch)
+        return _apply(model, **batch)
+    return _apply(model, *batch) if isinstance(batch, list | tuple) else _apply(model, batch)
+
+
+def _apply(model: torch.nn.Module, *inputs: Any, **named: Any) -> Any:
+    try:
+        return model(*inputs, **named)
+    except TypeError as error:
+        # That of DistributedDataParallel or a compiled model takes anything.
+        inner: Any = getattr(model, "module", getattr(model, "_orig_mod", model))
+        signature = inspect.signature(inner.forward)
+        try:
+            signature.bind(*inputs, **named)
+        except TypeError:
+            given = f"the keys {', '.join(named)}" if named else f"{len(inputs)} inputs"
+            raise TypeError(
+                f"`{type(inner).__name__}.forward{signature}` cannot be called with {given}, as a "
+                "batch of `train_loader` or `probe` has them: pass `forward=`, a function of "
+                "(model, batch) that returns the loss."
+            ) from error
+        raise
 
 
 def _takes_two(loss_fn: LossFn) -> bool:

@@ -40,8 +40,8 @@ class FrozenStep:
         self._device = device
         self._autocast = autocast
 
-    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float:
-        """The mean loss of the micro-batches.
+    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float | None:
+        """The mean loss of the micro-batches; None if one of them has none.
 
         Args:
             batches: The micro-batches.
@@ -57,7 +57,10 @@ class FrozenStep:
             # Gradients stay enabled: the loss may need them (a gradient penalty), and torch may
             # choose other kernels without them. So the losses equal those of the step bit for bit.
             with buffers_kept(self._model), no_sync(), self._autocasting():
-                losses.append(self._forward(self._model, batch).detach())
+                loss = self._forward(self._model, batch)
+            if loss is None:
+                return None
+            losses.append(loss.detach())
         if len(losses) == 1:
             return losses[0]
         if self._device.type == "cpu":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from itertools import islice
 from typing import Any, TypeVar
@@ -12,11 +12,12 @@ import torch
 from torch.optim import Optimizer
 from typing_extensions import Unpack
 
-from lrfind.loop.batches import endless, to_device
+from lrfind.loop.batches import endless
 from lrfind.loop.forward import LossFn, forward_of
 from lrfind.loop.frozen_step import FrozenStep
 from lrfind.loop.options import LoopOptions, with_defaults
-from lrfind.loop.probe import Probe
+from lrfind.loop.own_step import Step, own_step
+from lrfind.loop.probe import Probe, mean_probe, probe_batches
 from lrfind.loop.progress import progress_bar
 from lrfind.loop.step import TrainStep, device_of
 from lrfind.loop.task_forward import TaskForward
@@ -26,8 +27,8 @@ from lrfind.loop.validation import (
     check_preserve,
     check_unused,
     loader_objects,
-    state_of,
 )
+from lrfind.state.held_by import held_by
 from lrfind.state.preserve import Preserved, preserve_state
 from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
@@ -36,8 +37,13 @@ from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
 
 T = TypeVar("T")
-Step = Callable[[list[Any]], torch.Tensor | float]
-"""Makes one step from its micro-batches and returns their mean loss before the update."""
+MOST_SKIPPED = 100
+"""Batches in a row without a loss that end a run."""
+
+NO_LOSS = (
+    "`{}` must return a loss, and returned None for {} batches in a row; with loss_fn=None the "
+    "model must return its own loss, so batches must hold what it needs, such as labels."
+)
 
 
 class Loop:
@@ -82,16 +88,22 @@ class Loop:
         self._count = require_count("accumulation_steps", options["accumulation_steps"], least=1)
         self._model, self._loader = model, train_loader
         self.device = device_of(model, self.optimizers)
-        maker = "loss_fn" if forward is None else "forward"
+        # Where other ranks wait for this one, it can leave no batch out.
+        self._alone = not options["all_ranks"] or rank_count() == 1
+        self._maker = maker = "loss_fn" if forward is None else "forward"
+        if options["step"] is not None:
+            self._maker = "step"
         self._forward = TaskForward(forward or forward_of(loss_fn), total, maker)
         self._step = self._training_step(getattr(loss_fn, "reduction", "mean") == "sum", maker)
         autocast = options["autocast"]
         self._frozen_step = FrozenStep(model, self._forward, self.device, autocast=autocast)
-        callables = (loss_fn, forward, total, options["metric"], options["clip_grad"])
+        self._probe_batches = probe_batches(options["probe"])
+        callables = (loss_fn, forward, total, options["step"], options["metric"])
         self._objects = [
-            *(model, *self.optimizers, options["scaler"]),
-            *(state_of(each) for each in callables),
+            # The loader first: what is known to be its data is not copied, whoever else holds it.
             *loader_objects(train_loader),
+            *(model, *self.optimizers, options["scaler"]),
+            *held_by([*callables, options["clip_grad"]]),
             *options["preserve"],
         ]
 
@@ -107,7 +119,7 @@ class Loop:
                 scaler=options["scaler"],
                 clip_grad=options["clip_grad"],
                 summed=summed,
-                halt=not options["all_ranks"] or rank_count() == 1,
+                alone=self._alone,
                 maker=maker,
             )
         check_unused(
@@ -117,7 +129,7 @@ class Loop:
             probe=options["probe"] is not None,
             total=options["total"] is not None,
         )
-        return _on_one_batch(options["step"], self.device)
+        return own_step(options["step"], self.device, alone=self._alone)
 
     def run(
         self,
@@ -144,7 +156,7 @@ class Loop:
         with (
             self._preserved() as kept,
             recorder,
-            closing(endless(self._loader)) as batches,
+            closing(self._batches()) as batches,
             progress_bar(recorder, self.options["progress"]) as show,
         ):
             _to_train_mode(self.optimizers)
@@ -177,20 +189,26 @@ class Loop:
         show: Callable[[], None] | None,
     ) -> None:
         self._forward.take(0)  # discard what an interrupted run may have left
-        more = True
+        more, skipped = True, 0
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
             tasks = self._forward.take(self._count)
-            if not probes or not recorder.probe_is_due:
-                more = recorder.record(loss, tasks=tasks)
-            else:
-                seen = [probe() for probe in probes]
-                probe_loss = torch.stack([value for value, _ in seen]).mean()
-                more = recorder.record(loss, probe=probe_loss, metric=seen[0][1], tasks=tasks)
+            skipped = 0 if loss is not None else skipped + 1
+            if skipped == MOST_SKIPPED:
+                break
+            if loss is None:
+                continue
+            seen = [probe() for probe in probes] if recorder.probe_is_due else []
+            more = recorder.record(loss, **mean_probe(seen), tasks=tasks)
             if show is not None:
                 show()
+        if skipped and (skipped == MOST_SKIPPED or not recorder.steps):
+            raise TypeError(NO_LOSS.format(self._maker, skipped))
         if more:
             recorder.exhausted()
+
+    def _batches(self) -> Generator[Any, None, None]:
+        return endless(self._loader, skip_empty=self._alone)
 
     def batches_after(self, steps: int, count: int) -> list[Any]:
         """The batches that would come after a run of `steps` steps; the loader is restored.
@@ -203,7 +221,7 @@ class Loop:
             The batches; fewer if the loader ends before.
         """
         first = steps * self._count
-        with self._preserved(), closing(endless(self._loader)) as batches:
+        with self._preserved(), closing(self._batches()) as batches:
             return list(islice(batches, first, first + count))
 
     def agreed(self, value: T) -> T:
@@ -216,23 +234,11 @@ class Loop:
     def _probes(self, batches: Sequence[Any] | None) -> list[Probe]:
         """A `Probe` for each of the batches; for None, the loop's own probe, if there is one."""
         options = self.options
-        if batches is None:
-            batches = [] if options["probe"] is None else [options["probe"]]
         metric, autocast = options["metric"], options["autocast"]
         return [
             Probe(self._model, each, self._forward, self.device, metric=metric, autocast=autocast)
-            for each in batches
+            for each in (self._probe_batches if batches is None else batches)
         ]
-
-
-def _on_one_batch(step: Callable[[Any], torch.Tensor | float], device: torch.device) -> Step:
-    def on_one_batch(batches: list[Any]) -> torch.Tensor | float:
-        loss = step(to_device(batches[0], device))
-        if not isinstance(loss, torch.Tensor | float | int | np.number):
-            raise TypeError(f"`step` must return the loss, got {type(loss).__name__}.")
-        return loss
-
-    return on_one_batch
 
 
 def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:

@@ -29,20 +29,27 @@ class LoopOptions(TypedDict, total=False):
             is counted in `result.skipped`.
         clip_grad: Maximum norm of the gradient over all parameters, or a function that takes the
             list of parameters and clips their gradients.
-        probe: A fixed held-out batch. Its loss is computed after each step, in eval mode and
-            without gradients, and recorded next to the mini-batch loss, for
+        probe: A fixed held-out batch, or a DataLoader or other iterable of a few (a list or a
+            tuple is one batch). Its loss, the mean of theirs, is computed after each step, in eval
+            mode and without gradients, and recorded next to the mini-batch loss, for
             `result.suggest(source="probe")`.
-        metric: Function of (model, probe) that returns a number, higher is better, such as an
-            accuracy; recorded with the probe loss.
-        forward: Function of (model, batch) that returns the loss, in place of `loss_fn`.
+        metric: Function of (model, probe batch) that returns a number, higher is better, such as
+            an accuracy; recorded with the probe loss.
+        forward: Function of (model, batch) that returns the loss, in place of `loss_fn`. A loss of
+            None leaves the batch out, as does a batch without samples; not over several ranks.
         total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
-            losses, and `total` combines them into the one to train on, such as a `MultiTaskLoss`;
-            None takes their sum. The loss of each task is recorded too, for
-            `result.suggest(source="task")`.
+            losses, and `total` combines all of them into the one to train on, such as a
+            `MultiTaskLoss`; None takes the entry "loss", or the sum if there is none. The loss of
+            each task is recorded too, for `result.suggest(source="task")`; beside a "loss" that is
+            every number, and anything else is ignored.
         step: Function of a batch that makes the whole training step with `optimizer` and returns
-            the loss before it, in place of `loss_fn`. Whatever else it changes belongs in
-            `preserve`.
+            the loss before it, in place of `loss_fn`. A call that makes no optimizer step, as in
+            gradient accumulation, does not advance the learning rate: its loss is averaged with
+            those up to the next step.
         preserve: Further objects to restore afterwards, such as an LR scheduler or a second model.
+            Restored anyway are the models, optimizers, generators and objects of your own that
+            `loss_fn` and the functions above hold in closures, defaults, partials or as methods;
+            global variables and what a function written in C holds cannot be seen.
         all_ranks: Under `torch.distributed`, whether this is one run over all ranks: every rank
             calls it, the losses are averaged, and all ranks get the same result. False for a run
             of this process alone.

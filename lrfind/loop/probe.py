@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from lrfind.loop.batches import to_device
 from lrfind.loop.step import Forward
+from lrfind.state.kinds import Data
+from lrfind.state.preserve import preserve_state
 from lrfind.state.random_state import Restore, device_restore
+from lrfind.sweep.micro_batches import mean_of
 
 Metric = Callable[[torch.nn.Module, Any], torch.Tensor | float]
+
+
+def probe_batches(probe: Any) -> list[Any]:
+    """The batches of the `probe` option: those of a loader, else the one batch that it is.
+
+    The global random state, and what can be restored of the loader, is put back.
+
+    Args:
+        probe: A batch, or an iterable of batches that is neither a list nor a tuple, a mapping, a
+            tensor, an array or an object with a `to` method; None for none.
+
+    Raises:
+        TypeError: It is an iterator.
+        ValueError: It has no batches.
+    """
+    if probe is None:
+        return []
+    single = (list, tuple, Mapping, torch.Tensor, np.ndarray, str)
+    if isinstance(probe, single) or hasattr(probe, "to") or not hasattr(probe, "__iter__"):
+        return [probe]
+    if hasattr(probe, "__next__"):
+        raise TypeError("`probe` is an iterator: pass a batch, or what the iterator was made from.")
+    with preserve_state(probe if isinstance(probe, DataLoader) else Data(probe)):
+        batches = list(probe)
+    if not batches:
+        raise ValueError("`probe` is empty: it yielded no batch.")
+    return batches
+
+
+def mean_probe(
+    seen: Sequence[tuple[torch.Tensor, torch.Tensor | float | None]],
+) -> dict[str, torch.Tensor | float]:
+    """What to record of some probe batches: the means of their losses and metrics, if any."""
+    if not seen:
+        return {}
+    means = {"probe": mean_of([loss for loss, _ in seen])}
+    if metrics := [metric for _, metric in seen if metric is not None]:
+        means["metric"] = mean_of(metrics)
+    return means
 
 
 class Probe:

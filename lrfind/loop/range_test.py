@@ -49,8 +49,8 @@ def range_test(
         loss_fn: Called as `loss_fn(model(*inputs), target)` on batches `(inputs..., target)`. On a
             dictionary: `loss_fn(model(**batch), batch)`, or `loss_fn(model(**batch))` if it takes
             one argument. None if the model returns its own loss, or with `forward` or `step`.
-        train_loader: Any iterable of batches; restarted when it runs out. Tensors are moved to
-            the model's device.
+        train_loader: Any iterable of batches; restarted when it runs out. Tensors, and NumPy
+            arrays as tensors, are moved to the model's device.
         start_lr: Learning rate of the first step, above 0.
         end_lr: Learning rate of the last step, above `start_lr`.
         num_iter: Number of optimizer steps, at least 2.

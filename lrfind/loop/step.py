@@ -18,8 +18,12 @@ Forward = Callable[[torch.nn.Module, Any], torch.Tensor]
 ClipGrad = float | Callable[[list[torch.Tensor]], object]
 
 
-class _NonFiniteLossError(Exception):
-    """Ends a step before the update; caught in this module."""
+class _NoUpdateError(Exception):
+    """Ends a step before the update, with its loss; caught in this module."""
+
+
+CLOSURE_SIGNS = ("closure", "create_graph", "grad_fn")
+"""What the error of an optimizer says that needs another backward pass than the usual one."""
 
 
 class TrainStep:
@@ -40,7 +44,8 @@ class TrainStep:
         clip_grad: Maximum norm of the gradient, or a function of the list of parameters.
         summed: Whether the losses are sums over samples, so that the gradients of the micro-batches
             are summed; otherwise they are averaged.
-        halt: Whether to skip the update for a non-finite loss on the CPU.
+        alone: Whether no other rank waits for this one, so that it may skip an update: for a loss
+            of None, or a non-finite one on the CPU.
         maker: Name of the argument that computes the loss, for error messages.
 
     Raises:
@@ -59,7 +64,7 @@ class TrainStep:
         scaler: torch.amp.GradScaler | None = None,
         clip_grad: ClipGrad | None = None,
         summed: bool = False,
-        halt: bool = True,
+        alone: bool = True,
         maker: str = "loss_fn",
     ) -> None:
         _check_options(optimizers, autocast, scaler, clip_grad)
@@ -77,18 +82,20 @@ class TrainStep:
             for parameter in group["params"]
         ]
         self._device = device_of(model, optimizers)
-        self._halt = halt and self._device.type == "cpu"
+        self._alone = alone
+        self._halt = alone and self._device.type == "cpu"
         self._needs_closure = any(map(needs_closure, optimizers))
         self._maker = maker
 
-    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float:
+    def __call__(self, batches: Sequence[Any]) -> torch.Tensor | float | None:
         """Make one step.
 
         Args:
             batches: The micro-batches of the step.
 
         Returns:
-            The mean of their losses: a number, or a detached tensor on the device.
+            The mean of their losses: a number, or a detached tensor on the device. None, and no
+            update, if one of them has no loss.
 
         Raises:
             TypeError: The loss is not a tensor.
@@ -96,7 +103,7 @@ class TrainStep:
         """
         try:
             return self._closure_step(batches) if self._needs_closure else self._step(batches)
-        except _NonFiniteLossError as error:
+        except _NoUpdateError as error:
             return error.args[0]  # type: ignore[no-any-return]
 
     def _step(self, batches: Sequence[Any]) -> torch.Tensor | float:
@@ -104,8 +111,7 @@ class TrainStep:
         if self._scaler is None:
             if self._clip_grad is not None:
                 self._clip()
-            for optimizer in self._optimizers:
-                optimizer.step()
+            self._update()
             return loss
         for optimizer in self._optimizers:
             if self._clip_grad is not None:
@@ -115,6 +121,19 @@ class TrainStep:
             self._scaler.step(optimizer)
         self._scaler.update()
         return loss
+
+    def _update(self) -> None:
+        for optimizer in self._optimizers:
+            try:
+                optimizer.step()
+            except Exception as error:
+                if any(sign in str(error) for sign in CLOSURE_SIGNS):
+                    raise TypeError(
+                        f"`optimizer` ({type(optimizer).__name__}) needs more than one ordinary "
+                        "backward pass: pass `step=`, a function of a batch that makes the whole "
+                        "training step."
+                    ) from error
+                raise
 
     def _closure_step(self, batches: Sequence[Any]) -> torch.Tensor | float:
         first: list[torch.Tensor | float] = []
@@ -151,12 +170,14 @@ class TrainStep:
         else:
             with torch.autocast(self._device.type, dtype=self._autocast):
                 loss = self._forward(self._model, batch)
+        if loss is None and self._alone:
+            raise _NoUpdateError(None)
         # Tested here too, to spare the call at every step.
         if type(loss) is not torch.Tensor or loss.numel() != 1 or not loss.requires_grad:
             check_loss(loss, self._maker)
         value = loss.item() if halt else loss.detach()
         if halt and not math.isfinite(value):
-            raise _NonFiniteLossError(value)
+            raise _NoUpdateError(value)
         part = loss if self._summed or count == 1 else loss / count
         if self._scaler is not None:
             part = self._scaler.scale(part)

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from lrfind.state.kinds import CODE, Data
+from lrfind.state.kinds import Data
 
 
 def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
@@ -55,12 +55,6 @@ def check_one_way(**ways: Callable[..., Any] | None) -> None:
         raise ValueError(f"only one of {', '.join(f'`{name}`' for name in given)} may be given.")
 
 
-def state_of(function: Any) -> Any:
-    """The object whose state a callable may change: a module, the object of a method, or None."""
-    owner = getattr(function, "__self__", function)
-    return None if isinstance(owner, CODE) or not hasattr(owner, "__dict__") else owner
-
-
 def check_preserve(preserve: Any) -> None:
     """Reject anything but a list or tuple: a single module would be iterated over.
 
@@ -91,7 +85,9 @@ def loader_objects(train_loader: Any) -> list[Any]:
         TypeError: `train_loader` is not iterable.
     """
     if not hasattr(train_loader, "__iter__"):
-        raise TypeError(f"`train_loader` must be iterable, got {type(train_loader).__name__}.")
+        remedy = ": wrap it in a DataLoader" if isinstance(train_loader, Dataset) else ""
+        name = type(train_loader).__name__
+        raise TypeError(f"`train_loader` must be iterable, got {name}{remedy}.")
     if hasattr(train_loader, "__next__"):
         warnings.warn(
             "`train_loader` is an iterator: the batches that the test takes from it are lost. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from lrfind.analysis.curves import Flag
 from lrfind.analysis.defaults import DIVERGE_TH, END_LR, NUM_ITER, START_LR, STEP_MODE
 
 
@@ -17,15 +18,12 @@ class StopReason(enum.Enum):
         "a loss was NaN or infinite: if that was before the minimum, lower `start_lr` or check the "
         "data"
     )
-    EXHAUSTED = (
-        "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
-        "an iterator, or lower `num_iter`"
-    )
+    EXHAUSTED = Flag.EXHAUSTED.value
     OVERFLOW = (
         "the gradient scaler skipped too many steps in a row, because the gradients overflowed "
         "although the loss did not: if that was before the minimum, lower `start_lr`"
     )
-    UNFINISHED = "the loop ended before the sweep did: provide at least `num_iter` batches"
+    UNFINISHED = Flag.UNFINISHED.value
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import Comparison, compare
+from lrfind.analysis.curves import Flag
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.question import ask
@@ -16,11 +18,13 @@ from lrfind.analysis.sensitivity import Sensitivity, sensitivity
 from lrfind.analysis.suggestion import suggest
 from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
+from lrfind.result.settings import StopReason
 from lrfind.support.arguments import require_choice
 from lrfind.support.errors import CannotTellError
 from lrfind.support.param_groups import HasParamGroups
 
 Answer = Suggestion | CannotTell
+CUT_SHORT = (StopReason.UNFINISHED, StopReason.EXHAUSTED)
 NO_TASKS = "no tasks were recorded: return a dictionary of losses"
 
 
@@ -86,8 +90,17 @@ class SweepAnalysis(SweepRecord):
         try:
             curves = self.curves(source)
         except CannotTellError as error:
-            return CannotTell(str(error), question.rule)
-        return suggest(curves, question, group_scale=self.group_scale)
+            return self._cut_short(CannotTell(str(error), question.rule))
+        return self._cut_short(suggest(curves, question, group_scale=self.group_scale))
+
+    def _cut_short(self, answer: Answer) -> Answer:
+        """The answer, with what cut the sweep short, if anything did, before all other reasons."""
+        if self.stop_reason not in CUT_SHORT:
+            return answer
+        flag = Flag[self.stop_reason.name]
+        if isinstance(answer, CannotTell):
+            answer = replace(answer, reason=f"{flag.value}; {answer.reason}")
+        return replace(answer, flags=(flag, *answer.flags))
 
     def apply(
         self, optimizer: HasParamGroups | Sequence[HasParamGroups], **question: Any

@@ -145,5 +145,9 @@ def readback_for(loss: torch.Tensor | float, capacity: int, ranks: int) -> Readb
     """
     if ranks > 1:
         return MeanReadback(capacity)
-    on_device = isinstance(loss, torch.Tensor) and loss.device.type not in ("cpu", "meta")
-    return DeviceReadback(capacity) if on_device else None
+    return DeviceReadback(capacity) if is_on_device(loss) else None
+
+
+def is_on_device(loss: torch.Tensor | float) -> bool:
+    """Whether a loss is on an accelerator, so that reading it would wait."""
+    return isinstance(loss, torch.Tensor) and loss.device.type not in ("cpu", "meta")

@@ -15,10 +15,12 @@ from lrfind.result.settings import StopReason
 from lrfind.support.arrays import Array
 from lrfind.support.process_group import rank_count
 from lrfind.sweep.group_rates import GroupRates, as_optimizers, check_rates
-from lrfind.sweep.readback import Readback, readback_for
+from lrfind.sweep.micro_batches import MicroBatches
+from lrfind.sweep.readback import Readback, is_on_device, readback_for
 from lrfind.sweep.recording import Recording
-from lrfind.sweep.series import Series, TaskSeries
+from lrfind.sweep.series import Beside, one_number
 from lrfind.sweep.skipped_steps import SkippedSteps
+from lrfind.sweep.step_watch import StepWatch
 from lrfind.sweep.stop_rules import StopRule
 
 if TYPE_CHECKING:
@@ -67,13 +69,12 @@ class Recorder:
         # As a list too: indexing an array would create a NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
         self._stop_rule = stop_rule
-        self._probe_every = probe_every
         self._skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
         self._losses: list[float] = []
-        self._probe, self._metric = Series("probe"), Series("metric")
-        self._tasks = TaskSeries()
+        self._beside = Beside(probe_every)
+        self._micro_batches = MicroBatches()
         self._recorded = 0
         self._readback: Readback | None = None
         self._stop_reason: StopReason | None = None
@@ -84,9 +85,19 @@ class Recorder:
             self._skipped.start()
         # Read now: the caller may restore its random state before calling `recording`.
         self._seed = torch.initial_seed()
-        self._rates = GroupRates(self.optimizers)
-        self._group_scale = self._rates.scale
-        self._rates.set(self.lr)
+        rates = GroupRates(self.optimizers)
+        rates.set(self.lr)
+        try:
+            # Read back before the first step: a group may not take what is written to it.
+            for number in range(len(self.optimizers)):
+                if (difference := rates.difference(number)) is not None:
+                    raise RuntimeError(difference)
+            self._watch = StepWatch(self.optimizers, rates)
+        except BaseException:
+            rates.restore()
+            raise
+        self._watch.start()
+        self._rates, self._group_scale = rates, rates.scale
         return self
 
     def __exit__(
@@ -96,20 +107,19 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         if self._rates is not None:
+            self._watch.stop()
             self._rates.restore()
             self._rates = None
         if self._ranks > 1 and error is not None:
             self._readback = None  # its all-reduces might wait for ranks that are gone
         self._wait()
         if self._ranks > 1 and error is None:
-            self._probe.average_over_ranks()
-            self._metric.average_over_ranks()
-            self._tasks.average_over_ranks(self._recorded)
+            self._beside.average_over_ranks(self._recorded)
 
     @property
     def probe_is_due(self) -> bool:
         """Whether a probe loss belongs to the next step, by `probe_every`."""
-        return (self._recorded + 1) % self._probe_every == 0
+        return self._beside.is_due(self._recorded)
 
     @property
     def steps(self) -> int:
@@ -139,14 +149,17 @@ class Recorder:
             raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
         if self._stop_reason is not None or self._recorded == self.num_iter:
             raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
-        if type(loss) is not float:
-            loss = _one_number(loss)
-        if self._skipped is not None and self._skipped.was_skipped() and self._is_finite(loss):
-            if self._skipped.count(self._recorded):
-                self._stop_reason = StopReason.OVERFLOW
-            return self._stop_reason is None
-        if probe is not None or metric is not None or tasks is not None:
-            self._note(probe, metric, tasks)
+        loss = one_number(loss)
+        made_step = self._watch.saw_step()
+        if self._was_skipped(loss):
+            return self._once_more()
+        self._beside.note(self._recorded, probe, metric, tasks)
+        if not made_step and (is_on_device(loss) or self._is_finite(loss)):
+            self._micro_batches.keep(loss, tasks)
+            return self._once_more()
+        if self._micro_batches:
+            loss, tasks = self._micro_batches.take(loss, tasks)
+            self._beside.note(self._recorded, tasks=tasks)
         if not self._recorded:
             self._readback = readback_for(loss, self.num_iter, self._ranks)
         self._recorded += 1
@@ -159,6 +172,22 @@ class Recorder:
             return False
         self._rates.set(self._rate_of_step[self._recorded])
         return True
+
+    def _was_skipped(self, loss: torch.Tensor | float) -> bool:
+        """Whether the scaler skipped the step of this loss; if so, it is counted."""
+        skipped = self._skipped
+        if skipped is None or not (skipped.was_skipped() and self._is_finite(loss)):
+            return False
+        self._micro_batches.drop()
+        if skipped.count(self._recorded):
+            self._stop_reason = StopReason.OVERFLOW
+        return True
+
+    def _once_more(self) -> bool:
+        """Go on at the same rate, which an LR scheduler may have changed since."""
+        if self._stop_reason is None and self._rates is not None:
+            self._rates.set(self.lr)
+        return self._stop_reason is None
 
     def exhausted(self) -> None:
         """Report that the data ran out, so that the result gives this as the stop reason."""
@@ -177,32 +206,14 @@ class Recorder:
         return Recording(
             lr=self._lr,
             loss=np.array(self._losses, dtype=np.float64),
-            probe=self._probe.by_step(count),
-            metric=self._metric.by_step(count),
-            tasks=self._tasks.by_step(count),
+            probe=self._beside.probe.by_step(count),
+            metric=self._beside.metric.by_step(count),
+            tasks=self._beside.tasks.by_step(count),
             skipped=() if skipped is None else skipped.by_step(count, self._recorded),
             group_scale=self._group_scale,
             seed=self._seed,
             stop_reason=self.stop_reason,
         )
-
-    def _note(
-        self,
-        probe: torch.Tensor | float | None,
-        metric: torch.Tensor | float | None,
-        tasks: Mapping[str, torch.Tensor | float] | None,
-    ) -> None:
-        if (probe is not None or metric is not None) and not self.probe_is_due:
-            raise ValueError(
-                f"`probe` and `metric` are for one step in {self._probe_every}, as set by "
-                "`probe_every`: check `sweep.probe_is_due` before the step."
-            )
-        if tasks is not None:
-            self._tasks.note(self._recorded, tasks)
-        if probe is not None:
-            self._probe.note(self._recorded, probe)
-        if metric is not None:
-            self._metric.note(self._recorded, metric)
 
     def _is_finite(self, loss: torch.Tensor | float) -> bool:
         """Whether the loss is finite; assumed with several ranks, which must agree on it."""
@@ -227,15 +238,3 @@ class Recorder:
     def _wait(self) -> None:
         if self._readback is not None:
             self._look_at_all(self._readback.rest())
-
-
-def _one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
-    """The loss, still on its device, if it holds one number."""
-    if isinstance(loss, torch.Tensor):
-        if loss.numel() != 1:
-            raise TypeError(f"`loss` must hold one number, got shape {tuple(loss.shape)}.")
-        return loss.detach()
-    try:
-        return float(loss)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"`loss` must be a number, got {loss!r}.") from error

@@ -105,6 +105,75 @@ class TaskSeries:
         return self._series[name]
 
 
+class Beside:
+    """What is recorded beside the losses: a probe loss, a metric and the losses of tasks.
+
+    Args:
+        probe_every: There is a probe loss, and a metric, every this many steps.
+
+    Attributes:
+        probe: The probe losses.
+        metric: The values of the metric.
+        tasks: The losses of the tasks.
+    """
+
+    def __init__(self, probe_every: int) -> None:
+        self.probe, self.metric, self.tasks = Series("probe"), Series("metric"), TaskSeries()
+        self._probe_every = probe_every
+
+    def is_due(self, step: int) -> bool:
+        """Whether a probe loss belongs to a step."""
+        return (step + 1) % self._probe_every == 0
+
+    def note(
+        self,
+        step: int,
+        probe: torch.Tensor | float | None = None,
+        metric: torch.Tensor | float | None = None,
+        tasks: Mapping[str, torch.Tensor | float] | None = None,
+    ) -> None:
+        """Record what there is of them at a step.
+
+        Raises:
+            ValueError: It has a probe loss or a metric that is not due.
+        """
+        if (probe is not None or metric is not None) and not self.is_due(step):
+            raise ValueError(
+                f"`probe` and `metric` are for one step in {self._probe_every}, as set by "
+                "`probe_every`: check `sweep.probe_is_due` before the step."
+            )
+        if tasks is not None:
+            self.tasks.note(step, tasks)
+        if probe is not None:
+            self.probe.note(step, probe)
+        if metric is not None:
+            self.metric.note(step, metric)
+
+    def average_over_ranks(self, count: int) -> None:
+        """Replace all values by their means over the ranks, `count` steps on each."""
+        self.probe.average_over_ranks()
+        self.metric.average_over_ranks()
+        self.tasks.average_over_ranks(count)
+
+
+def one_number(loss: torch.Tensor | float) -> torch.Tensor | float:
+    """A loss, still on its device, if it holds one number.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if type(loss) is float:
+        return loss
+    if isinstance(loss, torch.Tensor):
+        if loss.numel() != 1:
+            raise TypeError(f"`loss` must hold one number, got shape {tuple(loss.shape)}.")
+        return loss.detach()
+    try:
+        return float(loss)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"`loss` must be a number, got {loss!r}.") from error
+
+
 def _check_tasks(losses: Mapping[str, torch.Tensor | float]) -> None:
     """Check all task losses of a step before any of them is recorded."""
     if not isinstance(losses, Mapping):

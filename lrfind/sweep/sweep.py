@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS, StopReason, SweepSettings
 from lrfind.support.arguments import require_count, require_positive
+from lrfind.sweep.group_rates import warn_of_own_rates
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.stop_rules import divergence
 
@@ -29,7 +32,14 @@ class Sweep:
 
     Entering it sets the first learning rate; after each optimizer step, `record` takes the loss
     and sets the next learning rate. Leaving it restores the learning rates and nothing else: wrap
-    it in `preserve_state` to restore the rest of the training state as well.
+    it in `preserve_state` to restore the rest of the training state as well. Leaving it before
+    `record` returned False warns, since the range was not swept.
+
+    The learning rate advances with the optimizer's steps. A `record` without one takes the loss of
+    a micro-batch: it sets no new rate, and its loss is averaged into that of the step to come; give
+    it undivided. Where no step can be seen, as in a replayed CUDA graph, each `record` stands for
+    one. A step made at another rate than the one set, by a scheduler stepped before the optimizer
+    or by the optimizer itself, is an error.
 
     Losses on an accelerator are read back without synchronising at every step: `record` decides on
     the losses that have arrived, and the result is cut at the step where a loop that waits for each
@@ -96,8 +106,8 @@ class Sweep:
         layers: torch.nn.Module | None = None,
     ) -> None:
         lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
-        if diverge_th is not None:
-            diverge_th = require_positive("diverge_th", diverge_th)
+        never = diverge_th is None or diverge_th == math.inf
+        diverge_th = None if never else require_positive("diverge_th", diverge_th)
         self.settings = SweepSettings(
             start_lr=float(start_lr),
             end_lr=float(end_lr),
@@ -111,6 +121,7 @@ class Sweep:
         self._optimizer, self._lr = optimizer, lr
         self._scaler, self._all_ranks = scaler, all_ranks
         self._recorder = self._new_recorder()
+        warn_of_own_rates(self._recorder.optimizers)
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
     def _new_recorder(self) -> Recorder:
@@ -144,6 +155,12 @@ class Sweep:
     ) -> None:
         self._detach_layers()
         self._recorder.__exit__(kind, error, trace)
+        if error is None and self.stop_reason is StopReason.UNFINISHED:
+            warnings.warn(
+                f"the loop ended after {self.steps} of the {self.num_iter} steps of the sweep: go "
+                "through the loader again until `record` returns False, or lower `num_iter`.",
+                stacklevel=2,
+            )
 
     def _detach_layers(self) -> None:
         if self._layers is not None:
@@ -186,6 +203,7 @@ class Sweep:
 
         Args:
             loss: The mini-batch loss, computed before that step: a number or a one-element tensor.
+                Without a step since the last call, that of a micro-batch of the step to come.
             probe: The loss on a fixed held-out batch, computed after that step; None without a
                 probe, or after a step that `probe_every` skips.
             metric: A number computed with the probe loss, such as an accuracy.
@@ -196,7 +214,8 @@ class Sweep:
             True to go on; False when the sweep is over, and the loop should end.
 
         Raises:
-            RuntimeError: The sweep has not been entered, or is over.
+            RuntimeError: The sweep has not been entered, or is over; the step was made at another
+                learning rate than the one set; or there was none in the last 1000 calls.
             TypeError: `loss`, `probe`, `metric` or a loss of `tasks` is not a number.
             ValueError: `probe` or `metric` is given for a step that `probe_every` skips, or a task
                 is named "train" or "probe".

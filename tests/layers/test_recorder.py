@@ -362,6 +362,7 @@ def test_steps_beyond_the_last_are_ignored():
     assert sweep.result().layers.weight.shape == (3, 1)
 
 
+@pytest.mark.filterwarnings("ignore:the loop ended after")
 def test_a_sweep_can_be_run_again_and_ended_early():
     model, optimizer, step = one_weight()
     sweep = lrfind.Sweep(optimizer, num_iter=5, layers=model)

@@ -2,10 +2,12 @@
 
 from collections import namedtuple
 
+import numpy as np
 import pytest
 import torch
-from makers import loss_fn
+from makers import loss_fn, make_loader, make_model, trainable
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
 from lrfind import StopReason, range_test
 from lrfind.loop.batches import to_device
@@ -89,3 +91,103 @@ def test_batches_with_a_way_of_their_own_to_move_use_it():
             return Moving(device)
 
     assert to_device([Moving("here")], torch.device("meta"))[0].device.type == "meta"
+
+
+META = torch.device("meta")
+
+
+OPTIONS = {"num_iter": 12, "diverge_th": None}
+
+
+def sgd(model, lr=0.1):
+    return torch.optim.SGD(trainable(model), lr=lr)
+
+
+def test_a_packed_sequence_keeps_its_batch_sizes_on_the_cpu():
+    packed = pack_sequence([torch.ones(3, 2), torch.ones(2, 2)])
+    moved = to_device({"x": [packed]}, META)["x"][0]
+    assert (moved.data.device, moved.batch_sizes.device.type) == (META, "cpu")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64, bool, np.complex64])
+def test_arrays_of_numbers_become_tensors(kind):
+    array = np.ones((3, 2), dtype=kind)
+    fixed, turned = array.copy(), array[::-1]
+    fixed.flags.writeable = False
+    for each in to_device([array, fixed, {"x": turned}["x"]], torch.device("cpu")):
+        assert torch.equal(each, torch.tensor(array))
+    assert to_device(array, META).device == META
+
+
+def test_arrays_of_anything_else_are_left_as_they_are():
+    names = np.array(["a", "b"])
+    assert to_device([names], META)[0] is names
+
+
+def test_a_loader_of_arrays_is_trained_on_like_one_of_tensors():
+    batches = list(make_loader(shuffle=False))
+    arrays = [(x.numpy(), y.numpy()) for x, y in batches]
+    results = []
+    for loader in (batches, arrays):
+        torch.manual_seed(3)
+        model = make_model()
+        results.append(range_test(model, sgd(model), loss_fn, loader, probe=loader[0], **OPTIONS))
+    np.testing.assert_array_equal(results[0].loss, results[1].loss)
+    np.testing.assert_array_equal(results[0].probe, results[1].probe)
+
+
+def with_gaps(batches, gap):
+    """The batches with one in between that is of no use."""
+    for number, batch in enumerate(batches):
+        if number % 3 == 0:
+            yield gap(batch)
+        yield batch
+
+
+EMPTY = {
+    "tuple": lambda batch: [each[:0] for each in batch],
+    "arrays": lambda batch: [each[:0].numpy() for each in batch],
+}
+
+
+@pytest.mark.parametrize("gap", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("way", ["loss_fn", "step"])
+def test_an_empty_batch_is_left_out(gap, way):
+    results = []
+    for gaps in (False, True):
+        torch.manual_seed(3)
+        model = make_model()
+        optimizer = sgd(model)
+        batches = list(make_loader(shuffle=False))
+        loader = list(with_gaps(batches, gap)) if gaps else batches
+
+        def step(batch, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = loss_fn(model(batch[0]), batch[1])
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        given = {"step": step} if way == "step" else {}
+        results.append(
+            range_test(model, optimizer, None if given else loss_fn, loader, **given, **OPTIONS)
+        )
+    assert results[0] == results[1]
+
+
+def test_boxes_of_a_batch_without_any_are_no_empty_batch():
+    model, seen = nn.Linear(2, 1), []
+
+    def forward(model, batch):
+        seen.append(len(batch["boxes"]))
+        return model(batch["images"]).mean()
+
+    batch = {"images": torch.ones(4, 2), "boxes": torch.ones(0, 4)}
+    range_test(model, sgd(model), None, [batch], forward=forward, **OPTIONS)
+    assert seen == [0] * 12
+
+
+def test_a_loader_of_empty_batches_is_empty():
+    model = make_model()
+    with pytest.raises(ValueError, match="`train_loader` is empty"):
+        range_test(model, sgd(model), loss_fn, [(torch.ones(0, 6), torch.ones(0))] * 3)

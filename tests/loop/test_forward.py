@@ -110,3 +110,56 @@ def test_batches_in_mappings_of_any_kind_go_in_by_name():
         )
     ]
     assert losses[0] == losses[1] == losses[2]
+
+
+class Wrapped(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs, **named):
+        return self.module(*inputs, **named)
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+
+    def forward(self, x, *, scale=1.0):
+        return self.layer(x) * scale
+
+
+SURPLUS = {
+    "values": (lambda: nn.Sequential(nn.Linear(2, 1)), (x, x, t), r"Sequential\.forward\(input"),
+    "keys": (Scaled, {"x": x, "target": t}, r"Scaled\.forward\(x, \*, scale=1\.0\)"),
+    "missing keys": (Scaled, {"scale": 2.0}, r"Scaled\.forward\(x, \*, scale=1\.0\)"),
+    "wrapped": (lambda: Wrapped(Scaled()), {"x": x, "target": t}, r"Scaled\.forward\(x"),
+}
+
+
+@pytest.mark.parametrize(("build", "batch", "signature"), SURPLUS.values(), ids=SURPLUS)
+@pytest.mark.parametrize("way", ["train_loader", "probe", "own loss"])
+def test_a_batch_that_the_model_does_not_take_is_told_with_the_remedy(build, batch, signature, way):
+    model = build()
+    good = {"x": x} if isinstance(batch, dict) else (x, t)
+    loader = [batch if way != "probe" else good]
+    loss = None if way == "own loss" else lambda output, target: output.mean()
+    if way == "own loss" and not isinstance(batch, dict):
+        batch = loader[0] = (x, x)
+    options = {"probe": batch} if way == "probe" else {}
+    with pytest.raises(TypeError, match=rf"`{signature}.*pass `forward=`") as raised:
+        range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), loss, loader, **options)
+    assert isinstance(raised.value.__cause__, TypeError)
+    assert "forward()" in str(raised.value.__cause__)
+
+
+def test_a_type_error_inside_the_model_is_the_users_own():
+    class Broken(Scaled):
+        def forward(self, x):
+            return self.layer(x, x)
+
+    model = Broken()
+    with pytest.raises(TypeError, match=r"^Linear\.forward\(\) takes 2") as raised:
+        range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), mse, [(x, t)])
+    assert raised.value.__cause__ is None

@@ -145,3 +145,80 @@ def test_without_a_probe_or_a_metric_it_says_so():
         result.bounds()
     with pytest.raises(ValueError, match="`source` must be one of 'train', 'probe'"):
         result.suggest(source="validation")
+
+
+OPTIONS = {"num_iter": 12, "diverge_th": None}
+
+
+def sgd(model, lr=0.1):
+    return torch.optim.SGD(trainable(model), lr=lr)
+
+
+class Reiterable:
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+@pytest.mark.parametrize("kind", ["loader", "shuffled", "reiterable"])
+def test_a_probe_may_be_a_loader_whose_mean_loss_is_taken(kind):
+    batches = list(make_loader(shuffle=False, batch_size=32))
+    probe = {
+        "loader": make_loader(shuffle=False, batch_size=32),
+        "shuffled": torch.utils.data.DataLoader(batches, batch_size=None, shuffle=True),
+        "reiterable": Reiterable(batches),
+    }[kind]
+
+    def accuracy(model, batch):
+        return (model(batch[0]).argmax(1) == batch[1]).float().mean()
+
+    def run(probe, metric=accuracy):
+        torch.manual_seed(3)
+        model, loader = make_model(), make_loader()
+        model[4] = nn.Identity()  # the module whose hidden state follows what it sees
+        before = everything(model, sgd(model), loader)
+        options = {"probe": probe, "metric": metric} if probe is not None else {}
+        result = lrfind.range_test(model, sgd(model), loss_fn, loader, **options, **OPTIONS)
+        assert everything(model, sgd(model), loader) == before
+        return result
+
+    together, single = run(probe), [run(batch) for batch in batches]
+    np.testing.assert_array_equal(together.loss, run(None).loss)
+    np.testing.assert_allclose(
+        together.probe, np.mean([each.probe for each in single], 0), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        together.metric, np.mean([each.metric for each in single], 0), rtol=1e-5
+    )
+
+
+def test_a_list_is_one_probe_batch():
+    model, batch = make_model(), next(iter(make_loader()))
+    seen = []
+
+    def forward(model, batch):
+        if not torch.is_grad_enabled():
+            seen.append(type(batch))
+        return loss_fn(model(batch[0]), batch[1])
+
+    lrfind.range_test(
+        model, sgd(model), None, make_loader(), forward=forward, probe=list(batch), **OPTIONS
+    )
+    assert seen == [list] * 12
+
+
+@pytest.mark.parametrize(
+    ("probe", "error", "message"),
+    [
+        (iter([1]), TypeError, "`probe` is an iterator"),
+        (Reiterable([]), ValueError, "`probe` is empty"),
+    ],
+)
+def test_a_probe_that_cannot_be_looked_at_again_or_is_empty_is_refused(probe, error, message):
+    model, loader = make_model(), make_loader()
+    before = everything(model, sgd(model), loader)
+    with pytest.raises(error, match=message):
+        lrfind.range_test(model, sgd(model), loss_fn, loader, probe=probe)
+    assert everything(model, sgd(model), loader) == before

@@ -259,3 +259,65 @@ def test_a_run_that_was_broken_off_leaves_no_losses_to_the_next(monkeypatch):
         loop.run(sweep)
     assert sweeps[0].result() == sweeps[1].result()
     assert sweeps[0].result().tasks
+
+
+def with_parts(output, target):
+    """A loss beside the parts it is made of, and what else a model returns."""
+    parts = two_losses(output, target)
+    beside = {"kl": parts["second"].item(), "preds": output, "names": ["a"], "mask": None}
+    return {"loss": parts["first"] + 0.5 * parts["second"], "recon": parts["first"], **beside}
+
+
+class WithParts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = make_model()
+
+    def forward(self, x, y):
+        return with_parts(self.inner(x), y)
+
+
+@pytest.mark.parametrize("way", ["loss_fn", "forward", "model"])
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_a_loss_among_several_is_trained_on_and_its_numbers_recorded(way, micro_batches):
+    def run(way, **options):
+        model = WithParts() if way == "model" else make_model()
+        optimizer, loader = torch.optim.Adam(trainable(model), lr=1e-3), make_loader()
+        loss_fn = {"loss_fn": with_parts, "plain": lambda *pair: with_parts(*pair)["loss"]}
+        torch.manual_seed(3)
+        return lrfind.range_test(
+            model, optimizer, loss_fn.get(way), loader, accumulation_steps=micro_batches,
+            **options, **OPTIONS,
+        )  # fmt: skip
+
+    forward = {"forward": lambda model, batch: with_parts(model(batch[0]), batch[1])}
+    result = run(way, **forward if way == "forward" else {})
+    np.testing.assert_array_equal(result.loss, run("plain").loss)
+    assert list(result.tasks) == ["recon", "kl"]
+    combined = result.tasks["recon"] + 0.5 * result.tasks["kl"]
+    np.testing.assert_allclose(combined, result.loss, rtol=1e-6)
+
+
+def test_a_total_is_given_a_loss_among_several_like_any_other():
+    seen = []
+
+    def total(losses):
+        seen.append(list(losses))
+        return losses["loss"]
+
+    def three(output, target):
+        parts = two_losses(output, target)
+        return {"loss": sum(parts.values()), **parts}
+
+    result = lrfind.range_test(*fresh()[:2], three, fresh()[2], total=total, **OPTIONS)
+    assert seen[0] == list(result.tasks) == ["loss", *NAMES]
+    np.testing.assert_array_equal(result.tasks["loss"], result.loss)
+
+
+@pytest.mark.parametrize("loss", [1.0, torch.ones(2, requires_grad=True), torch.tensor(1.0)])
+def test_a_loss_among_several_that_cannot_be_trained_on_is_refused(loss):
+    model, optimizer, loader = fresh()
+    before = everything(model, optimizer, loader)
+    with pytest.raises((TypeError, ValueError), match="`loss_fn`"):
+        lrfind.range_test(model, optimizer, lambda *_: {"loss": loss, "a": 1.0}, loader)
+    assert everything(model, optimizer, loader) == before

@@ -100,3 +100,9 @@ def test_an_option_that_a_step_of_the_users_own_cannot_obey_is_refused(option):
     optimizer = torch.optim.SGD(trainable(model), lr=0.1)
     with pytest.raises(ValueError, match=f"`{option}` has no effect with `step`"):
         lrfind.range_test(model, optimizer, None, [0], step=lambda b: 1.0, **{option: value})
+
+
+def test_a_dataset_is_told_to_be_wrapped():
+    model = make_model()
+    with pytest.raises(TypeError, match=r"`train_loader` .* wrap it in a DataLoader"):
+        range_test(model, torch.optim.SGD(trainable(model), lr=0.1), loss_fn, make_loader().dataset)

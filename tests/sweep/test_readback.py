@@ -123,6 +123,7 @@ def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
     assert late == prompt
 
 
+@pytest.mark.filterwarnings("ignore:the loop ended after")
 def test_the_result_may_be_asked_for_inside_the_block():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:

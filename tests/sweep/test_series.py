@@ -21,6 +21,7 @@ def test_your_own_loop_gives_the_losses_of_the_tasks_to_record():
     assert sweep.result() == sweep.result()
 
 
+@pytest.mark.filterwarnings("ignore:the loop ended after")
 @pytest.mark.parametrize(
     ("tasks", "error", "message"),
     [

@@ -11,6 +11,8 @@ from torch import nn
 import lrfind
 from lrfind import StopReason, Sweep
 
+pytestmark = pytest.mark.filterwarnings("ignore:the loop ended after")
+
 
 def quadratic(dtype=torch.float64):
     """A weight of 1, its optimizer, and one step on loss w**2 / 2 that returns the loss."""
@@ -70,13 +72,35 @@ def test_a_non_finite_loss_ends_it_at_once_and_is_recorded(bad):
     np.testing.assert_array_equal(sweep.result().loss, [1.0, bad])
 
 
-def test_leaving_the_loop_early_gives_what_there_is():
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("steps", [0, 7])
+def test_leaving_the_loop_early_gives_what_there_is_with_a_warning(steps):
     optimizer, step = quadratic()
-    with Sweep(optimizer, num_iter=50) as sweep:
-        for _ in range(7):
-            sweep.record(step())
+    sweep = Sweep(optimizer, num_iter=50)
+
+    def epoch():
+        with sweep:
+            for _ in range(steps):
+                sweep.record(step())
+
+    with pytest.warns(UserWarning, match=f"ended after {steps} of the 50 steps") as warned:
+        epoch()
+    assert warned[0].filename == __file__
     result = sweep.result()
-    assert (result.lr.size, result.stop_reason) == (7, StopReason.UNFINISHED)
+    assert (result.lr.size, result.stop_reason) == (steps, StopReason.UNFINISHED)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loop_that_ends_by_an_error_or_for_lack_of_data_has_said_why():
+    optimizer, step = quadratic()
+    with pytest.raises(ZeroDivisionError), Sweep(optimizer) as sweep:
+        sweep.record(step())
+        raise ZeroDivisionError
+    with Sweep(optimizer) as sweep:
+        sweep.record(step())
+        sweep.exhausted()
+    assert sweep.result().stop_reason is StopReason.EXHAUSTED
 
 
 def test_the_rates_are_put_back_also_after_an_error():
@@ -125,6 +149,45 @@ def test_groups_keep_the_ratios_of_their_rates(rates, scale):
     assert result.group_scale == pytest.approx(scale)
     np.testing.assert_array_equal(np.array(used).T, result.group_lr)
     np.testing.assert_allclose(result.group_lr, np.outer(scale, result.lr))
+    assert [group["lr"] for group in optimizer.param_groups] == list(rates)
+
+
+@pytest.mark.parametrize(
+    ("rates", "lr_scale", "initial", "scale"),
+    [
+        ((0.1, 0.1, 0.1), (0.25, 0.5, 1.0), None, (0.25, 0.5, 1.0)),
+        ((0.1, 0.1), (0.5, None), None, (0.5, 1.0)),
+        ((0.1, 1.0), (0.5, 1.0), None, (0.05, 1.0)),
+        ((0.025, 0.05, 0.1), (0.25, 0.5, 1.0), None, (0.25, 0.5, 1.0)),
+        ((0.025, 0.1), (0.25, 1.0), (0.1, 0.1), (0.25, 1.0)),
+        ((0.05, 0.05), (0.25, 1.0), (0.1, 0.1), (1.0, 1.0)),
+        ((0.0, 0.0), (0.25, 1.0), (0.1, 0.1), (0.25, 1.0)),
+        ((0.0, 0.0), (0.25, 1.0), None, (0.25, 1.0)),
+        ((0.1, 0.1), (0.5, 0.5), None, (1.0, 1.0)),
+    ],
+    ids=[
+        "not yet in the rates",
+        "not in all groups",
+        "beside other ratios",
+        "set by a loop",
+        "set by a scheduler of timm",
+        "left out by a scheduler of torch",
+        "in the first step of a warm-up",
+        "without any rate",
+        "the same for all",
+    ],
+)
+def test_an_lr_scale_of_a_group_is_part_of_the_ratios_once(rates, lr_scale, initial, scale):
+    optimizer = groups(*rates)
+    for number, group in enumerate(optimizer.param_groups):
+        if lr_scale[number] is not None:
+            group["lr_scale"] = lr_scale[number]
+        if initial is not None:
+            group["initial_lr"] = initial[number]
+    with Sweep(optimizer, num_iter=30) as sweep:
+        sweep.record(1.0)
+        assert [group["lr"] / sweep.lr for group in optimizer.param_groups] == pytest.approx(scale)
+    assert sweep.result().group_scale == pytest.approx(scale)
     assert [group["lr"] for group in optimizer.param_groups] == list(rates)
 
 
@@ -205,6 +268,12 @@ def test_a_bad_argument_is_refused_by_name_before_anything_is_touched(options, e
     with pytest.raises(error, match=f"`{name}`"):
         Sweep(optimizer, **options)
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_an_infinite_threshold_never_stops_early():
+    result = run(*quadratic(), start_lr=1.5, end_lr=30.0, num_iter=60, diverge_th=float("inf"))
+    assert result.stop_reason is StopReason.COMPLETED
+    assert result.settings.diverge_th is None
 
 
 def test_something_other_than_an_optimizer_is_refused():
