@@ -39,6 +39,9 @@ def endless(loader: Iterable[Any], *, skip_empty: bool = False) -> Generator[Any
 
 def has_no_samples(batch: Any) -> bool:
     """Whether a batch holds tensors or arrays, all of length 0."""
+    first = batch[0] if type(batch) in (list, tuple) and batch else batch
+    if type(first) is torch.Tensor and first.numel():
+        return False  # the usual batch, asked about at every step
     lengths = list(_lengths(batch))
     return bool(lengths) and not any(lengths)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -39,8 +39,8 @@ class StepWatch:
     def start(self) -> None:
         """Watch from now on."""
         # Not to be traced into a compiled step, which would be compiled again.
-        hook = torch.compiler.disable(self._after_step)  # type: ignore[no-untyped-call]
-        self._hook = register_optimizer_step_post_hook(hook)
+        disable: Any = torch.compiler.disable
+        self._hook = register_optimizer_step_post_hook(disable(_hook(self), recursive=False))
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -64,14 +64,16 @@ class StepWatch:
             return True
         return not self._ever and not self._only_gradients_moved()
 
-    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
+        """Note a step of an optimizer, if it is one of those watched."""
         number = self._numbers.get(id(optimizer))
         if number is None:  # another optimizer, or the one inside a wrapper
             number = self._numbers.get(id(next(_parameters(optimizer), None)))
         if number is not None:
             self._stepped = self._ever = True
             self._unseen.discard(number)
-            self._compare([number])
+            if self._wrong is None:
+                self._wrong = self._rates.difference(number)
 
     def _compare(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -100,6 +102,13 @@ class StepWatch:
 
     def _grads(self) -> Iterator[torch.Tensor | None]:
         return (each.grad for each in self._trained())
+
+
+def _hook(watch: StepWatch) -> Callable[[Optimizer, Any, Any], None]:
+    def hook(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        watch.after_step(optimizer)
+
+    return hook
 
 
 def _parameters(optimizer: Optimizer) -> Iterator[torch.Tensor]:
