@@ -411,7 +411,7 @@ def minimum_coverage(mine: dict[tuple[str, int, str], Answer], seeds: Sequence[i
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """The table for the README."""
+    """The table of all finders, with the constants that were chosen on the same tasks."""
     head = (
         "| finder | regret, constant | regret, one-cycle | worst | over 0.2 | of them warned "
         "| clear where good | spread | interval holds the best | width | steps |\n" + "| --- " * 11

@@ -58,9 +58,10 @@ class Suggestion:
         verdict: How far to trust the suggestion; the enum value is the reason.
         schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
             between the two.
-        interval: 90 % interval for the best learning rate of a training run, calibrated on the
-            project's benchmark. It depends on the sweep and the schedule, and on neither rule nor
-            factor: `lr` may lie outside. None only in a record made by hand, as all that follow.
+        interval: Nominal 90 % interval for the best learning rate of a training run, calibrated on
+            the project's benchmark; it may cover less on tasks unlike those. It depends on the
+            sweep and the schedule, and on neither rule nor factor: `lr` may lie outside. None only
+            in a record made by hand, as all that follow.
         uncertainty: The components of the interval.
         expected_lr: The expected minimum of the sweep, whatever the rule.
     """

@@ -27,8 +27,7 @@ higher, however slow the sweep. With several modes the distance is smaller.
 LEAST_PRIOR = 1e-4
 """Floor of the prior, so that the losses outweigh it if hardly any draw has its minimum near the
 mean of the prior. On synthetic curves (a wide flat minimum, a slow rise) a floor of 0.05 or more
-covers the true minimum more often, but on the benchmark's training runs it raises the regret from
-0.04 to 0.06."""
+covers the true minimum more often, but on the benchmark's training runs it raises the regret."""
 
 BETWEEN_RUNS = 0.1
 """Standard deviation of the minimum between runs, which a single sweep cannot measure."""
