@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from lrfind.loop.batches import to_device
-from lrfind.loop.step import Forward
+from lrfind.loop.step import Forward, autocasting
+from lrfind.sweep.micro_batches import mean_of
 
 
 class FrozenStep:
@@ -56,21 +57,15 @@ class FrozenStep:
             batch = to_device(batch, self._device)
             # Gradients stay enabled: the loss may need them (a gradient penalty), and torch may
             # choose other kernels without them. So the losses equal those of the step bit for bit.
-            with buffers_kept(self._model), no_sync(), self._autocasting():
+            with buffers_kept(self._model), no_sync(), autocasting(self._device, self._autocast):
                 loss = self._forward(self._model, batch)
             if loss is None:
                 return None
             losses.append(loss.detach())
         if len(losses) == 1:
             return losses[0]
-        if self._device.type == "cpu":
-            return sum(loss.item() for loss in losses) / len(losses)
-        return torch.stack(losses).mean()
-
-    def _autocasting(self) -> AbstractContextManager[Any]:
-        if self._autocast is None:
-            return nullcontext()
-        return torch.autocast(self._device.type, dtype=self._autocast)
+        # Of numbers on the CPU, as in the step.
+        return mean_of([each.item() for each in losses] if self._device.type == "cpu" else losses)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from lrfind.loop.batches import to_device
-from lrfind.loop.step import Forward
+from lrfind.loop.step import Forward, autocasting
 from lrfind.state.kinds import Data
 from lrfind.state.preserve import preserve_state
 from lrfind.state.random_state import Restore, device_restore
@@ -99,7 +99,11 @@ class Probe:
 
     def __call__(self) -> tuple[torch.Tensor, torch.Tensor | float | None]:
         """The loss, detached and still on the device, and the metric."""
-        with _evaluating(self._model), self._own_random_numbers(), self._autocasting():
+        with (
+            _evaluating(self._model),
+            self._own_random_numbers(),
+            autocasting(self._device, self._autocast),
+        ):
             loss = self._forward(self._model, self._batch)
             metric = None if self._metric is None else self._metric(self._model, self._batch)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
@@ -116,11 +120,6 @@ class Probe:
             for restart in self._restart:
                 restart()
             yield
-
-    def _autocasting(self) -> AbstractContextManager[Any]:
-        if self._autocast is None:
-            return nullcontext()
-        return torch.autocast(self._device.type, dtype=self._autocast)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from lrfind.loop.batches import to_device
 from lrfind.support.arguments import require_positive
+from lrfind.sweep.micro_batches import mean_of
 
 Forward = Callable[[torch.nn.Module, Any], torch.Tensor]
 ClipGrad = float | Callable[[list[torch.Tensor]], object]
@@ -159,17 +160,12 @@ class TrainStep:
         for number, batch in enumerate(batches, 1):
             with self._no_sync() if number < len(batches) else nullcontext():
                 losses.append(self._micro_step(batch, len(batches), halt))
-        if isinstance(losses[0], float):
-            return sum(losses) / len(losses)
-        return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
+        return mean_of(losses)
 
     def _micro_step(self, batch: Any, count: int, halt: bool) -> torch.Tensor | float:
         batch = to_device(batch, self._device)
-        if self._autocast is None:
+        with autocasting(self._device, self._autocast):
             loss = self._forward(self._model, batch)
-        else:
-            with torch.autocast(self._device.type, dtype=self._autocast):
-                loss = self._forward(self._model, batch)
         if loss is None and self._alone:
             raise _NoUpdateError(None)
         # Tested here too, to spare the call at every step.
@@ -211,6 +207,11 @@ def _check_options(
             raise ValueError("`scaler` cannot be used with an optimizer that needs a closure.")
         if len(optimizers) > 1:
             raise ValueError("`optimizer` needs a closure, so it cannot step with others.")
+
+
+def autocasting(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    """`torch.autocast` to a data type; nothing if it is None."""
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
 
 
 def device_of(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> torch.device:
