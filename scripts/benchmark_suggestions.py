@@ -458,14 +458,29 @@ def picture(answers: Answers, oracle: Oracle, rows: Sequence[dict[str, Any]], pa
     figure.savefig(path)
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """A factor and a deviation of `lrfind.analysis.calibration`, and how they do left out.
+
+    Attributes:
+        factor: The factor with the least mean regret over all tasks.
+        deviation: Of the best rate from what it gives, over all tasks.
+        left_out: The least and the largest factor chosen on all tasks but one.
+        regret: Mean regret of those factors, each on the task it was not chosen on.
+        held: Share of the best rates in the interval made from the other tasks likewise.
+    """
+
+    factor: float
+    deviation: float
+    left_out: tuple[float, float]
+    regret: float
+    held: float
+
+
 def calibration(
     finder: str, centre: Callable[[Answer, str], float], answers: Answers, oracle: Oracle
-) -> str:
-    """Where the numbers of `lrfind.analysis.calibration` come from, and how they do left out.
-
-    For each schedule: the factor with the least mean regret and the deviation of the best rate
-    from what it gives, over all tasks; then the same chosen on all tasks but one and applied to
-    that one.
+) -> dict[str | None, Calibrated]:
+    """Where the numbers of `lrfind.analysis.calibration` come from, for each schedule.
 
     Args:
         finder: Whose answers.
@@ -473,10 +488,7 @@ def calibration(
         answers: All answers.
         oracle: The full trainings.
     """
-    lines = [
-        f"| {finder}: schedule | factor | deviation | left out: factors | regret | it holds |",
-        "| --- " * 6 + "|",
-    ]
+    found: dict[str | None, Calibrated] = {}
     factors = 10 ** np.arange(-0.4, 1.25, 0.05)
     for schedule in (*SCHEDULES, None):
         wanted = SCHEDULES if schedule is None else (schedule,)
@@ -501,11 +513,85 @@ def calibration(
         )
         left_out = [regrets[i, np.flatnonzero(factors == f)[0]] for i, f in enumerate(chosen)]
         misses = np.abs(best - centres + np.log10(chosen)[:, None])
-        held = np.nanmean(misses <= 1.645 * wide[:, None])
-        lines.append(
-            f"| {schedule or 'unknown'} | {every:.1f} | {deviation(best, centres, every):.2f} "
-            f"| {chosen.min():.1f} to {chosen.max():.1f} | {np.mean(left_out):.3f} | {held:.0%} |"
+        found[schedule] = Calibrated(
+            factor=float(every),
+            deviation=deviation(best, centres, every),
+            left_out=(float(chosen.min()), float(chosen.max())),
+            regret=float(np.mean(left_out)),
+            held=float(np.nanmean(misses <= 1.645 * wide[:, None])),
         )
+    return found
+
+
+def calibration_table(finder: str, found: dict[str | None, Calibrated]) -> str:
+    """The calibrated numbers as a table."""
+    lines = [
+        f"| {finder}: schedule | factor | deviation | left out: factors | regret | it holds |",
+        "| --- " * 6 + "|",
+    ]
+    lines += [
+        f"| {schedule or 'unknown'} | {c.factor:.1f} | {c.deviation:.2f} "
+        f"| {c.left_out[0]:.1f} to {c.left_out[1]:.1f} | {c.regret:.3f} | {c.held:.0%} |"
+        for schedule, c in found.items()
+    ]
+    return "\n".join(lines)
+
+
+BEFORE_FACTOR: dict[str, Callable[[Answer, str], float]] = {
+    "lrfind": lambda answer, schedule: answer.minimum[0] if answer.minimum else math.nan,
+    "lrfind.find_lr": lambda answer, schedule: answer.lr * VERIFIED[schedule].factor,
+}
+"""The rate of an answer before the calibrated factor."""
+
+UNCHOSEN = [
+    "lrfind, centred minimum / 10",
+    "lrfind, raw minimum / 10",
+    "lrfind, debiased EMA 0.98 minimum / 10",
+    "documented default",
+    "grid of 12 rates x 25 steps",
+    "grid of 12 rates x 33 steps",
+    "fastai valley",
+    "fastai slide",
+    "fastai minimum",
+    "fastai steep",
+    "torch-lr-finder",
+    "pytorch-ignite",
+    "lightning",
+]
+"""Finders in which nothing was chosen on these tasks, in the order of the README's table."""
+
+
+def readme_table(
+    rows: Sequence[dict[str, Any]], ours: dict[str, dict[str | None, Calibrated]]
+) -> str:
+    """The README's table: lrfind left out, and the finders in which nothing was chosen here.
+
+    Args:
+        rows: The rows of all finders.
+        ours: For the finders "lrfind" and "lrfind.find_lr", `calibration`.
+    """
+    by_name = {each["finder"]: each for each in rows}
+    lines = [
+        "| finder | regret, constant | regret, one-cycle | interval holds the best | steps |",
+        "| --- " * 5 + "|",
+    ]
+    for name, found in ours.items():
+        constant, one_cycle, unknown = found["constant"], found["one_cycle"], found[None]
+        steps = by_name[name]["steps"]
+        lines.append(
+            f"| {name} | {constant.regret:.2f} | {one_cycle.regret:.2f} "
+            f"| {constant.held:.0%}, {one_cycle.held:.0%} | {steps:.0f} |"
+        )
+        if name == "lrfind":
+            lines.append(
+                f"| lrfind, schedule unknown | {unknown.regret:.2f}, mean of both | "
+                f"| {unknown.held:.0%} | {steps:.0f} |"
+            )
+    lines += [
+        f"| {name.removeprefix('lrfind, ')} | {by_name[name]['mean constant']:.2f} "
+        f"| {by_name[name]['mean one_cycle']:.2f} | | {by_name[name]['steps']:.0f} |"
+        for name in UNCHOSEN
+    ]
     return "\n".join(lines)
 
 
@@ -548,14 +634,16 @@ def main() -> None:
         if r["minimum coverage"] is not None:
             share = r["minimum coverage"]
             text += f"\n\n{r['finder']}: the interval of the minimum holds {share:.0%}."
+    ours = {
+        name: calibration(name, before_factor, answers, oracle)
+        for name, before_factor in BEFORE_FACTOR.items()
+        if name in names
+    }
+    text += "".join("\n\n" + calibration_table(name, found) for name, found in ours.items())
     if "lrfind" in names:
-        text += "\n\n" + calibration("lrfind", lambda a, s: a.minimum[0], answers, oracle)
         text += "\n\n" + between_runs(answers, seeds)
-    if "lrfind.find_lr" in names:
-        tried = calibration(
-            "lrfind.find_lr", lambda a, s: a.lr * VERIFIED[s].factor, answers, oracle
-        )
-        text += "\n\n" + tried
+    if names == list(FINDERS):
+        text = readme_table(rows, ours) + "\n\n" + text
     text += f"\n\n{len(TASKS)} tasks, {len(seeds)} seeds, both schedules; {platform.machine()}, "
     text += f"torch {torch.__version__}; {(time.monotonic() - started) / 60:.0f} minutes."
     print(text)
