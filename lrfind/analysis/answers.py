@@ -55,13 +55,14 @@ class Suggestion:
             learning rate is `lr * factor`.
         flags: Warnings about that minimum; empty if there are none.
         group_lr: Learning rate of each parameter group, in the optimizer's order.
-        verdict: How far to trust the suggestion; the enum value is the reason.
+        verdict: How far to trust the suggestion.
+        reason: Why, with figures where there are any, and the remedy.
         schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
             between the two.
         interval: Nominal 90 % interval for the best learning rate of a training run, calibrated on
             the project's benchmark; it may cover less on tasks unlike those. It depends on the
-            sweep and the schedule, and on neither rule nor factor: `lr` may lie outside. None only
-            in a record made by hand, as all that follow.
+            sweep and the schedule, and on neither rule nor factor: `lr` may lie outside. It ends
+            where the sweep does. None only in a record made by hand, as all that follow.
         uncertainty: The components of the interval.
         expected_lr: The expected minimum of the sweep, whatever the rule.
     """
@@ -75,6 +76,7 @@ class Suggestion:
     flags: tuple[Flag, ...]
     group_lr: tuple[float, ...]
     verdict: Verdict
+    reason: str
     schedule: str | None = None
     interval: tuple[float, float] | None = None
     uncertainty: Uncertainty | None = None
@@ -89,7 +91,7 @@ class Suggestion:
         rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
         return (
             f"Train at about {rates}, {self._source_words()}. Verdict: {words(self.verdict.name)}, "
-            f"as {self.verdict.value}.{caution}"
+            f"as {self.reason}.{caution}"
         )
 
     def _source_words(self) -> str:
@@ -132,6 +134,7 @@ class Suggestion:
             "lr": self.lr,
             "interval": self.interval and list(self.interval),
             "verdict": self.verdict.name.lower(),
+            "reason": self.reason,
             "schedule": self.schedule,
             "rule": self.rule,
             "factor": self.factor,
@@ -154,12 +157,15 @@ class CannotTell:
         rule: Name of the rule that was used.
         flags: The flags behind the reason.
         verdict: The verdict on the sweep.
+        guess: What the point of divergence alone points to, where the loss never fell; None
+            otherwise. Not to train with before trials of it, such as those of `find_lr`.
     """
 
     reason: str
     rule: str
     flags: tuple[Flag, ...] = ()
     verdict: Verdict = Verdict.TOO_SHORT
+    guess: float | None = None
 
     def __bool__(self) -> bool:
         return False
@@ -200,6 +206,7 @@ class CannotTell:
             "verdict": self.verdict.name.lower(),
             "rule": self.rule,
             "flags": flag_names(self.flags),
+            "guess": self.guess,
         }
 
 

@@ -33,6 +33,10 @@ BETWEEN_RUNS = 0.1
 """Standard deviation of the minimum between runs, which a single sweep cannot measure."""
 
 
+TASKS = 12
+"""Number of tasks that the deviations below were measured on."""
+
+
 class Transfer(NamedTuple):
     """From the minimum of a sweep to the best learning rate of a training run."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import SMOOTHERS, settled
-from lrfind.analysis.verdict import Verdict, judge
+from lrfind.analysis.verdict import Judgement, Verdict, judge
 from lrfind.analysis.whittaker import CentredFit, fit_centred
 from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array, ArrayLike
@@ -49,8 +49,8 @@ class Flag(enum.Enum):
         "minimum lies at a higher learning rate"
     )
     NO_DESCENT = (
-        "the loss never fell below its initial level by more than its noise: lower `start_lr`, "
-        "raise `num_iter`, or check that the model can learn from this data"
+        "the loss never fell by more than its noise: lower `start_lr`, raise `num_iter`, use "
+        "larger batches or a probe, or check that the model can learn from this data"
     )
     TOO_SHORT = (
         f"fewer than {FEWEST_LOSSES} finite losses were recorded: raise `num_iter`, lower "
@@ -61,8 +61,12 @@ class Flag(enum.Enum):
         "more to the left: do not consider it a safe learning rate"
     )
     BELOW_START = (
-        "the suggested learning rate lies below the swept range, where nothing was measured: lower "
-        "`start_lr`"
+        "the learning rate lies below the swept range, where nothing was measured: lower "
+        "`start_lr`, or pass a lower `factor`"
+    )
+    ABOVE_END = (
+        "the learning rate lies above the swept range, where nothing was measured: raise `end_lr`, "
+        "or pass a higher `factor`"
     )
 
 
@@ -175,10 +179,16 @@ class SweepCurves:
         return minimum_posterior(self.lr, self.loss, self.fit, self._ended_finite)
 
     @cached_property
+    def judgement(self) -> Judgement:
+        """How far the minimum can be trusted, and why."""
+        if Flag.TOO_SHORT in self.sweep_flags:
+            return Judgement(Verdict.TOO_SHORT, Flag.TOO_SHORT.value)
+        return judge(self.fit, self.posterior)
+
+    @property
     def verdict(self) -> Verdict:
-        """How far the minimum can be trusted."""
-        too_short = Flag.TOO_SHORT in self.sweep_flags
-        return Verdict.TOO_SHORT if too_short else judge(self.fit, self.posterior)
+        """The verdict alone."""
+        return self.judgement.verdict
 
     def curve(self, name: str, beta: float = BETA) -> Array:
         """The curve of that name, shape `(m,)`; only the smoothers use `beta`."""

@@ -73,7 +73,7 @@ def find_bounds(lr: Array, metric: Array, group_scale: Sequence[float] = (1.0,))
             "the metric never rose by more than its noise: raise `end_lr` or `num_iter`"
         )
     peak = int(np.argmin(fit.curve))
-    risen = (fit.level - fit.curve[: peak + 1]) / fit.depth
+    risen = (fit.curve[fit.highest] - fit.curve[: peak + 1]) / fit.depth
     low = np.flatnonzero(risen <= RISEN)
     base = int(low[-1]) + 1 if low.size else 0
     return Bounds(float(lr[base]), float(lr[peak]), tuple(group_scale))

@@ -69,12 +69,15 @@ def plateau_wander(loss: Array, curve: Array) -> float:
     Example:
         >>> sorted_data = np.repeat([2.0, 2.5, 1.9, 2.3, 2.1, 2.6], 10)
         >>> round(plateau_wander(np.tile(sorted_data, 3), np.tile(sorted_data, 3)), 1)
-        0.7
+        1.2
     """
     opening = curve[: loss.size // 3]
-    if not _lag_one(loss):
+    correlation = _lag_one(loss)
+    if not correlation:
         return 0.0
-    return float(np.max(opening - np.minimum.accumulate(opening)))
+    rise = float(np.max(opening - np.minimum.accumulate(opening)))
+    # A random walk spreads as the root of time, so over three times as many steps by root 3.
+    return rise * 3**0.5 if correlation >= MOST_CORRELATION else rise
 
 
 def _lag_one(loss: Array) -> float:

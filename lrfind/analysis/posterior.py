@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot, sqrt
-from statistics import NormalDist
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from lrfind.analysis.calibration import (
     CONFIDENCE,
     DRAWS,
     LEAST_PRIOR,
+    TASKS,
 )
 from lrfind.analysis.whittaker import CentredFit
 from lrfind.support.arrays import Array
@@ -50,6 +50,11 @@ class MinimumPosterior:
     def mean(self) -> float:
         """The expected minimum: the mean in log10, as a learning rate."""
         return float(10 ** (self.chance @ np.log10(self.lr)))
+
+    @property
+    def unaided_mean(self) -> float:
+        """The same from the losses alone."""
+        return float(10 ** (self.unaided @ np.log10(self.lr)))
 
     @property
     def deviation(self) -> float:
@@ -125,14 +130,17 @@ def blow_up_step(loss: Array, fit: CentredFit) -> int:
 
 
 def around(lr: float, deviation: float) -> tuple[float, float]:
-    """The central interval at level `CONFIDENCE` around a learning rate, normal in log10.
+    """The central interval at level `CONFIDENCE` around a learning rate, symmetric in log10.
 
     Args:
         lr: The learning rate in the middle.
-        deviation: Standard deviation in decades.
+        deviation: Standard deviation in decades. Part of it was measured on `TASKS` tasks, so the
+            quantile is that of Student's t with one degree of freedom less.
 
     Returns:
         The lower and upper learning rate.
     """
-    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * deviation
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(TASKS - 1, (1 + CONFIDENCE) / 2)) * deviation
     return lr / 10**half, lr * 10**half

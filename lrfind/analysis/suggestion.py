@@ -11,6 +11,7 @@ from lrfind.analysis.posterior import around
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.rules import RULES, Seen
 from lrfind.analysis.smoothing import SMOOTHERS, settled
+from lrfind.analysis.verdict import Verdict
 from lrfind.support.errors import CannotTellError
 
 
@@ -28,21 +29,19 @@ def suggest(
         A `Suggestion`, or a `CannotTell` with the reason.
     """
     q = question or ask()
-    rule, verdict = RULES[q.rule], curves.verdict
+    rule, judged = RULES[q.rule], curves.judgement
     lowest = curves.minimum(q.curve, q.beta) if rule.reads_curve else curves.expected_minimum
-    # Where the loss diverged is evidence even if it never fell, but a rule on one curve cannot use
-    # it.
-    blind = {Flag.NO_DESCENT} if not rule.reads_curve and curves.posterior.blow_up else set()
-    against = [flag for flag in lowest.flags if flag in UNUSABLE - blind]
+    against = [flag for flag in lowest.flags if flag in UNUSABLE]
     if against:
-        reason = "; ".join(flag.value for flag in against)
-        return CannotTell(reason, q.rule, lowest.flags, verdict)
+        return _unusable(curves, q, lowest, against)
     try:
         lr = rule.rate(_seen(curves, q, lowest))
     except CannotTellError as error:
-        return CannotTell(str(error), q.rule, lowest.flags, verdict)
+        return CannotTell(str(error), q.rule, lowest.flags, judged.verdict)
     factor = q.factor if rule.uses_factor else 1.0
     lr /= factor
+    if not curves.lr[0] <= lr <= curves.lr[-1]:
+        return _beyond(curves, q, lowest, lr)
     transfer = SCHEDULES[q.schedule]
     parts = Uncertainty(curves.posterior.deviation, q.between, transfer.deviation)
     return Suggestion(
@@ -52,15 +51,49 @@ def suggest(
         curve=q.curve,
         beta=q.beta if q.curve in SMOOTHERS else None,
         minimum=lowest,
-        flags=lowest.flags + ((Flag.BELOW_START,) if lr < curves.lr[0] else ()),
+        flags=lowest.flags,
         group_lr=tuple(lr * scale for scale in group_scale),
-        verdict=verdict,
+        verdict=judged.verdict,
+        reason=judged.reason,
         schedule=q.schedule,
-        # Of the best learning rate, whatever rate was asked for.
-        interval=around(curves.posterior.mean / transfer.factor, parts.total),
+        interval=_interval(curves, transfer.factor, parts),
         uncertainty=parts,
         expected_lr=curves.posterior.mean,
     )
+
+
+def _interval(curves: SweepCurves, factor: float, parts: Uncertainty) -> tuple[float, float]:
+    """The interval of the best learning rate, whatever rate was asked for, as far as swept."""
+    low, high = around(curves.posterior.mean / factor, parts.total)
+    return max(low, float(curves.lr[0])), min(high, float(curves.lr[-1]))
+
+
+def _unusable(
+    curves: SweepCurves, q: Question, lowest: Minimum, against: Sequence[Flag]
+) -> CannotTell:
+    """The refusal of a minimum that is none.
+
+    If the loss diverged without ever falling, the words name what that alone points to.
+    """
+    verdict, reason = curves.judgement
+    blow_up = curves.posterior.blow_up
+    if Flag.NO_DESCENT not in against:
+        reason = "; ".join(flag.value for flag in against)
+    elif verdict is Verdict.NO_DESCENT and blow_up is not None:
+        guess = curves.posterior.mean / SCHEDULES[q.schedule].factor
+        cause, _, remedy = reason.partition(": ")
+        said = f"{cause}, and that it diverged at {blow_up:.1e} only hints at {guess:.1e}: {remedy}"
+        return CannotTell(said, q.rule, lowest.flags, verdict, guess)
+    return CannotTell(reason, q.rule, lowest.flags, verdict)
+
+
+def _beyond(curves: SweepCurves, q: Question, lowest: Minimum, lr: float) -> CannotTell:
+    """The refusal of a learning rate outside what was swept."""
+    low = lr < curves.lr[0]
+    flag, verdict = (
+        (Flag.BELOW_START, Verdict.AT_START) if low else (Flag.ABOVE_END, Verdict.AT_END)
+    )
+    return CannotTell(f"at {lr:.1e} {flag.value}", q.rule, (*lowest.flags, flag), verdict)
 
 
 def _seen(curves: SweepCurves, q: Question, lowest: Minimum) -> Seen:

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from lrfind.analysis.posterior import MinimumPosterior
-from lrfind.analysis.whittaker import CentredFit
+from lrfind.analysis.whittaker import SURE, CentredFit
 
 DEPTH, OPEN = 3.0, 0.1
 """NOISY is a descent of less than `DEPTH` standard deviations of the batch-to-batch noise, if the
 standard deviation of the minimum exceeds `OPEN` decades; or of less than `DEPTH` times the drift on
 the plateau, since such drift continues beyond it."""
 
-FLAT = 1.0
+FLAT = 1.2
 """FLAT is a curve near its minimum, or a 90 % interval of the minimum, over more decades."""
 
 NEAR = 0.05
-"""A curve is near its minimum within this share of the descent."""
+"""A curve is near its minimum if it is higher by at most this share of the descent and one standard
+error of the difference."""
 
 CLIFF = 0.2
 """CLIFF is a minimum fewer decades than this below the point of divergence."""
 
-END = 0.3
-"""AT_END is a minimum fewer decades than this below the end of a sweep that did not diverge."""
+EDGE = 0.3
+"""AT_START and AT_END are a minimum fewer decades than this from that end of the sweep."""
+
+COARSE, FEWEST_CLEAR = 0.15, 30
+"""TOO_SHORT is a sweep with more decades per step, or fewer losses."""
+
+MOVED, MIDDLE = 0.3, 1.0
+"""DISPUTED is an expected minimum more than `MOVED` decades from that of the losses alone, or more
+than `MIDDLE` decades from the middle of the well at half its depth. Wells are seldom symmetric: a
+slow fall and a steep wall put the middle 0.3 to 0.8 decades below the minimum."""
+
+OVERLAP = 0.2
+"""Likewise if the two distributions of the minimum share less than this part."""
+
+DRAWS = 200
+"""Number of curves drawn for the standard error of their height above the minimum."""
 
 
 class Verdict(enum.Enum):
@@ -33,16 +49,24 @@ class Verdict(enum.Enum):
 
     CLEAR = "the loss fell by more than its noise, rose again, and has a well-determined minimum"
     FLAT = (
-        "the loss stays near its minimum over more than a decade, so where exactly it is lowest is "
-        "down to chance: verify a few learning rates, or raise `num_iter`"
+        "the loss cannot be told from its minimum over more than a decade, so where exactly it is "
+        "lowest is down to chance: verify a few learning rates, or raise `num_iter`"
+    )
+    DISPUTED = (
+        "the losses, the point where they diverge and the middle of the well do not agree on the "
+        "minimum: verify the suggestion, raise `num_iter`, use larger batches or a probe"
+    )
+    AT_START = (
+        "the loss is lowest where the sweep starts, so the learning rate to train with lies below "
+        "the swept range: lower `start_lr`"
     )
     AT_END = (
         "the loss was still falling when the sweep ended, so the minimum lies at a higher learning "
         "rate: raise `end_lr`"
     )
     NO_DESCENT = (
-        "the loss never fell below its initial level by more than its noise, so the only evidence "
-        "is where it diverged: lower `start_lr`, raise `num_iter`, use larger batches or a probe"
+        "the loss never fell by more than its noise: lower `start_lr`, raise `num_iter`, use "
+        "larger batches or a probe, or check that the model can learn from this data"
     )
     NOISY = (
         "the loss fell by less than three times its batch-to-batch noise or its drift before the "
@@ -53,40 +77,86 @@ class Verdict(enum.Enum):
         "the loss diverges just above its minimum, so a slightly higher learning rate ruins the "
         "training: verify the suggestion, or use a lower learning rate"
     )
-    TOO_SHORT = "too few finite losses were recorded: raise `num_iter` or lower `start_lr`"
+    TOO_SHORT = (
+        f"a minimum needs {FEWEST_CLEAR} finite losses and {1 / COARSE:.0f} per decade: raise "
+        "`num_iter`, or lower `start_lr` if the loss diverged early"
+    )
 
 
-def judge(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
-    """The verdict on the minimum of a sweep with enough losses.
+class Judgement(NamedTuple):
+    """A verdict with its reason, in figures where there are any."""
+
+    verdict: Verdict
+    reason: str
+
+
+def judge(fit: CentredFit, posterior: MinimumPosterior) -> Judgement:
+    """The verdict on the minimum of a sweep.
 
     Args:
         fit: The centred fit.
         posterior: The posterior of its minimum.
 
     Returns:
-        The first that holds of NO_DESCENT, AT_END, NOISY, FLAT and CLIFF; else CLEAR.
+        The first that holds of NO_DESCENT (AT_START if the loss rose from the start), AT_START,
+        AT_END, TOO_SHORT, NOISY, FLAT, DISPUTED and CLIFF; else CLEAR.
     """
+    verdict = _verdict(fit, posterior)
+    if verdict is Verdict.DISPUTED:
+        return Judgement(verdict, _dispute(fit, posterior))
+    return Judgement(verdict, verdict.value)
+
+
+def _verdict(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
+    from_start, to_end, to_blow_up = _room(posterior)
     if not fit.descended:
-        return Verdict.NO_DESCENT
-    if posterior.blow_up is None and math.log10(posterior.lr[-1] / posterior.mean) < END:
+        return Verdict.AT_START if starts_lowest(fit, posterior) else Verdict.NO_DESCENT
+    if from_start < EDGE:
+        return Verdict.AT_START
+    if posterior.blow_up is None and to_end < EDGE:
         return Verdict.AT_END
+    if fit.curve.size < FEWEST_CLEAR or decades_per_loss(posterior) > COARSE:
+        return Verdict.TOO_SHORT
     noisy = fit.depth < DEPTH * fit.noise and posterior.deviation > OPEN
     if noisy or fit.depth < DEPTH * fit.wander:
         return Verdict.NOISY
     if max(near_optimal(fit, posterior), width(posterior)) > FLAT:
         return Verdict.FLAT
-    if posterior.blow_up is not None and math.log10(posterior.blow_up / posterior.mean) < CLIFF:
-        return Verdict.CLIFF
-    return Verdict.CLEAR
+    if disputed(fit, posterior):
+        return Verdict.DISPUTED
+    return Verdict.CLIFF if to_blow_up < CLIFF else Verdict.CLEAR
+
+
+def _room(posterior: MinimumPosterior) -> tuple[float, float, float]:
+    """Decades from the start to the expected minimum, from there to the end and to the blow-up."""
+    lr, mean, blow_up = posterior.lr, posterior.mean, posterior.blow_up or math.inf
+    return math.log10(mean / lr[0]), math.log10(lr[-1] / mean), math.log10(blow_up / mean)
+
+
+def starts_lowest(fit: CentredFit, posterior: MinimumPosterior) -> bool:
+    """Whether the loss is lowest at the start, and higher after a third of the sweep."""
+    third = fit.curve.size // 3
+    rise = fit.curve[third] - fit.curve[0]
+    at_start = posterior.unaided[np.log10(posterior.lr / posterior.lr[0]) < EDGE].sum() > 0.5
+    return bool(at_start and rise > SURE * fit.difference_error(0, third))
+
+
+def decades_per_loss(posterior: MinimumPosterior) -> float:
+    """Mean distance of two losses."""
+    return math.log10(posterior.lr[-1] / posterior.lr[0]) / max(posterior.lr.size - 1, 1)
 
 
 def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
-    """Decades around the minimum over which the curve stays within 5 % of the descent."""
+    """Decades from the first to the last point at which the curve may be near its minimum.
+
+    With more noise the standard error grows and so does this width: noise makes no well narrower.
+    """
     lowest = int(np.argmin(fit.curve))
-    far = np.flatnonzero(fit.curve > fit.curve[lowest] + NEAR * fit.depth)
-    before, after = far[far < lowest], far[far > lowest]
-    first = int(before[-1]) + 1 if before.size else 0
-    last = int(after[0]) - 1 if after.size else fit.curve.size - 1
+    draws = fit.draws(DRAWS)
+    with np.errstate(invalid="ignore"):
+        error = (draws - draws[lowest]).std(axis=1)
+    near = fit.curve <= fit.curve[lowest] + NEAR * fit.depth + np.nan_to_num(error)
+    first, *_, last = np.flatnonzero(near)[[0, -1]]
     return math.log10(posterior.lr[last] / posterior.lr[first])
 
 
@@ -95,3 +165,39 @@ def width(posterior: MinimumPosterior) -> float:
     total = np.cumsum(posterior.chance)
     low, high = np.searchsorted(total, [0.05, 0.95])
     return math.log10(posterior.lr[min(high, posterior.lr.size - 1)] / posterior.lr[low])
+
+
+def middle(fit: CentredFit, lr: np.ndarray) -> float:
+    """The middle in log10 of the well around the minimum at half its depth, as a learning rate."""
+    lowest = int(np.argmin(fit.curve))
+    above = np.flatnonzero(fit.curve > fit.curve[lowest] + fit.depth / 2)
+    before, after = above[above < lowest], above[above > lowest]
+    first = int(before[-1]) if before.size else 0
+    last = int(after[0]) if after.size else lr.size - 1
+    return math.sqrt(lr[first] * lr[last])
+
+
+def disputed(fit: CentredFit, posterior: MinimumPosterior) -> bool:
+    """Whether losses alone, blow-up and shape of the well disagree about the minimum."""
+    moved = abs(math.log10(posterior.mean / posterior.unaided_mean)) > MOVED
+    shared = float(np.minimum(posterior.chance, posterior.unaided).sum())
+    aside = abs(math.log10(posterior.mean / middle(fit, posterior.lr))) > MIDDLE
+    return moved or shared < OVERLAP or aside
+
+
+def _dispute(fit: CentredFit, posterior: MinimumPosterior) -> str:
+    """The disagreement in figures, with the remedy."""
+    others = {
+        "the losses alone put the minimum": posterior.unaided_mean,
+        "the middle of the well at half its depth lies": middle(fit, posterior.lr),
+    }
+    limits = (MOVED, MIDDLE)
+    said = [
+        f"{words} at {rate:.1e}, {abs(math.log10(rate / posterior.mean)):.1f} decades "
+        f"{'below' if rate < posterior.mean else 'above'}"
+        for (words, rate), limit in zip(others.items(), limits, strict=True)
+        if abs(math.log10(rate / posterior.mean)) > limit
+    ]
+    cause, _, remedy = Verdict.DISPUTED.value.partition(": ")
+    figures = f", expected at {posterior.mean:.1e} ({'; '.join(said)})" if said else ""
+    return f"{cause}{figures}: {remedy}"

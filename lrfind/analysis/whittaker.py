@@ -22,6 +22,9 @@ CAP_SIGMAS = 4.0
 FEWEST_OPENING = 10
 """Minimum number of losses that the initial level is computed from, if there are twice as many."""
 
+SURE = 3.5
+"""Standard errors that a descent must exceed; in white noise one of 100 sweeps does."""
+
 ROUNDING = 1e-6
 """Smaller changes, as a share of the level, are rounding errors of a float32 loss."""
 
@@ -45,8 +48,6 @@ class CentredFit:
     """Initial level: the median of the first tenth of the losses, at least 10 of them."""
     noise: float
     """Standard deviation from batch to batch, from the median absolute first difference."""
-    opening: int
-    """Number of losses that the level was computed from."""
     correlation: float = 0.0
     """Lag-1 autocorrelation of the noise on the plateau; 0 unless it is significant."""
     wander: float = 0.0
@@ -75,31 +76,39 @@ class CentredFit:
         spread = solve_banded((0, 2), self.factor, normal, check_finite=False)
         return np.asarray(smooth + self.deviation * spread)
 
-    @property
-    def depth(self) -> float:
-        """How far the curve falls below the initial level, in units of the loss."""
-        return float(self.level - self.curve.min())
+    @cached_property
+    def highest(self) -> int:
+        """Step of the highest point of the curve up to its minimum, where the descent begins."""
+        return int(np.argmax(self.curve[: int(np.argmin(self.curve)) + 1]))
 
-    @property
+    @cached_property
+    def depth(self) -> float:
+        """Descent of the curve, from its highest point before the minimum, in units of the loss."""
+        return float(self.curve[self.highest] - self.curve.min())
+
+    @cached_property
     def depth_error(self) -> float:
-        """Standard error of the depth, from that of the level, a median, and of the minimum."""
-        # sqrt(pi / 2) = 1.2533 is the standard error of a median relative to that of a mean;
-        # `persistence` is the factor by which AR(1) noise increases both.
-        persistence = np.sqrt((1 + self.correlation) / (1 - self.correlation))
-        level = 1.2533 * self.noise * persistence / np.sqrt(self.opening)
+        """Standard error of the depth."""
+        return self.difference_error(self.highest, int(np.argmin(self.curve)))
+
+    def difference_error(self, one: int, other: int) -> float:
+        """Standard error of the difference of the curve at two steps, in units of the loss.
+
+        The errors of the two are taken as independent, as they are unless the steps are close.
+        """
         if self.factor is None:
-            return float(np.hypot(level, self.noise))
+            return float(np.hypot(self.noise, self.noise))
         from scipy.linalg import cho_solve_banded
 
-        lowest = np.zeros(self.curve.size)
-        lowest[np.argmin(self.curve)] = 1.0
-        variance = cho_solve_banded((self.factor, False), lowest, check_finite=False) @ lowest
-        return float(np.hypot(level, self.deviation * np.sqrt(variance)))
+        chosen = np.zeros((self.curve.size, 2))
+        chosen[one, 0] = chosen[other, 1] = 1.0
+        spread = cho_solve_banded((self.factor, False), chosen, check_finite=False)
+        return float(self.deviation * np.sqrt(spread[one, 0] + spread[other, 1]))
 
     @cached_property
     def descended(self) -> bool:
         """Whether the curve falls by more than three standard errors and more than rounding."""
-        return bool(self.depth > max(3 * self.depth_error, ROUNDING * abs(self.level)))
+        return bool(self.depth > max(SURE * self.depth_error, ROUNDING * abs(self.level)))
 
 
 def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
@@ -137,7 +146,6 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
         smooth=np.where(blown_up, np.nan, curve),
         level=level,
         noise=noise,
-        opening=opening,
         correlation=correlation,
         wander=plateau_wander(loss, curve) if plateau else 0.0,
         deviation=unit * fit.deviation,

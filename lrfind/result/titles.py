@@ -23,7 +23,7 @@ def title_verdict(ax: Axes, answer: Suggestion | CannotTell) -> None:
         if said:
             title(ax, "; ".join(said), *map(_cause, said[:1]))
         return
-    name, reason = words(answer.verdict.name), answer.verdict.value
+    name, reason = words(answer.verdict.name), answer.reason
     full = "; ".join([f"Verdict: {name} - {reason}", *said])
     title(ax, full, f"Verdict: {name} - {_cause(reason)}", f"Verdict: {name}")
 

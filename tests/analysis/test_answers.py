@@ -71,6 +71,7 @@ def test_an_answer_becomes_plain_numbers():
         "lr": answer.lr,
         "interval": list(answer.interval),
         "verdict": "clear",
+        "reason": answer.reason,
         "schedule": "constant",
         "rule": "expected",
         "factor": 4.0,
@@ -91,7 +92,7 @@ def test_an_answer_becomes_plain_numbers():
 def test_one_optimizer_of_several_takes_its_own_groups():
     minimum, rates = lrfind.Minimum(1, 10.0, 0.0), (1.0, 0.5, 0.1)
     answer = lrfind.Suggestion(
-        1.0, "minimum", 10.0, "centred", None, minimum, (), rates, lrfind.Verdict.CLEAR
+        1.0, "minimum", 10.0, "centred", None, minimum, (), rates, lrfind.Verdict.CLEAR, "seen"
     )
     assert answer.one_cycle(slice(1, 3)) == {"max_lr": [0.5, 0.1]}
     with pytest.raises(lrfind.CannotTellError, match="because"):

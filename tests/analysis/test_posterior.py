@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import correlated
+from scipy import stats
 from scipy.linalg import toeplitz
 
 from lrfind.analysis.calibration import (
@@ -15,6 +16,7 @@ from lrfind.analysis.calibration import (
     BETWEEN_RUNS,
     DRAWS,
     LEAST_PRIOR,
+    TASKS,
 )
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.posterior import MinimumPosterior, around, blow_up_step
@@ -168,11 +170,10 @@ def test_two_standard_deviations_are_the_threshold(rise, step):
     assert blow_up_step(loss, fit_of(loss)) == step
 
 
-def test_around_is_the_normal_quantile_in_decades():
+def test_around_is_the_quantile_of_student_s_t_in_decades():
     low, high = around(0.02, 0.3)
-    normal = NormalDist(np.log10(0.02), 0.3)
-    assert normal.cdf(np.log10(low)) == pytest.approx(0.05)
-    assert normal.cdf(np.log10(high)) == pytest.approx(0.95)
+    places = (np.log10([low, high]) - np.log10(0.02)) / 0.3
+    assert stats.t(TASKS - 1).cdf(places) == pytest.approx([0.05, 0.95])
     assert around(0.02, 0.0) == (0.02, 0.02)
 
 

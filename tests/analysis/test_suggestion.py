@@ -26,7 +26,7 @@ def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
         assert answer
 
 
-def test_the_interval_is_normal_in_decades_with_three_stated_parts():
+def test_the_interval_is_symmetric_in_decades_with_three_stated_parts():
     curves = curves_of(typical_loss(noise=0.2))
     answer = suggest(curves, between=0.3)
     low, high = answer.interval
@@ -34,8 +34,16 @@ def test_the_interval_is_normal_in_decades_with_three_stated_parts():
     assert answer.uncertainty.between == 0.3
     total = np.sqrt(answer.uncertainty.within**2 + 0.3**2 + answer.uncertainty.transfer**2)
     assert answer.uncertainty.total == pytest.approx(total)
-    assert np.log10(high / answer.lr) == pytest.approx(1.6449 * total, rel=1e-4)
-    assert np.log10(answer.lr / low) == pytest.approx(1.6449 * total, rel=1e-4)
+    # Student's t with 11 degrees of freedom, as the tasks of the calibration were twelve.
+    assert np.log10(high / answer.lr) == pytest.approx(1.7959 * total, rel=1e-4)
+    assert np.log10(answer.lr / low) == pytest.approx(1.7959 * total, rel=1e-4)
+
+
+def test_the_interval_ends_where_the_sweep_does():
+    short = slice(int(np.argmin(typical_loss())) - 25, None)
+    curves = SweepCurves(LR[short], typical_loss()[short])
+    low, high = suggest(curves, between=5.0).interval
+    assert (low, high) == (curves.lr[0], curves.lr[-1])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -50,14 +58,20 @@ def test_the_interval_is_that_of_the_best_rate_whatever_rate_is_asked_for(schedu
     assert suggest(curves, curve="raw").lr == curves.minimum("raw").lr / 10
 
 
-def test_where_the_loss_never_fell_the_blow_up_alone_gives_a_rate_and_says_so():
+def test_where_the_loss_never_fell_there_is_no_rate_and_the_words_name_the_blow_up():
     loss = 2.3 + np.random.default_rng(0).normal(scale=0.05, size=100)
     loss[80:] += np.arange(20.0)
-    answer = suggest(curves_of(loss))
-    assert answer.verdict is Verdict.NO_DESCENT
-    assert Flag.NO_DESCENT in answer.flags
-    assert LR[80] / 100 < answer.lr < LR[80]
-    assert not suggest(curves_of(loss), rule="minimum")
+    curves = curves_of(loss)
+    for question in ({}, {"rule": "minimum"}, {"schedule": "one_cycle"}):
+        answer = suggest(curves, **question)
+        assert not answer
+        assert answer.verdict is Verdict.NO_DESCENT
+        assert Flag.NO_DESCENT in answer.flags
+        assert LR[80] / 100 < answer.guess < LR[80]
+        said = f"it diverged at {curves.posterior.blow_up:.1e} only hints at {answer.guess:.1e}"
+        assert said in answer.reason
+    level = suggest(curves_of(loss[:80]))
+    assert (bool(level), level.guess) == (False, None)
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -74,11 +88,28 @@ def test_the_rates_of_the_groups_keep_their_ratios():
     assert answer.group_lr == pytest.approx((answer.lr / 10, answer.lr, 0.0))
 
 
-def test_a_rate_below_the_swept_range_is_flagged():
+@pytest.mark.parametrize(
+    ("factor", "flag", "verdict"),
+    [
+        (1e8, Flag.BELOW_START, Verdict.AT_START),
+        (1e-4, Flag.ABOVE_END, Verdict.AT_END),
+    ],
+)
+def test_a_rate_outside_the_swept_range_is_refused(factor, flag, verdict):
+    for question in ({}, {"curve": "raw"}):
+        answer = suggest(curves_of(typical_loss()), factor=factor, **question)
+        assert not answer
+        assert flag in answer.flags
+        assert answer.verdict is verdict
+        assert flag.value in answer.reason
+
+
+def test_a_sweep_that_starts_above_its_minimum_is_refused_with_the_remedy():
     lr = np.geomspace(0.05, 10, 100)
-    answer = suggest(SweepCurves(lr, 1 + np.log10(lr / 0.2) ** 2), rule="minimum")
-    assert answer.lr < 0.05
-    assert Flag.BELOW_START in answer.flags
+    answer = suggest(SweepCurves(lr, 1 + np.log10(lr / 0.02)))
+    assert not answer
+    assert answer.verdict is Verdict.AT_START
+    assert "lower `start_lr`" in answer.reason
 
 
 def test_a_suggestion_carries_the_warning_of_a_minimum_that_moved_a_decade():

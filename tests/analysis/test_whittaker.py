@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 # The search tries many stiffnesses and no public name takes one: `_solve` is where it does.
-from lrfind.analysis.whittaker import _solve, fit_centred, uncapped
+from lrfind.analysis.whittaker import CentredFit, _solve, fit_centred, uncapped
 
 
 def dense(values, stiffness, correlation=0.0):
@@ -65,12 +65,22 @@ def test_draws_have_the_mean_and_the_covariance_of_the_posterior():
     assert not np.array_equal(draws, fit.draws(20_000, seed=1))
 
 
-def test_the_error_of_the_depth_is_that_of_level_and_minimum():
+def test_the_depth_is_that_from_the_highest_point_before_the_minimum():
+    curve = np.array([2.0, 3.0, 2.5, 1.0, 2.0, 5.0])
+    fit = CentredFit(curve, curve, level=2.0, noise=0.1)
+    assert (fit.highest, fit.depth) == (1, 2.0)
+    rising = CentredFit(curve[3:], curve[3:], level=2.0, noise=0.1)
+    assert (rising.highest, rising.depth, rising.descended) == (0, 0.0, False)
+
+
+def test_the_error_of_the_depth_is_that_of_its_two_ends():
     loss = 1 + np.linspace(-1, 1, 60) ** 2 + np.random.default_rng(2).normal(scale=0.1, size=60)
     fit = fit_centred(loss)
-    at_minimum = fit.draws(20_000)[fit.curve.argmin()].std()
-    level = 1.2533 * fit.noise / np.sqrt(fit.opening)
-    assert fit.depth_error == pytest.approx(np.hypot(level, at_minimum), rel=0.02)
+    ends = fit.draws(20_000)[[fit.highest, fit.curve.argmin()]]
+    assert fit.depth_error == pytest.approx(np.hypot(*ends.std(axis=1)), rel=0.02)
+    assert fit.difference_error(3, 40) == pytest.approx(
+        np.hypot(*fit.draws(20_000)[[3, 40]].std(axis=1)), rel=0.02
+    )
 
 
 @pytest.mark.parametrize(("correlation", "most"), [(0.0, 0.03), (0.3, 0.2), (0.6, 0.12)])

@@ -1,11 +1,14 @@
 """The figures, through the numbers they draw."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
 from makers import line, make_result, noisy_result
 from matplotlib import pyplot
 
+from lrfind import Verdict
 from lrfind.result.figures import BETAS, STYLES, minima_against_beta
 
 
@@ -107,14 +110,15 @@ def test_the_words_above_are_clear_of_the_axes_and_not_cut_off(size, draw):
 @pytest.mark.parametrize(("size", "shown"), [((8, 5), "cause"), ((4, 3), "name")])
 def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown):
     figure = pyplot.figure(figsize=size)
-    loss = 2.0 + np.random.default_rng(0).normal(scale=0.05, size=100)
-    loss[80:] += np.arange(20.0)
-    ax = make_result(loss).plot(figure.subplots())
+    result = make_result(np.linspace(3.0, 1.0, 100))
+    verdict = Verdict.NOISY
+    answer = replace(result.suggest(), verdict=verdict, reason=verdict.value)
+    ax = result.plot(figure.subplots(), suggestion=answer)
     figure.canvas.draw()
-    cause = " - the loss never fell below its initial level by more than its noise, so the only"
+    cause = " - the loss fell by less than three times its batch-to-batch noise"
     title = " ".join(ax.get_title().split())
-    assert title.startswith("Verdict: no descent" + (cause if shown == "cause" else ""))
-    assert "lower `start_lr`" not in title
+    assert title.startswith("Verdict: noisy" + (cause if shown == "cause" else ""))
+    assert "shuffle the data" not in title
     assert ax.title.get_window_extent().y1 <= figure.bbox.height
 
 

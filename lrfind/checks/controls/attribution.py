@@ -211,11 +211,12 @@ def stretches_of(fit: CentredFit) -> dict[str, slice]:
         end = int(blown_up[0]) if blown_up.size else size
         return {"plateau": slice(0, end), "descent": slice(end, end), "bottom": slice(end, end)}
     lowest = int(np.argmin(curve))
+    top = float(curve[fit.highest])
     onset, landing = (
-        1 + int(np.max(np.flatnonzero(curve[:lowest] > fit.level - part * fit.depth), initial=-1))
+        1 + int(np.max(np.flatnonzero(curve[:lowest] > top - part * fit.depth), initial=-1))
         for part in (0.1, 0.9)
     )
-    risen = np.flatnonzero(curve[lowest:] > fit.level - 0.9 * fit.depth)
+    risen = np.flatnonzero(curve[lowest:] > top - 0.9 * fit.depth)
     end = lowest + int(risen[0]) if risen.size else size
     return {
         "plateau": slice(0, onset),

@@ -172,11 +172,17 @@ def find_lr(
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     loop.run(sweep, probes=())
     result = loop.agreed(sweep.result())
-    suggested = float(result.suggest().lr)
+    suggested = _centre(result.suggest())
     rates = [suggested * multiple for multiple in FIND_MULTIPLES]
     steps = (budget - sweep.steps) // len(FIND_MULTIPLES)
     ran = run_trials(loop, rates, steps)
     return _verification(loop, ran, suggested, schedule, result, spent=sweep.steps)
+
+
+def _centre(answer: Suggestion | CannotTell) -> float:
+    """The learning rate to place the trials around: where the loss never fell, a guess will do."""
+    guess = None if isinstance(answer, Suggestion) else answer.guess
+    return float(answer.lr) if guess is None else guess
 
 
 def _checked_rates(rates: Iterable[float]) -> list[float]:

@@ -143,7 +143,7 @@ def test_all_state_is_bit_for_bit_as_before(name, steps):
     answer = verify(model, optimizer, loss_fn, loader, 1e-3, num_iter=6)
     assert everything(model, optimizer, loader) == before
     assert len({trial.run.loss[0] for trial in answer.trials}) == 1
-    found = find_lr(model, optimizer, loss_fn, loader, budget=120, start_lr=1e-4)
+    found = find_lr(model, optimizer, loss_fn, loader, budget=200, start_lr=1e-4)
     assert len(found.trials) == 4
     assert everything(model, optimizer, loader) == before
 

@@ -75,7 +75,7 @@ def test_the_interval_is_centred_and_as_wide_as_its_deviation_says(schedule):
     low, high = np.log10(answer.interval)
     assert (low + high) / 2 == pytest.approx(math.log10(answer.lr))
     # The 95 % quantile of the normal distribution.
-    assert (high - low) / 2 == pytest.approx(1.6448536 * VERIFIED[schedule].deviation)
+    assert (high - low) / 2 == pytest.approx(1.7958848 * VERIFIED[schedule].deviation)
 
 
 def test_every_group_has_its_rate():
