@@ -56,6 +56,10 @@ class Verdict(enum.Enum):
         "the losses, the point where they diverge and the middle of the well do not agree on the "
         "minimum: verify the suggestion, raise `num_iter`, use larger batches or a probe"
     )
+    DRIFT = (
+        "most of the loss decrease is training time alone, at whatever learning rate, as the "
+        "controls show: lower `start_lr`, or verify the suggestion"
+    )
     AT_START = (
         "the loss is lowest where the sweep starts, so the learning rate to train with lies below "
         "the swept range: lower `start_lr`"
@@ -99,7 +103,8 @@ def judge(fit: CentredFit, posterior: MinimumPosterior) -> Judgement:
 
     Returns:
         The first that holds of NO_DESCENT (AT_START if the loss rose from the start), AT_START,
-        AT_END, TOO_SHORT, NOISY, FLAT, DISPUTED and CLIFF; else CLEAR.
+        AT_END, TOO_SHORT, NOISY, FLAT, DISPUTED and CLIFF; else CLEAR. A sweep alone cannot tell
+        DRIFT: that takes controls.
     """
     verdict = _verdict(fit, posterior)
     if verdict is Verdict.DISPUTED:

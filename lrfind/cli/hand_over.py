@@ -54,12 +54,13 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
         found = problem.find_lr(budget=budget, **asked, **question)
         return _hand_over_verification(found, out) if first else None
     result = problem.range_test(**asked)
-    answered = answer(result, question, betas, beta)
+    if first:
+        result.save(out / "result.json")
+    told = problem.controls(result) if controls else None
+    answered = answer(result, question, betas, beta, told)
     if first:
         _hand_over(result, out, answered)
-    if controls:
-        told = problem.controls(result)
-        if first:
+        if told is not None:
             _hand_over_controls(told, out)
     if verify:
         found = problem.verify(answered.suggestion, result=result)
@@ -91,6 +92,7 @@ def answer(
     question: dict[str, Any],
     betas: tuple[float, ...],
     beta: float | None,
+    controls: Controls | None = None,
 ) -> Answered:
     """Compute the answers of a result, once for all outputs.
 
@@ -99,13 +101,14 @@ def answer(
         question: Arguments of `suggest`.
         betas: Betas of the table.
         beta: Beta of the figure and of the curve asked for; None for the last of `betas`.
+        controls: The controls of the sweep, to take into account in the verdict.
     """
     from lrfind.analysis.smoothing import SMOOTHERS
 
     beta = betas[-1] if beta is None else beta
     asked = question | ({"beta": beta} if question.get("curve") in SMOOTHERS else {})
     return Answered(
-        result.suggest(**asked),
+        (result if controls is None else controls).suggest(**asked),
         result.task_disagreement(**asked) if result.tasks else None,
         (*(each for each in betas if each != beta), beta),
     )
@@ -128,7 +131,6 @@ def report_of(result: RangeTestResult, answered: Answered) -> Summary:
 
 def _hand_over(result: RangeTestResult, out: Path, answered: Answered) -> None:
     beta, suggestion = answered.betas[-1], answered.suggestion
-    result.save(out / "result.json")
     result.to_csv(out / "result.csv", beta=beta)
     curves = partial(result.plot, beta=beta, suggestion=suggestion)
     save_figure(curves, out / "range_test.png")

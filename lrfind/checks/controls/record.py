@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.verdict import Judgement
 from lrfind.checks.controls.format import CONTROLS_FORMAT, controls_document, controls_fields
 from lrfind.checks.controls.numbers import ControlNumbers
 from lrfind.checks.controls.text import flag_notes, minima_table, sentences
+from lrfind.checks.controls.verdict import controlled
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.range_test_result import result_of
+from lrfind.result.record import TRAIN
 from lrfind.support.files import read_document, write_json
 from lrfind.support.records import flag_names
 from lrfind.support.text import notes_below, plain_text, uncut
@@ -64,6 +69,30 @@ class Controls(ControlNumbers):
     def __str__(self) -> str:
         return plain_text(self)
 
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The verdict on the sweep with time and data taken into account, and its reason."""
+        return controlled(self)
+
+    def suggest(self, rule: str | None = None, **question: Any) -> Suggestion | CannotTell:
+        """The suggestion of the sweep, its verdict with time and data taken into account.
+
+        Args:
+            rule: As in `RangeTestResult.suggest`.
+            question: Further arguments of that.
+
+        Returns:
+            A `Suggestion`, or a `CannotTell` with the reason. The verdict may also be `DRIFT`.
+
+        Raises:
+            ValueError: An argument is out of range.
+        """
+        answer = self.result.suggest(rule, **question)
+        if not isinstance(answer, Suggestion) or question.get("source", TRAIN) != TRAIN:
+            return answer
+        verdict, reason = self.judgement
+        return replace(answer, verdict=verdict, reason=reason)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the sweep, its controls, and the time-corrected sweep.
 
@@ -83,6 +112,8 @@ class Controls(ControlNumbers):
             "constant_lr": self.constant.lr,
             "suggested_lr": self.suggested and self.suggested.lr,
             "same_numbers": self.same_numbers,
+            "verdict": self.judgement.verdict.name.lower(),
+            "reason": self.judgement.reason,
             "minima": [asdict(row, dict_factory=_plain) for row in self.minima],
             "time": asdict(self.time, dict_factory=_plain),
             "data": asdict(self.data, dict_factory=_plain) if self.frozen.size else None,
