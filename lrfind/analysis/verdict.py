@@ -11,10 +11,10 @@ import numpy as np
 from lrfind.analysis.posterior import MinimumPosterior
 from lrfind.analysis.whittaker import SURE, CentredFit
 
-DEPTH, OPEN = 3.0, 0.1
-"""NOISY is a descent of less than `DEPTH` standard deviations of the batch-to-batch noise, if the
-standard deviation of the minimum exceeds `OPEN` decades; or of less than `DEPTH` times the drift on
-the plateau, since such drift continues beyond it."""
+DEPTH, OPEN, SHALLOW = 3.0, 0.1, 1.5
+"""NOISY is a descent of less than `SHALLOW` standard deviations of the batch-to-batch noise; of
+less than `DEPTH` if the standard deviation of the minimum exceeds `OPEN` decades; or of less than
+`DEPTH` times the drift on the plateau, since such drift continues beyond it."""
 
 FLAT = 1.2
 """FLAT is a curve near its minimum, or a 90 % interval of the minimum, over more decades."""
@@ -122,8 +122,8 @@ def _verdict(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
         return Verdict.AT_END
     if fit.curve.size < FEWEST_CLEAR or decades_per_loss(posterior) > COARSE:
         return Verdict.TOO_SHORT
-    noisy = fit.depth < DEPTH * fit.noise and posterior.deviation > OPEN
-    if noisy or fit.depth < DEPTH * fit.wander:
+    least = DEPTH if posterior.deviation > OPEN else SHALLOW
+    if fit.depth < max(least * fit.noise, DEPTH * fit.wander):
         return Verdict.NOISY
     if max(near_optimal(fit, posterior), width(posterior)) > FLAT:
         return Verdict.FLAT

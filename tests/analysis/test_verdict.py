@@ -20,6 +20,7 @@ from lrfind.analysis.verdict import (
     MIDDLE,
     MOVED,
     OPEN,
+    SHALLOW,
     judge,
     middle,
     near_optimal,
@@ -161,6 +162,8 @@ def test_the_width_decides_the_flat_one(times, given_):
         (0.9 * DEPTH, 1.1 * OPEN, Verdict.NOISY),
         (1.1 * DEPTH, 1.1 * OPEN, Verdict.CLEAR),
         (0.9 * DEPTH, 0.9 * OPEN, Verdict.CLEAR),
+        (1.1 * SHALLOW, 0.9 * OPEN, Verdict.CLEAR),
+        (0.9 * SHALLOW, 0.9 * OPEN, Verdict.NOISY),
     ],
 )
 def test_noisy_needs_a_shallow_fall_and_an_open_minimum(depth, deviation, given_):
