@@ -9,9 +9,10 @@ from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.curves import CENTRED, UNUSABLE, Flag
 from lrfind.checks.controls.attribution import DataShare
 from lrfind.checks.controls.numbers import MINI_BATCH, PROBE_BATCH, ControlNumbers, MinimumRow
+from lrfind.checks.controls.verdict import controlled
 from lrfind.result.constant_run import ConstantRun
 from lrfind.support.arrays import Array
-from lrfind.support.text import decades, new_table
+from lrfind.support.text import decades, new_table, words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,6 +75,9 @@ def sentences(numbers: ControlNumbers) -> list[str]:
     ]
     if not numbers.same_numbers:
         said.append(OTHER_NUMBERS)
+    judged = controlled(numbers)
+    if judged != numbers.result.curves().judgement:
+        said.append(f"Verdict with the controls: {words(judged.verdict.name)}, as {judged.reason}.")
     return said
 
 

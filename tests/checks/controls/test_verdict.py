@@ -62,6 +62,9 @@ def test_a_minimum_that_moves_without_the_data_is_disputed_and_the_words_say_how
     moved = found.data.shift
     assert f"at {found.data.minimum.lr:.1e}, {abs(moved):.1f} decades below" in answer.reason
     assert moved < -1
+    said = " ".join(str(found).split())
+    assert f"Verdict with the controls: disputed, as {answer.reason}." in said
+    assert "Verdict with the controls" not in str(controls())
 
 
 def test_a_minimum_that_is_nothing_but_easy_batches_is_disputed():
