@@ -82,7 +82,8 @@ def _unusable(
     elif verdict is Verdict.NO_DESCENT and blow_up is not None:
         guess = curves.posterior.mean / SCHEDULES[q.schedule].factor
         cause, _, remedy = reason.partition(": ")
-        said = f"{cause}, and that it diverged at {blow_up:.1e} only hints at {guess:.1e}: {remedy}"
+        hint = f"it diverged at {blow_up:.1e}, which by itself only hints at {guess:.1e}"
+        said = f"{cause}; {hint}: {remedy}"
         return CannotTell(said, q.rule, lowest.flags, verdict, guess)
     return CannotTell(reason, q.rule, lowest.flags, verdict)
 

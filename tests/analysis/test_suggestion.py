@@ -68,7 +68,8 @@ def test_where_the_loss_never_fell_there_is_no_rate_and_the_words_name_the_blow_
         assert answer.verdict is Verdict.NO_DESCENT
         assert Flag.NO_DESCENT in answer.flags
         assert LR[80] / 100 < answer.guess < LR[80]
-        said = f"it diverged at {curves.posterior.blow_up:.1e} only hints at {answer.guess:.1e}"
+        blow_up = curves.posterior.blow_up
+        said = f"diverged at {blow_up:.1e}, which by itself only hints at {answer.guess:.1e}"
         assert said in answer.reason
     level = suggest(curves_of(loss[:80]))
     assert (bool(level), level.guess) == (False, None)
