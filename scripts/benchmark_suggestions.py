@@ -643,33 +643,35 @@ def readme_table(
     """
     by_name = {each["finder"]: each for each in rows}
     lines = [
-        "| finder | regret, constant | regret, one-cycle | interval holds the best | steps |",
-        "| --- " * 5 + "|",
+        "| finder | regret, constant | regret, one-cycle | no rate | interval holds the best "
+        "| steps |",
+        "| --- " * 6 + "|",
     ]
     for name, found in ours.items():
         constant, one_cycle, unknown = found["constant"], found["one_cycle"], found[None]
-        steps = by_name[name]["steps"]
+        steps, refused = by_name[name]["steps"], by_name[name]["refused"]
         lines.append(
-            f"| {name} | {constant.regret:.2f} | {one_cycle.regret:.2f} "
+            f"| {name} | {constant.regret:.2f} | {one_cycle.regret:.2f} | {refused:.0%} "
             f"| {constant.held:.0%}, {one_cycle.held:.0%} | {steps:.0f} |"
         )
         if name == "lrfind":
             lines.append(
                 f"| lrfind, schedule unknown | {unknown.regret:.2f}, mean of both | "
-                f"| {unknown.held:.0%} | {steps:.0f} |"
+                f"| {refused:.0%} | {unknown.held:.0%} | {steps:.0f} |"
             )
-    lines += [
-        f"| {name.removeprefix('lrfind, ')} | {by_name[name]['mean constant']:.2f} "
-        f"| {by_name[name]['mean one_cycle']:.2f} | | {by_name[name]['steps']:.0f} |"
-        for name in UNCHOSEN
-    ]
+    for name in UNCHOSEN:
+        one = by_name[name]
+        lines.append(
+            f"| {name.removeprefix('lrfind, ')} | {one['mean constant']:.2f} "
+            f"| {one['mean one_cycle']:.2f} | {one['refused']:.0%} | | {one['steps']:.0f} |"
+        )
     return "\n".join(lines)
 
 
 def deviation(best: np.ndarray, centres: np.ndarray, factor: float) -> float:
     """Root mean square over tasks of the mean way from the suggested to the best rate."""
-    errors = np.nanmean(best - centres + math.log10(factor), axis=1)
-    return float(np.sqrt(np.mean(errors**2)))
+    misses = (best - centres + math.log10(factor))[~np.isnan(centres).all(axis=1)]
+    return float(np.sqrt(np.mean(np.nanmean(misses, axis=1) ** 2)))
 
 
 def between_runs(answers: Answers, seeds: Sequence[int]) -> str:

@@ -140,10 +140,9 @@ def _room(posterior: MinimumPosterior) -> tuple[float, float, float]:
 
 def starts_lowest(fit: CentredFit, posterior: MinimumPosterior) -> bool:
     """Whether the loss is lowest at the start, and higher after a third of the sweep."""
-    third = fit.curve.size // 3
-    rise = fit.curve[third] - fit.curve[0]
+    start, third = np.array([0]), np.array([fit.curve.size // 3])
     at_start = posterior.unaided[np.log10(posterior.lr / posterior.lr[0]) < EDGE].sum() > 0.5
-    return bool(at_start and rise > SURE * fit.difference_error(0, third))
+    return bool(at_start and fit.rise(start, third) > SURE)
 
 
 def decades_per_loss(posterior: MinimumPosterior) -> float:

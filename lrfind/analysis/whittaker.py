@@ -9,10 +9,12 @@ the loss plus `stiffness` times the squared second differences. Generalised cros
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lrfind.analysis.banded import normal_factor, precision_times, residual_freedom
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
 from lrfind.support.arrays import Array
 
@@ -22,7 +24,7 @@ CAP_SIGMAS = 4.0
 FEWEST_OPENING = 10
 """Minimum number of losses that the initial level is computed from, if there are twice as many."""
 
-SURE = 3.5
+SURE = 3.3
 """Standard errors that a descent must exceed; in white noise one of 100 sweeps does."""
 
 ROUNDING = 1e-6
@@ -34,6 +36,9 @@ further down."""
 
 MAX_STIFFNESS = 1e10
 """Beyond this, rounding in the normal equations corrupts the constant part of the curve."""
+
+
+Steps = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -87,28 +92,44 @@ class CentredFit:
         return float(self.curve[self.highest] - self.curve.min())
 
     @cached_property
-    def depth_error(self) -> float:
-        """Standard error of the depth."""
-        return self.difference_error(self.highest, int(np.argmin(self.curve)))
+    def significance(self) -> float:
+        """The descent in standard errors.
 
-    def difference_error(self, one: int, other: int) -> float:
-        """Standard error of the difference of the curve at two steps, in units of the loss.
-
-        The errors of the two are taken as independent, as they are unless the steps are close.
+        It is taken from the mean of the part before the minimum that lies above half of the depth,
+        which is far better known than its highest point, to the minimum.
         """
+        lowest = int(np.argmin(self.curve))
+        top = np.flatnonzero(self.curve[:lowest] >= self.curve[lowest] + self.depth / 2)
+        return self.rise(np.array([lowest]), top) if top.size else 0.0
+
+    def rise(self, low: Steps, high: Steps) -> float:
+        """How far the curve rises from one part to another, in standard errors.
+
+        Args:
+            low: Shape `(k,)`, the steps of the one part.
+            high: Shape `(m,)`, those of the other; the means are compared.
+        """
+        difference = float(self.curve[high].mean() - self.curve[low].mean())
+        error = self._error_of_difference(low, high)
+        if not error:
+            return np.inf if difference > 0 else 0.0
+        return difference / error
+
+    def _error_of_difference(self, low: Steps, high: Steps) -> float:
         if self.factor is None:
-            return float(np.hypot(self.noise, self.noise))
+            return self.noise * 2**0.5
         from scipy.linalg import cho_solve_banded
 
-        chosen = np.zeros((self.curve.size, 2))
-        chosen[one, 0] = chosen[other, 1] = 1.0
-        spread = cho_solve_banded((self.factor, False), chosen, check_finite=False)
-        return float(self.deviation * np.sqrt(spread[one, 0] + spread[other, 1]))
+        weight = np.zeros(self.curve.size)
+        weight[high] += 1 / high.size
+        weight[low] -= 1 / low.size
+        variance = weight @ cho_solve_banded((self.factor, False), weight, check_finite=False)
+        return float(self.deviation * np.sqrt(max(variance, 0.0)))
 
     @cached_property
     def descended(self) -> bool:
-        """Whether the curve falls by more than three standard errors and more than rounding."""
-        return bool(self.depth > max(SURE * self.depth_error, ROUNDING * abs(self.level)))
+        """Whether the curve falls by more than `SURE` standard errors and more than rounding."""
+        return self.depth > ROUNDING * abs(self.level) and self.significance > SURE
 
 
 def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
@@ -197,58 +218,10 @@ def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> _Smooth
     """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix."""
     from scipy.linalg import cho_solve_banded
 
-    factor = _factor(values.size, stiffness, correlation)
-    weighted = _precision_times(values, correlation)
+    factor = normal_factor(values.size, stiffness, correlation)
+    weighted = precision_times(values, correlation)
     curve: Array = cho_solve_banded((factor, False), weighted, check_finite=False)
-    freedom = _freedom(values.size, stiffness, correlation)
+    freedom = residual_freedom(values.size, stiffness, correlation)
     residual = values - curve
-    squares = max(float(residual @ _precision_times(residual, correlation)), 0.0)
+    squares = max(float(residual @ precision_times(residual, correlation)), 0.0)
     return _Smoothed(curve, np.sqrt(squares / freedom), factor, squares / freedom**2)
-
-
-@lru_cache(maxsize=4096)
-def _freedom(size: int, stiffness: float, correlation: float) -> float:
-    """Degrees of freedom of the residual, `n - trace(A^-1 P)` with `A = P + stiffness * D'D`.
-
-    The trace is n - d log det A / d log stiffness, and the banded Cholesky factor gives the
-    determinant: two O(n) factorisations and no inverse. None of it depends on the losses, so
-    sweeps of one length share it.
-    """
-    step = 1e-3
-    up, down = (_log_det(_factor(size, stiffness * np.exp(s), correlation)) for s in (step, -step))
-    return (up - down) / (2 * step)
-
-
-def _precision_bands(size: int, correlation: float) -> tuple[Array, float]:
-    """Diagonal and off-diagonal of the inverse of the correlation matrix `correlation**|i - j|`."""
-    scale = 1 / (1 - correlation**2)
-    diagonal = np.full(size, (1 + correlation**2) * scale)
-    diagonal[[0, -1]] = scale
-    return diagonal, -correlation * scale
-
-
-def _precision_times(values: Array, correlation: float) -> Array:
-    if correlation == 0:
-        return values
-    diagonal, beside = _precision_bands(values.size, correlation)
-    product = diagonal * values
-    product[1:] += beside * values[:-1]
-    product[:-1] += beside * values[1:]
-    return product
-
-
-def _factor(size: int, stiffness: float, correlation: float = 0.0) -> Array:
-    """Banded Cholesky factor (upper form) of `P + stiffness * D'D`, D the second difference."""
-    from scipy.linalg import cholesky_banded
-
-    ones = np.ones(size - 2)
-    diagonal, beside = _precision_bands(size, correlation)
-    bands = np.zeros((3, size))
-    bands[2] = diagonal + stiffness * np.convolve(ones, [1, 4, 1])
-    bands[1, 1:] = beside + stiffness * np.convolve(ones, [-2, -2])
-    bands[0, 2:] = stiffness
-    return np.asarray(cholesky_banded(bands, overwrite_ab=True, check_finite=False))
-
-
-def _log_det(factor: Array) -> float:
-    return float(2 * np.log(factor[2]).sum())

@@ -73,13 +73,16 @@ def test_the_depth_is_that_from_the_highest_point_before_the_minimum():
     assert (rising.highest, rising.depth, rising.descended) == (0, 0.0, False)
 
 
-def test_the_error_of_the_depth_is_that_of_its_two_ends():
+def test_the_significance_is_the_fall_of_the_upper_half_over_its_standard_error():
     loss = 1 + np.linspace(-1, 1, 60) ** 2 + np.random.default_rng(2).normal(scale=0.1, size=60)
     fit = fit_centred(loss)
-    ends = fit.draws(20_000)[[fit.highest, fit.curve.argmin()]]
-    assert fit.depth_error == pytest.approx(np.hypot(*ends.std(axis=1)), rel=0.02)
-    assert fit.difference_error(3, 40) == pytest.approx(
-        np.hypot(*fit.draws(20_000)[[3, 40]].std(axis=1)), rel=0.02
+    lowest = fit.curve.argmin()
+    upper = np.flatnonzero(fit.curve[:lowest] >= fit.curve[lowest] + fit.depth / 2)
+    draws = fit.draws(20_000)
+    falls = draws[upper].mean(axis=0) - draws[lowest]
+    assert fit.significance == pytest.approx(falls.mean() / falls.std(), rel=0.02)
+    assert fit.rise(np.array([3]), np.array([40])) == pytest.approx(
+        (fit.curve[40] - fit.curve[3]) / (draws[40] - draws[3]).std(), rel=0.02
     )
 
 
@@ -121,7 +124,8 @@ def test_one_loss_far_below_all_others_is_no_overflow(scale):
     loss[100] = -1e306
     fit = fit_centred(loss)
     assert np.isfinite(fit.curve).all()
-    assert np.isfinite([fit.depth, fit.depth_error]).all()
+    assert np.isfinite(fit.depth)
+    assert not np.isnan(fit.significance)
 
 
 def test_the_blow_up_is_kept_raw_in_the_curve_and_left_out_of_the_drawing():
