@@ -89,8 +89,13 @@ class Suggestion:
         rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
         return (
             f"Train at about {rates}, {self._source_words()}. Verdict: {words(self.verdict.name)}, "
-            f"as {self.verdict.value}.{caution}"
+            f"as {self.reason}.{caution}"
         )
+
+    @property
+    def reason(self) -> str:
+        """The reason behind the verdict, as `CannotTell` has one: `verdict.value`."""
+        return self.verdict.value
 
     def _source_words(self) -> str:
         if not self.uses_factor:
@@ -153,13 +158,14 @@ class CannotTell:
         reason: Why there is no suggestion, and the remedy.
         rule: Name of the rule that was used.
         flags: The flags behind the reason.
-        verdict: The verdict on the sweep.
+        verdict: The verdict on the sweep; None if the reason lies elsewhere, such as losses that
+            were not recorded.
     """
 
     reason: str
     rule: str
     flags: tuple[Flag, ...] = ()
-    verdict: Verdict = Verdict.TOO_SHORT
+    verdict: Verdict | None = None
 
     def __bool__(self) -> bool:
         return False
@@ -197,7 +203,7 @@ class CannotTell:
         """The answer as plain strings, ready for JSON; it has no `lr`."""
         return {
             "cannot_tell": self.reason,
-            "verdict": self.verdict.name.lower(),
+            "verdict": self.verdict and self.verdict.name.lower(),
             "rule": self.rule,
             "flags": flag_names(self.flags),
         }

@@ -40,8 +40,8 @@ class LoopOptions(TypedDict, total=False):
         total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
             losses, and `total` combines all of them into the one to train on, such as a
             `MultiTaskLoss`; None takes the entry "loss", or the sum if there is none. The loss of
-            each task is recorded too, for `result.suggest(source="task")`; beside a "loss" that is
-            every number, and anything else is ignored.
+            each task is recorded too, for `result.suggest(source=...)` with its name; beside a
+            "loss" that is every number, and anything else is ignored.
         step: Function of a batch that makes the whole training step with `optimizer` and returns
             the loss before it, in place of `loss_fn`. A call that makes no optimizer step, as in
             gradient accumulation, does not advance the learning rate: its loss is averaged with

@@ -96,10 +96,13 @@ class SweepRecord:
             CannotTellError: Fewer than two finite losses, or no probe was recorded.
             ValueError: An unknown source.
         """
-        require_choice("source", source, (*SOURCES, *self.tasks))
+        self._check_source(source)
         if source not in self._curves:
             self._curves[source] = SweepCurves(*self._points(source))
         return self._curves[source]
+
+    def _check_source(self, source: str) -> None:
+        require_choice("source", source, (*SOURCES, *self.tasks))
 
     @cached_property
     def _curves(self) -> dict[str, SweepCurves]:
