@@ -75,7 +75,8 @@ def verify(
         options: See `LoopOptions`.
 
     Returns:
-        The trials, the best learning rate, whether the suggestion holds up, and the cost in steps.
+        The trials, whether the suggestion holds up, and `lr`, the learning rate to train with: the
+        suggestion if it holds up, else the one that the trials point to.
 
     Raises:
         CannotTellError: `suggestion` has no learning rate, and no `rates` are given.
@@ -141,7 +142,8 @@ def find_lr(
         options: See `LoopOptions`.
 
     Returns:
-        The learning rate with an interval and a verdict, and the trials it is based on.
+        The learning rate with an interval and a verdict, and the trials it is based on. Its
+        `suggested` is None: the sweep's suggestion is where the search began, and is not answered.
 
     Raises:
         CannotTellError: The sweep has no suggestion to place the trials around.
@@ -176,7 +178,8 @@ def find_lr(
     rates = [suggested * multiple for multiple in FIND_MULTIPLES]
     steps = (budget - sweep.steps) // len(FIND_MULTIPLES)
     ran = run_trials(loop, rates, steps)
-    return _verification(loop, ran, suggested, schedule, result, spent=sweep.steps)
+    # A search, not a check: the trials were placed around the suggestion, not made to judge it.
+    return _verification(loop, ran, None, schedule, result, spent=sweep.steps)
 
 
 def _checked_rates(rates: Iterable[float]) -> list[float]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from makers import BEFORE, flat_trials, make_verification
 
 from lrfind import Verification
+from lrfind.analysis.calibration import VERIFIED
 from lrfind.checks.verification.scores import ALL_BLEW_UP, Trial
 from lrfind.result.constant_run import ConstantRun
 
@@ -25,6 +26,10 @@ def test_the_numbers_of_the_version_before_give_its_document(name):
     )
     if "cannot_tell" in document:
         document["cannot_tell"] = ALL_BLEW_UP  # the words may change
+    if document["stands"]:
+        # That version answered with a rate of the trials beside the suggestion that holds up.
+        assert document["lr"] == answer.mean_lr / VERIFIED[answer.schedule].factor
+        document |= {"lr": answer.suggested, "group_lr": [answer.suggested]}
     assert answer.to_dict() == document
     assert list(answer.to_dict()) == list(document)
 

@@ -21,6 +21,7 @@ from torch import nn
 
 import lrfind
 from lrfind import CannotTellError, Problem, Verdict, find_lr, verify
+from lrfind.analysis.calibration import DOUBT, VERIFIED
 from lrfind.checks.verification.run import FIND_MULTIPLES
 from lrfind.demo import digits_problem
 
@@ -235,13 +236,25 @@ def test_find_lr_is_a_sweep_and_a_verification_around_its_suggestion():
     lr = sweep.suggest().lr
     steps = (200 - sweep.lr.size) // 4
     again = verify(
-        *parts, sweep, rates=[lr * each for each in FIND_MULTIPLES], num_iter=steps,
+        *parts, result=sweep, rates=[lr * each for each in FIND_MULTIPLES], num_iter=steps,
         schedule="constant",
     )  # fmt: skip
     assert answer.trials == again.trials
-    assert answer.suggested == pytest.approx(lr)
+    assert answer.rates == pytest.approx(lr * np.array(FIND_MULTIPLES))
     assert answer.steps == sweep.lr.size + again.steps
     assert (answer.lr, answer.level, answer.noise) == (again.lr, again.level, again.noise)
+
+
+@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
+def test_a_search_answers_with_one_rate_and_does_not_judge_where_it_began(schedule):
+    problem = digits_problem(model="mlp", optimizer="sgd")
+    answer = problem.find_lr(budget=200, schedule=schedule)
+    weight = np.exp(-answer.losses / DOUBT)
+    mean = 10 ** (weight @ np.log10(answer.rates) / weight.sum())
+    assert answer.lr == pytest.approx(mean / VERIFIED[schedule].factor)
+    assert (answer.suggested, answer.stands, answer.regret) == (None, None, None)
+    assert "uggest" not in str(answer)
+    assert str(answer).count(f"{answer.lr:.2e}") == str(answer).count("Train at about") == 1
 
 
 def test_steps_that_a_scaler_skips_are_no_cost_and_its_scale_is_put_back():
@@ -455,7 +468,7 @@ def test_a_problem_passes_on_those_of_its_options_that_apply():
         **loop,
     )  # fmt: skip
     assert problem.find_lr(budget=100) == found
-    assert problem.find_lr(budget=100, end_lr=1.0).suggested != found.suggested
+    assert list(problem.find_lr(budget=100, end_lr=1.0).rates) != list(found.rates)
 
 
 def test_the_bar_says_what_runs(capsys):
