@@ -81,7 +81,7 @@ def range_test(
         >>> 0.001 < result.suggest().lr < 1
         True
     """
-    options = with_defaults(options, "range_test")
+    given, options = options, with_defaults(options, "range_test")
     sweep = Sweep(
         optimizer,
         start_lr=start_lr,
@@ -96,7 +96,8 @@ def range_test(
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     state_bytes = loop.run(sweep)
-    return loop.agreed(replace(sweep.result(), state_bytes=state_bytes))
+    result = loop.agreed(replace(sweep.result(), state_bytes=state_bytes))
+    return replace(result, loop_options=given)
 
 
 ARGUMENTS = tuple(

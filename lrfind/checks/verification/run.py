@@ -18,7 +18,7 @@ from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.trials import Trials, run_trials
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
-from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
+from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults, with_kept
 from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS
@@ -55,8 +55,10 @@ def verify(
     Every trial starts from the current state and sees the same batches; all state is restored bit
     for bit. A trial is scored half-way and at its end, in eval mode, on the probe if there is one,
     else on the 8 batches after those it trained on; with your own `step`, by its training losses
-    around these points. A result does not store the probe or the other options of its range test:
-    pass them again.
+    around these points.
+
+    The loop options are those that `range_test` was given for the result, unless they are given
+    here. A result that was loaded or copied no longer has them: pass them again, the probe too.
 
     Args:
         model: The model.
@@ -65,8 +67,8 @@ def verify(
         train_loader: Any iterable of batches that can be restarted; not an iterator.
         suggestion: What to check: a result, its suggestion, an earlier verification, or a learning
             rate; None to try `rates` only.
-        result: The sweep that the suggestion came from, to estimate the noise of the losses; not
-            needed if `suggestion` is a result.
+        result: The sweep that the suggestion came from, for the noise of the losses and the loop
+            options; not needed if `suggestion` is a result.
         schedule: LR schedule you will train with: "constant", "one_cycle", or None for that of the
             suggestion, if it has one.
         rates: The learning rates to try, above 0; None for 0.1, 0.3, 1 and 3 times the suggested
@@ -91,12 +93,15 @@ def verify(
         >>> [round(float(rate), 2) for rate in answer.rates], answer.steps
         ([0.01, 0.03, 0.1, 0.3], 80)
     """
-    options = with_defaults(options, "verify")
+    sweep = suggestion if isinstance(suggestion, RangeTestResult) else result
+    kept = getattr(sweep, "loop_options", {})
+    options = with_defaults(with_kept(kept, options, loss_fn), "verify")
+    if sweep is not None and not isinstance(sweep, RangeTestResult):
+        raise TypeError(f"`result` must be a RangeTestResult, got {type(sweep).__name__}.")
     schedule = check_schedule(schedule)
     num_iter = require_count("num_iter", num_iter, least=4)
-    sweep = result
     if isinstance(suggestion, RangeTestResult):
-        sweep, suggestion = suggestion, suggestion.suggest(schedule=schedule)
+        suggestion = suggestion.suggest(schedule=schedule)
     suggested = _rate_of(suggestion, needed=rates is None)
     if rates is None and suggested is not None:
         rates = [suggested * multiple for multiple in MULTIPLES]

@@ -395,6 +395,7 @@ class Untouchable(list):
         ({"suggestion": "0.1"}, TypeError, "`suggestion` must be a number"),
         ({"suggestion": [0.1, 0.2]}, TypeError, "`suggestion` must be a number"),
         ({"suggestion": np.array([0.1, 0.2])}, TypeError, "`suggestion` must be one number"),
+        ({"suggestion": 0.1, "result": 0.1}, TypeError, "`result` must be a RangeTestResult"),
         ({"suggestion": 0.1, "num_iter": 3}, ValueError, "`num_iter` must be at least 4"),
         ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be an integer"),
         ({"suggestion": 0.1, "schedule": "cosine"}, ValueError, "`schedule` must be one of"),
