@@ -85,6 +85,12 @@ def controls(
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
         raise ValueError(f"`optimizer` is {now}, but that of `result` is {result.optimizer}.")
+    groups = sum(len(each.param_groups) for each in loop.optimizers)
+    if groups != len(result.group_scale):
+        raise ValueError(
+            f"`optimizer` has {groups} parameter groups, but that of `result` had "
+            f"{len(result.group_scale)}."
+        )
     runs = ControlRuns(loop, result)
     constant, generators = runs.constant(result.settings.start_lr)
     other = None if rate is None else runs.constant(rate)[0]

@@ -55,7 +55,8 @@ def verify(
     Every trial starts from the current state and sees the same batches; all state is restored bit
     for bit. A trial is scored half-way and at its end, in eval mode, on the probe if there is one,
     else on the 8 batches after those it trained on; with your own `step`, by its training losses
-    around these points.
+    around these points. Parameter groups have the ratios that they had in the sweep or have in the
+    suggestion; for a plain learning rate, those of the optimizer.
 
     The loop options are those that `range_test` was given for the result, unless they are given
     here. A result that was loaded or copied no longer has them: pass them again, the probe too.
@@ -109,7 +110,8 @@ def verify(
     check_restartable(train_loader)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     schedule = schedule or getattr(suggestion, "schedule", None)
-    return _verification(loop, run_trials(loop, rates, num_iter), suggested, schedule, sweep)
+    ran = run_trials(loop, rates, num_iter, _scale(loop, sweep, suggestion))
+    return _verification(loop, ran, suggested, schedule, sweep)
 
 
 @shows_loop_options
@@ -121,8 +123,8 @@ def find_lr(
     *,
     budget: int = 400,
     schedule: str | None = None,
-    start_lr: float = DEFAULTS.start_lr,
-    end_lr: float = DEFAULTS.end_lr,
+    start_lr: float | Sequence[float] = DEFAULTS.start_lr,
+    end_lr: float | Sequence[float] = DEFAULTS.end_lr,
     diverge_th: float | None = DEFAULTS.diverge_th,
     **options: Unpack[LoopOptions],
 ) -> Verification:
@@ -141,8 +143,9 @@ def find_lr(
         budget: Total optimizer steps, at least 80.
         schedule: LR schedule you will train with: "constant", "one_cycle", or None if it is not
             known.
-        start_lr: Learning rate of the first step of the sweep, above 0.
-        end_lr: Learning rate of its last step, above `start_lr`.
+        start_lr: Learning rate of the first step of the sweep, above 0, or one for each parameter
+            group; see `range_test`.
+        end_lr: Learning rate of its last step, above `start_lr`, likewise.
         diverge_th: When the sweep stops; see `range_test`.
         options: See `LoopOptions`.
 
@@ -182,7 +185,7 @@ def find_lr(
     suggested = float(result.suggest().lr)
     rates = [suggested * multiple for multiple in FIND_MULTIPLES]
     steps = (budget - sweep.steps) // len(FIND_MULTIPLES)
-    ran = run_trials(loop, rates, steps)
+    ran = run_trials(loop, rates, steps, result.group_scale)
     # A search, not a check: the trials were placed around the suggestion, not made to judge it.
     return _verification(loop, ran, None, schedule, result, spent=sweep.steps)
 
@@ -206,6 +209,19 @@ def _rate_of(suggestion: Suggested, *, needed: bool) -> float | None:
     return require_positive("suggestion", getattr(suggestion, "lr", suggestion))
 
 
+def _scale(loop: Loop, sweep: RangeTestResult | None, suggestion: Suggested) -> tuple[float, ...]:
+    """The ratios of the parameter groups: of the sweep or the suggestion, else of the optimizer."""
+    own = GroupRates(loop.optimizers).scale
+    scale: tuple[float, ...] = ()
+    if sweep is not None:
+        scale = sweep.group_scale
+    elif isinstance(suggestion, Verification):
+        scale = suggestion.scale
+    elif isinstance(suggestion, Suggestion):
+        scale = tuple(rate / suggestion.lr for rate in suggestion.group_lr)
+    return scale if len(scale) == len(own) else own
+
+
 def _verification(
     loop: Loop,
     ran: Trials,
@@ -222,7 +238,7 @@ def _verification(
         noise=noise,
         steps=spent + ran.steps,
         schedule=schedule,
-        scale=GroupRates(loop.optimizers).scale,
+        scale=ran.scale,
     )
 
 
