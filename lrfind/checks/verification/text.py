@@ -48,7 +48,7 @@ def answer_sentence(scores: TrialScores) -> str:
     source = ""
     if not scores.keeps_suggestion:
         factor = VERIFIED[scores.schedule].factor
-        below = f"{factor:g} below" if factor >= 1 else f"{1 / factor:.2g} above"
+        below = f"{factor:g} below" if factor >= 1 else f"{1 / factor:.3g} above"
         source = f", a factor of {below} the weighted mean {scores.mean_lr:.2e} of the trials"
     instead = "" if scores.suggested is None or scores.keeps_suggestion else " instead"
     train = "Train" if scores.suggested is None else "train"

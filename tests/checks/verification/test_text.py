@@ -73,7 +73,7 @@ def test_trials_that_learnt_nothing_do_not_judge_the_suggestion():
     [
         (None, "a factor of 1.25 below"),
         ("constant", "a factor of 2 below"),
-        ("one_cycle", "a factor of 1.4 above"),
+        ("one_cycle", "a factor of 1.43 above"),
     ],
 )
 def test_the_words_say_where_a_rate_of_the_trials_comes_from(schedule, says):
