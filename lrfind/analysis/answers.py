@@ -156,7 +156,8 @@ class CannotTell:
         reason: Why there is no suggestion, and the remedy.
         rule: Name of the rule that was used.
         flags: The flags behind the reason.
-        verdict: The verdict on the sweep.
+        verdict: The verdict on the sweep; None if the reason lies elsewhere, such as losses that
+            were not recorded.
         guess: What the point of divergence alone points to, where the loss never fell; None
             otherwise. Not to train with before trials of it, such as those of `find_lr`.
     """
@@ -164,7 +165,7 @@ class CannotTell:
     reason: str
     rule: str
     flags: tuple[Flag, ...] = ()
-    verdict: Verdict = Verdict.TOO_SHORT
+    verdict: Verdict | None = None
     guess: float | None = None
 
     def __bool__(self) -> bool:
@@ -203,7 +204,7 @@ class CannotTell:
         """The answer as plain strings, ready for JSON; it has no `lr`."""
         return {
             "cannot_tell": self.reason,
-            "verdict": self.verdict.name.lower(),
+            "verdict": self.verdict and self.verdict.name.lower(),
             "rule": self.rule,
             "flags": flag_names(self.flags),
             "guess": self.guess,

@@ -10,7 +10,7 @@ import click
 
 from lrfind.analysis.defaults import BETA
 from lrfind.cli.messages import messages
-from lrfind.cli.options import question_options, result_argument, take_question
+from lrfind.cli.options import given, question_options, result_argument, take_question
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -27,9 +27,22 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 )
 @click.option("--against-beta", is_flag=True, help="Plot the minimum against beta instead.")
 @click.option("--layers", is_flag=True, help="Plot the update/weight ratio of every layer instead.")
+@click.option("--skip-start", type=click.IntRange(min=0), help="Losses at the start not to draw.")
+@click.option("--skip-end", type=click.IntRange(min=0), help="Losses at the end not to draw.")
 @question_options
-def plot(result: Path, output: Path, against_beta: bool, layers: bool, **options: Any) -> None:
+def plot(
+    result: Path,
+    output: Path,
+    against_beta: bool,
+    layers: bool,
+    skip_start: int | None,
+    skip_end: int | None,
+    **options: Any,
+) -> None:
     """Plot a saved result to FILE, a png, svg or pdf."""
+    skips = given({"skip_start": skip_start, "skip_end": skip_end})
+    if skips and (against_beta or layers):
+        raise click.UsageError("--skip-start and --skip-end are for the plot of the losses alone.")
     if against_beta and layers:
         raise click.UsageError("only one of --against-beta and --layers may be given.")
     if output.suffix.lower() not in FIGURE_SUFFIXES:
@@ -42,7 +55,7 @@ def plot(result: Path, output: Path, against_beta: bool, layers: bool, **options
 
         question, beta = take_question(options)
         loaded = load(result)
-        draw = partial(loaded.plot, beta=BETA if beta is None else beta)
+        draw = partial(loaded.plot, beta=BETA if beta is None else beta, **skips)
         if against_beta or layers:
             draw = partial(loaded.plot_betas if against_beta else loaded.plot_layers)
         save_figure(partial(draw, suggestion=loaded.suggest(**question)), output)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, cast
 
 import torch
 
@@ -40,8 +40,8 @@ class LoopOptions(TypedDict, total=False):
         total: With several tasks, `loss_fn`, `forward` or the model returns a dictionary of their
             losses, and `total` combines all of them into the one to train on, such as a
             `MultiTaskLoss`; None takes the entry "loss", or the sum if there is none. The loss of
-            each task is recorded too, for `result.suggest(source="task")`; beside a "loss" that is
-            every number, and anything else is ignored.
+            each task is recorded too, for `result.suggest(source=...)` with its name; beside a
+            "loss" that is every number, and anything else is ignored.
         step: Function of a batch that makes the whole training step with `optimizer` and returns
             the loss before it, in place of `loss_fn`. A call that makes no optimizer step, as in
             gradient accumulation, does not advance the learning rate: its loss is averaged with
@@ -88,6 +88,11 @@ LOOP_DEFAULTS: LoopOptions = {
     "progress": None,
 }
 
+DONE_BY_A_STEP = (
+    "accumulation_steps", "autocast", "clip_grad", "probe", "metric", "forward", "total",
+)  # fmt: skip
+"""What a `step` of the user's replaces."""
+
 PLACEHOLDER = "options: See `LoopOptions`."
 """The line in the `Args` of a docstring that `shows_loop_options` replaces by the descriptions."""
 
@@ -114,6 +119,29 @@ def shows_loop_options(function: F) -> F:
     described = (LoopOptions.__doc__ or "").partition("Attributes:")[2].strip()
     function.__doc__ = (function.__doc__ or "").replace(PLACEHOLDER, described)
     return function
+
+
+def with_kept(kept: Mapping[str, Any], options: LoopOptions, loss_fn: object) -> LoopOptions:
+    """The given options, completed by those that a sweep was run with.
+
+    Kept options that another way to compute the loss replaces are left out: a given `loss_fn` or
+    `forward` replaces `forward` and `step`, a given `step` everything that it does itself. Without
+    a probe there is no metric.
+
+    Args:
+        kept: The options of the sweep, by name.
+        options: The given options.
+        loss_fn: The given loss function, or None.
+    """
+    replaced: tuple[str, ...] = ()
+    if options.get("step") is not None:
+        replaced = DONE_BY_A_STEP
+    elif loss_fn is not None or options.get("forward") is not None:
+        replaced = ("forward", "step")
+    if "probe" in options and options["probe"] is None:
+        replaced += ("metric",)
+    rest = {name: value for name, value in kept.items() if name not in replaced}
+    return cast(LoopOptions, {**rest, **options})
 
 
 def with_defaults(options: LoopOptions, function: str) -> LoopOptions:

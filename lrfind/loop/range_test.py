@@ -26,8 +26,8 @@ def range_test(
     loss_fn: LossFn | None,
     train_loader: Iterable[Any],
     *,
-    start_lr: float = DEFAULTS.start_lr,
-    end_lr: float = DEFAULTS.end_lr,
+    start_lr: float | Sequence[float] = DEFAULTS.start_lr,
+    end_lr: float | Sequence[float] = DEFAULTS.end_lr,
     num_iter: int = DEFAULTS.num_iter,
     step_mode: str = DEFAULTS.step_mode,
     diverge_th: float | None = DEFAULTS.diverge_th,
@@ -51,8 +51,10 @@ def range_test(
             one argument. None if the model returns its own loss, or with `forward` or `step`.
         train_loader: Any iterable of batches; restarted when it runs out. Tensors, and NumPy
             arrays as tensors, are moved to the model's device.
-        start_lr: Learning rate of the first step, above 0.
-        end_lr: Learning rate of the last step, above `start_lr`.
+        start_lr: Learning rate of the first step, above 0; or a list with one for each parameter
+            group, whose ratios the groups then keep.
+        end_lr: Learning rate of the last step, above `start_lr`, of the group with the largest; or
+            a list in the ratios of `start_lr`.
         num_iter: Number of optimizer steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its decrease so
@@ -81,7 +83,7 @@ def range_test(
         >>> 0.001 < result.suggest().lr < 1
         True
     """
-    options = with_defaults(options, "range_test")
+    given, options = options, with_defaults(options, "range_test")
     sweep = Sweep(
         optimizer,
         start_lr=start_lr,
@@ -96,7 +98,8 @@ def range_test(
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     state_bytes = loop.run(sweep)
-    return loop.agreed(replace(sweep.result(), state_bytes=state_bytes))
+    result = loop.agreed(replace(sweep.result(), state_bytes=state_bytes))
+    return replace(result, loop_options=given)
 
 
 ARGUMENTS = tuple(

@@ -66,28 +66,30 @@ class Problem:
 
         Args:
             result: What `range_test` returned.
-            settings: Arguments of `lrfind.controls`; they take precedence over the loop options in
-                `options`. By default a frozen-weights control is run unless `options` has a `step`.
+            settings: Arguments of `lrfind.controls`; they take precedence over the loop options of
+                `result`, and these over those in `options`. By default a frozen-weights control is
+                run unless there is a `step`.
 
         Returns:
             The runs, with their analysis as methods.
         """
-        options = self._among(LOOP_DEFAULTS)
+        options = {**self._of_loop(result), **settings}
         frozen = options.get("step") is None
-        return controls(*self._parts, result, **{"frozen": frozen, **options, **settings})
+        return controls(*self._parts, result, **{"frozen": frozen, **options})
 
     def verify(self, suggestion: Suggested = None, **settings: Any) -> Verification:
         """Check a suggestion by short training runs; see `lrfind.verify`.
 
         Args:
             suggestion: A result, its suggestion, an earlier verification, or a learning rate.
-            settings: Arguments of `lrfind.verify`; they take precedence over the loop options in
-                `options`.
+            settings: Arguments of `lrfind.verify`; they take precedence over the loop options of
+                the result, if there is one, and these over those in `options`.
 
         Returns:
             The trials, and the learning rate to train with.
         """
-        return verify(*self._parts, suggestion, **{**self._among(LOOP_DEFAULTS), **settings})
+        options = self._of_loop(suggestion, settings.get("result"))
+        return verify(*self._parts, suggestion, **{**options, **settings})
 
     def find_lr(self, **settings: Any) -> Verification:
         """Find a learning rate within a budget of steps; see `lrfind.find_lr`.
@@ -104,6 +106,12 @@ class Problem:
     @property
     def _parts(self) -> tuple[Any, Any, Any, Any]:
         return self.model, self.optimizer, self.loss_fn, self.train_loader
+
+    def _of_loop(self, *sources: object) -> dict[str, Any]:
+        """The loop options; those of the first result among the sources take precedence."""
+        results = [each for each in sources if isinstance(each, RangeTestResult)]
+        kept = results[0].loop_options if results else {}
+        return {**self._among(LOOP_DEFAULTS), **kept}
 
     def _among(self, names: Iterable[str]) -> dict[str, Any]:
         return {name: self.options[name] for name in names if name in self.options}

@@ -48,13 +48,17 @@ class RepeatSuggestion:
         low, high = self.interval
         return f"<RepeatSuggestion: lr {self.lr:.3g}, {low:.1e} to {high:.1e}, {self.runs} runs>"
 
+    @property
+    def reason(self) -> str:
+        """Where the rate comes from, as `CannotTell` says why there is none."""
+        return f"the median suggestion of {self.runs} runs"
+
     def __str__(self) -> str:
         low, high = self.interval
         return (
-            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}, the median suggestion of "
-            f"{self.runs} runs. The {100 * self.confidence:g} % confidence interval of the median "
-            f"is {low:.2e} to {high:.2e}; the standard deviation between runs is {self.sd:.2f} "
-            "decades."
+            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}, {self.reason}. The "
+            f"{100 * self.confidence:g} % confidence interval of the median is {low:.2e} to "
+            f"{high:.2e}; the standard deviation between runs is {self.sd:.2f} decades."
         )
 
     def to_dict(self) -> dict[str, object]:

@@ -130,8 +130,9 @@ def _run_missing(
             if isinstance(outcome, Failure):
                 failures[place] = outcome
             else:
-                # Made anew: arrays from another process are writeable.
-                found[place] = replace(outcome)
+                # Made anew: arrays from another process are writeable, and options from this one
+                # would keep the model of every run.
+                found[place] = replace(outcome, loop_options={})
                 if folder is not None:
                     save_run(folder, keys[place], found[place])
             shown.update()

@@ -42,6 +42,7 @@ def plot_curves(
     ax: Axes | None = None,
     *,
     beta: float = BETA,
+    shown: slice = slice(None),
     **raw_style: Any,
 ) -> Axes:
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
@@ -52,13 +53,14 @@ def plot_curves(
     rows = {row.curve: row for row in compare(curves, (beta,)).rows}
     style = {"markersize": 3, "alpha": 0.6, "zorder": 1, "label": _label(rows[RAW])}
     style |= cbook.normalize_kwargs(raw_style, Line2D)
-    ax.plot(curves.lr, curves.loss, **(STYLES[RAW] | style))
+    ax.plot(curves.lr[shown], curves.loss[shown], **(STYLES[RAW] | style))
     if probe is not None:
         draw_probe(ax, *probe)
     for name in (*SMOOTHERS, CENTRED):
         drawn = curves.fit.smooth if name == CENTRED else curves.curve(name, beta)
         line = {key: STYLES[name][key] for key in ("color", "linestyle")}
-        ax.plot(curves.lr, drawn, linewidth=1.8, label=_label(rows[name]), **line)
+        label = _label(rows[name])
+        ax.plot(curves.lr[shown], drawn[shown], linewidth=1.8, label=label, **line)
         _mark_minimum(ax, rows[name])
     _mark_minimum(ax, rows[RAW])
     low, high = y_limits(curves)

@@ -11,11 +11,15 @@ from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.record import TRAIN
 from lrfind.result.sweep_analysis import NO_TASKS, Answer, SweepAnalysis
+from lrfind.support.arguments import require_count
 from lrfind.support.errors import CannotTellError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+OF_A_SUGGESTION = {"suggest", "suggest_lr", "show_lr"}
+"""What other finders' `plot` calls the choice of the rate to draw."""
 
 
 class SweepPictures(SweepAnalysis):
@@ -28,6 +32,8 @@ class SweepPictures(SweepAnalysis):
         beta: float = BETA,
         source: str = TRAIN,
         suggestion: Answer | None = None,
+        skip_start: int = 0,
+        skip_end: int = 0,
         **raw_style: Any,
     ) -> Axes:
         """Draw the curves, their minima, the shift and the suggested learning rate.
@@ -38,20 +44,48 @@ class SweepPictures(SweepAnalysis):
             source: "train" for the mini-batch losses, together with any probe losses; "probe" for
                 the probe losses alone; the name of a task for its losses.
             suggestion: The answer of `suggest` to draw; None calls it with its defaults.
+            skip_start: Number of losses at the start that are not drawn, and their averages with
+                them. The averages, minima and the suggestion are those of all losses.
+            skip_end: The same at the end.
             raw_style: Passed to matplotlib for the raw losses.
 
         Returns:
             The Axes.
+
+        Raises:
+            TypeError: `skip_start` or `skip_end` is not an integer, or an option is unknown.
+            ValueError: One of them is negative, they leave fewer than two losses, `beta` is outside
+                [0, 1), or `source` is unknown.
+
+        Example:
+            >>> from lrfind.demo import digits_problem
+            >>> result = digits_problem(model="mlp", optimizer="sgd").range_test(num_iter=60)
+            >>> ax = result.plot(skip_start=10, skip_end=5)
         """
         from lrfind.result.figures import plot_curves, plot_reason
 
+        for name in OF_A_SUGGESTION & set(raw_style):
+            raise TypeError(
+                f"`{name}` is no option of `plot`: pass `suggestion=` the answer to draw."
+            )
+        skip_start = require_count("skip_start", skip_start, least=0)
+        skip_end = require_count("skip_end", skip_end, least=0)
         try:
             curves = self.curves(source)
         except CannotTellError as error:
             return plot_reason(str(error), (self.lr, self.loss), ax)
-        answer = self._answer(suggestion, source)
-        probe = self.probe_points if source == TRAIN and self.probe.size else None
-        return plot_curves(curves, answer, probe, ax, beta=beta, **raw_style)
+        shown = slice(skip_start, curves.lr.size - skip_end)
+        rates = curves.lr[shown]
+        if rates.size < 2:
+            raise ValueError(
+                f"`skip_start` and `skip_end` must leave at least 2 of the {curves.lr.size} "
+                f"losses, got {skip_start} and {skip_end}."
+            )
+        answer, probe = self._answer(suggestion, source), None
+        if source == TRAIN and self.probe.size:
+            inside = (self.probe_points[0] >= rates[0]) & (self.probe_points[0] <= rates[-1])
+            probe = self.probe_points[0][inside], self.probe_points[1][inside]
+        return plot_curves(curves, answer, probe, ax, beta=beta, shown=shown, **raw_style)
 
     def plot_betas(
         self, ax: Axes | None = None, *, source: str = TRAIN, suggestion: Answer | None = None

@@ -41,6 +41,9 @@ class RangeTestResult(SweepPictures):
             entry for those after the last step if there were any; empty without a scaler. Skipped
             steps appear in no other field.
         layers: Norms of every trainable tensor at every step; None if they were not recorded.
+        loop_options: The options of the training loop that were given to `range_test`, such as
+            `accumulation_steps`, for `verify` and `controls`. In memory only: neither saved, copied
+            nor compared. Read-only.
         optimizer: Class name of the optimizer; several are joined by "+".
         seed: The last seed set on torch's default generator, None if unknown.
         state_bytes: Size of the copy of the training state kept during the sweep; 0 if none was.

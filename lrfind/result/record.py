@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class SweepRecord:
     state_bytes: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     layers: Layers | None = None
+    loop_options: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         freeze(self, "lr", "loss", "probe", "metric", "versions")
@@ -54,6 +56,7 @@ class SweepRecord:
                 raise ValueError(f"`{name}` must be empty or as long as `lr`.")
         if self.layers is not None and self.layers.lr.shape != self.lr.shape:
             raise ValueError("`layers` must have as many steps as `lr`.")
+        object.__setattr__(self, "loop_options", ReadOnlyDict(self.loop_options))
         tasks = checked_tasks(self.tasks, self.lr.shape, SOURCES)
         object.__setattr__(self, "tasks", ReadOnlyDict(tasks))
         rising = np.all(np.isfinite(self.lr) & (self.lr > 0)) and np.all(np.diff(self.lr) > 0)
@@ -66,6 +69,10 @@ class SweepRecord:
         return same_fields(self, other) if isinstance(other, SweepRecord) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The options may hold functions and whole models, which other processes cannot use.
+        return {**vars(self), "loop_options": ReadOnlyDict()}
 
     @property
     def group_lr(self) -> Array:
@@ -96,10 +103,13 @@ class SweepRecord:
             CannotTellError: Fewer than two finite losses, or no probe was recorded.
             ValueError: An unknown source.
         """
-        require_choice("source", source, (*SOURCES, *self.tasks))
+        self._check_source(source)
         if source not in self._curves:
             self._curves[source] = SweepCurves(*self._points(source))
         return self._curves[source]
+
+    def _check_source(self, source: str) -> None:
+        require_choice("source", source, (*SOURCES, *self.tasks))
 
     @cached_property
     def _curves(self) -> dict[str, SweepCurves]:

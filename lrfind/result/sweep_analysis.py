@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.comparison import Comparison, compare
@@ -16,10 +18,10 @@ from lrfind.analysis.question import ask
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
 from lrfind.analysis.suggestion import suggest
-from lrfind.multitask.disagreement import TaskDisagreement
+from lrfind.analysis.verdict import Verdict
+from lrfind.multitask.disagreement import TaskDisagreement, steps_with_task
 from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
 from lrfind.result.settings import StopReason
-from lrfind.support.arguments import require_choice
 from lrfind.support.errors import CannotTellError
 from lrfind.support.param_groups import HasParamGroups
 
@@ -90,7 +92,9 @@ class SweepAnalysis(SweepRecord):
         try:
             curves = self.curves(source)
         except CannotTellError as error:
-            return self._cut_short(CannotTell(str(error), question.rule))
+            unrecorded = source == PROBE and not self.probe.size
+            verdict = None if unrecorded else Verdict.TOO_SHORT
+            return self._cut_short(CannotTell(str(error), question.rule, verdict=verdict))
         return self._cut_short(suggest(curves, question, group_scale=self.group_scale))
 
     def _cut_short(self, answer: Answer) -> Answer:
@@ -135,7 +139,8 @@ class SweepAnalysis(SweepRecord):
 
         Args:
             decades: The window, above 0.
-            source: "train" or "probe"; with `probe_every` the latter has fewer points per decade.
+            source: "train", "probe", or the name of a task. A probe that `probe_every` skips, and a
+                task that is missing from some steps, have fewer points per decade.
 
         Returns:
             A beta in [0, 1).
@@ -160,7 +165,7 @@ class SweepAnalysis(SweepRecord):
 
         Args:
             beta: Weight of the old value, in [0, 1).
-            source: "train" or "probe".
+            source: "train", "probe", or the name of a task.
 
         Returns:
             Decades; 0 for a beta of 0.
@@ -172,10 +177,13 @@ class SweepAnalysis(SweepRecord):
         return window_of_beta(beta, self._decades_per_step(source))
 
     def _decades_per_step(self, source: str) -> float:
-        require_choice("source", source, SOURCES)
+        self._check_source(source)
         asked = self.settings
         step = decades_per_step(asked.start_lr, asked.end_lr, asked.num_iter, asked.step_mode)
-        return step * (asked.probe_every if source == PROBE else 1)
+        if source in SOURCES:
+            return step * (asked.probe_every if source == PROBE else 1)
+        places = np.flatnonzero(steps_with_task(self.tasks[source], self.loss))
+        return step * (float(np.mean(np.diff(places))) if places.size > 1 else 1)
 
     def sensitivity(self, betas: Sequence[float] = BETAS, *, source: str = TRAIN) -> Sensitivity:
         """How much the suggestion depends on the rule, the beta and the losses used.

@@ -52,8 +52,11 @@ def flag_names(flags: Iterable[Any]) -> list[str]:
 
 
 def same_fields(one: Any, other: Any) -> bool:
-    """Whether two instances of a dataclass are equal in every field, with NaN equal to NaN."""
-    names = [each.name for each in fields(one)]
+    """Whether two instances of a dataclass are equal, with NaN equal to NaN.
+
+    Fields with `compare=False` do not count.
+    """
+    names = [each.name for each in fields(one) if each.compare]
     return all(_same(getattr(one, name), getattr(other, name)) for name in names)
 
 

@@ -24,6 +24,7 @@ def constant_rate(
     probe_every: int = 1,
     scaler: torch.amp.GradScaler | None = None,
     all_ranks: bool = True,
+    group_scale: Sequence[float] | None = None,
 ) -> Recorder:
     """A recorder for a training run at a constant learning rate.
 
@@ -36,6 +37,8 @@ def constant_rate(
         probe_every: A probe loss, if there is one, is recorded every this many steps.
         scaler: The gradient scaler of the loop, if it has one.
         all_ranks: Whether the losses are averaged over the ranks of the process group.
+        group_scale: Learning rate of each parameter group as a multiple of the largest; None keeps
+            the ratios that the groups have.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -51,6 +54,7 @@ def constant_rate(
         probe_every=probe_every,
         scaler=scaler,
         all_ranks=all_ranks,
+        group_scale=group_scale,
     )
 
 

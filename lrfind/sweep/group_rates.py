@@ -27,32 +27,25 @@ class GroupRates:
 
     Args:
         optimizers: The optimizers whose `param_groups` hold the learning rates.
+        scale: The ratios of the groups, in place of those of their current learning rates.
 
     Attributes:
         scale: Learning rate of each group as a multiple of the largest; 0 for a group that is not
             trained.
     """
 
-    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+    def __init__(
+        self, optimizers: Sequence[Optimizer], scale: Sequence[float] | None = None
+    ) -> None:
         self._optimizers = optimizers
         self._before = [
             rate.clone() if isinstance(rate := group["lr"], torch.Tensor) else rate
             for group in self._groups()
         ]
         rates = check_rates(optimizers)
-        if any(rates):
-            rates = _with_lr_scale(self._groups(), rates)
-        else:
-            rates = [
-                float(group.get("initial_lr", 0.0)) * float(group.get("lr_scale", 1.0))
-                for group in self._groups()
-            ]
-        if not any(rates):
-            rates = [float(group.get("lr_scale", 1.0)) for group in self._groups()]
+        self.scale = _own_scale(self._groups(), rates) if scale is None else tuple(scale)
         ends = list(accumulate((len(each.param_groups) for each in optimizers), initial=0))
         self._own = [slice(*pair) for pair in pairwise(ends)]
-        largest = max(rates)
-        self.scale = tuple(rate / largest if largest else 1.0 for rate in rates)
 
     def set(self, lr: float) -> None:
         """Set each group to its multiple of `lr`; a tensor `lr` rounds it to its own dtype."""
@@ -168,6 +161,21 @@ def as_optimizers(optimizer: Optimizer | Sequence[Optimizer]) -> tuple[Optimizer
     if not optimizers:
         raise ValueError("`optimizer` is an empty list.")
     return optimizers
+
+
+def _own_scale(groups: Sequence[dict[str, Any]], rates: list[float]) -> tuple[float, ...]:
+    """The learning rate of each group as a multiple of the largest, as the optimizer has them."""
+    if any(rates):
+        rates = _with_lr_scale(groups, rates)
+    else:
+        rates = [
+            float(group.get("initial_lr", 0.0)) * float(group.get("lr_scale", 1.0))
+            for group in groups
+        ]
+    if not any(rates):
+        rates = [float(group.get("lr_scale", 1.0)) for group in groups]
+    largest = max(rates)
+    return tuple(rate / largest if largest else 1.0 for rate in rates)
 
 
 def _with_lr_scale(groups: Sequence[dict[str, Any]], rates: list[float]) -> list[float]:

@@ -40,6 +40,8 @@ class Recorder:
         probe_every: A probe loss, if there is one, is recorded every this many steps.
         scaler: The gradient scaler of the loop, if it has one.
         all_ranks: Whether the losses are averaged over the ranks of the process group.
+        group_scale: Learning rate of each parameter group as a multiple of the largest; None keeps
+            the ratios that the groups have.
 
     Attributes:
         optimizers: The optimizers, as a tuple.
@@ -61,6 +63,7 @@ class Recorder:
         probe_every: int = 1,
         scaler: torch.amp.GradScaler | None = None,
         all_ranks: bool = True,
+        group_scale: Sequence[float] | None = None,
     ) -> None:
         self.optimizers = as_optimizers(optimizer)
         check_rates(self.optimizers)
@@ -78,6 +81,7 @@ class Recorder:
         self._recorded = 0
         self._readback: Readback | None = None
         self._stop_reason: StopReason | None = None
+        self._asked_scale = group_scale
         self._group_scale: tuple[float, ...] | None = None
 
     def __enter__(self) -> Self:
@@ -85,7 +89,7 @@ class Recorder:
             self._skipped.start()
         # Read now: the caller may restore its random state before calling `recording`.
         self._seed = torch.initial_seed()
-        rates = GroupRates(self.optimizers)
+        rates = GroupRates(self.optimizers, self._asked_scale)
         rates.set(self.lr)
         try:
             # Read back before the first step: a group may not take what is written to it.

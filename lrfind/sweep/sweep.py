@@ -22,6 +22,7 @@ from lrfind.support.arguments import require_count, require_positive
 from lrfind.sweep.group_rates import warn_of_own_rates
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.stop_rules import divergence
+from lrfind.sweep.swept_range import swept_range
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,8 +49,10 @@ class Sweep:
     Args:
         optimizer: One optimizer or several. All parameter groups keep the ratios of their learning
             rates; the largest one is swept from `start_lr` to `end_lr`.
-        start_lr: Learning rate of the first step, above 0.
-        end_lr: Learning rate of the last step, above `start_lr`.
+        start_lr: Learning rate of the first step, above 0; or a list with one for each parameter
+            group, whose ratios the groups then keep.
+        end_lr: Learning rate of the last step, above `start_lr`, of the group with the largest; or
+            a list in the ratios of `start_lr`.
         num_iter: Number of steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its decrease so
@@ -95,8 +98,8 @@ class Sweep:
         self,
         optimizer: Optimizer | Sequence[Optimizer],
         *,
-        start_lr: float = DEFAULTS.start_lr,
-        end_lr: float = DEFAULTS.end_lr,
+        start_lr: float | Sequence[float] = DEFAULTS.start_lr,
+        end_lr: float | Sequence[float] = DEFAULTS.end_lr,
         num_iter: int = DEFAULTS.num_iter,
         step_mode: str = DEFAULTS.step_mode,
         diverge_th: float | None = DEFAULTS.diverge_th,
@@ -105,16 +108,13 @@ class Sweep:
         all_ranks: bool = True,
         layers: torch.nn.Module | None = None,
     ) -> None:
-        lr = lr_sequence(start_lr, end_lr, num_iter, step_mode)
+        start, end, self._group_scale = swept_range(start_lr, end_lr, optimizer)
+        lr = lr_sequence(start, end, num_iter, step_mode)
         never = diverge_th is None or diverge_th == math.inf
         diverge_th = None if never else require_positive("diverge_th", diverge_th)
+        probe_every = require_count("probe_every", probe_every, least=1)
         self.settings = SweepSettings(
-            start_lr=float(start_lr),
-            end_lr=float(end_lr),
-            num_iter=lr.size,
-            step_mode=step_mode,
-            diverge_th=diverge_th,
-            probe_every=require_count("probe_every", probe_every, least=1),
+            float(start), float(end), lr.size, step_mode, diverge_th, probe_every
         )
         if self.settings.probe_every > lr.size:
             raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
@@ -133,6 +133,7 @@ class Sweep:
             probe_every=self.settings.probe_every,
             scaler=self._scaler,
             all_ranks=self._all_ranks,
+            group_scale=self._group_scale,
         )
 
     def __enter__(self) -> Self:

@@ -31,6 +31,13 @@ def test_a_suggestion_in_words_lists_the_rates_of_the_groups_and_what_stands_aga
     assert "Verdict: at end, as the loss was still falling" in said
 
 
+def test_made_or_not_an_answer_has_a_reason_that_its_words_say():
+    for losses in (None, np.full(100, 2.0), np.linspace(3, 1, 100)):
+        answer = (noisy_result() if losses is None else make_result(losses)).suggest()
+        assert answer.reason in str(answer)
+        assert not answer or answer.reason == answer.verdict.value
+
+
 def test_without_a_suggestion_the_words_say_why():
     said = str(make_result(np.full(100, 2.0)).suggest())
     assert said.startswith("No learning rate can be suggested: the loss never fell")

@@ -22,6 +22,7 @@ QUESTIONS = {
         "rule": "minimum", "curve": "ema", "beta": 0.9, "factor": 5.0,
     },
     ("--rule", "steepest"): {"rule": "steepest"},
+    ("--factor", "500"): {"factor": 500.0},
 }  # fmt: skip
 
 each_question = pytest.mark.parametrize("options", QUESTIONS, ids=" ".join)
@@ -82,13 +83,21 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     assert re.search(r"Train at about ([^\s,]+)", text)[1] == f"{answer.lr:.2e}"
     pictures = dict(zip(["curves", "betas", "layers", "controls", "trials"], drawn, strict=True))
     assert [line_in(pictures[name]) for name in ("curves", "betas", "layers")] == [answer.lr] * 3
-    tried = [
-        line
+    found = json.loads((out / "verification.json").read_text())
+    assert found["suggested"] == answer.lr
+    assert found["stands"] is ("500" not in options)
+    assert (found["lr"] == answer.lr) == found["stands"]
+    assert found["group_lr"] == [found["lr"]]
+    assert line_in(pictures["trials"]) == found["lr"]
+    # A suggestion that was refuted is still shown beside the rate that takes its place.
+    refuted = [
+        line.get_xdata()[0]
         for line in pictures["trials"].axes[0].get_lines()
         if line.get_label().startswith("suggestion")
     ]
-    assert [line.get_xdata()[0] for line in tried] == [answer.lr]
-    assert json.loads((out / "verification.json").read_text())["suggested"] == answer.lr
+    assert refuted == [answer.lr] * (not found["stands"])
+    named = re.findall(r"rain at about ([^\s,]+)", " ".join(text.split()))
+    assert named == [f"{answer.lr:.2e}", f"{found['lr']:.2e}"]
 
 
 @each_question

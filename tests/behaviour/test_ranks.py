@@ -101,7 +101,7 @@ def test_lrfind_run_works_under_torchrun_and_only_the_first_rank_writes_and_prin
         "-m", "lrfind", "run", f"{example}:problem", "--out", "here", "--verify", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Train at about") == 2, "once for the sweep, once for the trials"
+    assert done.stdout.count("rain at about") == 2, "once for the sweep, once for the trials"
     assert done.stderr.count("Wrote result.json") == 1
     assert done.stderr.count("Wrote verification.json") == 1
     written = sorted(path.name for path in (tmp_path / "here").iterdir())

@@ -1,6 +1,9 @@
 """`lrfind plot` as a person meets it."""
 
+import numpy as np
 import pytest
+from makers import line
+from matplotlib.figure import Figure
 
 
 @pytest.mark.parametrize("extra", [[], ["--against-beta"], ["--beta", "0.5"]])
@@ -11,6 +14,26 @@ def test_plot_writes_the_format_of_the_suffix(invoke, saved, tmp_path, suffix, s
     done = invoke("plot", saved, "-o", f"out.{suffix}", *extra)
     assert (done.exit_code, done.stdout) == (0, "")
     assert (tmp_path / f"out.{suffix}").read_bytes().startswith(start)
+
+
+def test_skipped_losses_are_not_in_the_picture(invoke, saved, tmp_path, monkeypatch):
+    figures, write = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figures.append(figure)
+        return write(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    for extra in ([], ["--skip-start", "10", "--skip-end", "5"]):
+        assert invoke("plot", saved, "-o", "out.png", *extra).exit_code == 0
+    whole, cut = (line(figure.axes[0], "raw")[1] for figure in figures)
+    np.testing.assert_array_equal(cut, whole[10:-5])
+    few = invoke("plot", saved, "-o", "few.png", "--skip-start", "1000")
+    assert few.exit_code == 1
+    assert "must leave at least 2" in few.stderr
+    other = invoke("plot", saved, "-o", "few.png", "--skip-start", "10", "--against-beta")
+    assert other.exit_code == 2
+    assert not (tmp_path / "few.png").exists()
 
 
 def test_a_picture_in_a_folder_that_is_not_there_names_the_folder(invoke, saved):

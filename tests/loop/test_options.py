@@ -1,6 +1,8 @@
 """The options of the loop: told by every function that takes them, and taken by all alike."""
 
+import dataclasses
 import inspect
+import pickle
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from makers import everything, loss_fn, make_loader, make_model, trainable
 import lrfind
 from lrfind import Problem, controls, find_lr, range_test, verify
 from lrfind.demo import digits_problem
-from lrfind.loop.options import LOOP_DEFAULTS, LoopOptions
+from lrfind.loop.options import LOOP_DEFAULTS, LoopOptions, with_kept
 from lrfind.loop.range_test import ARGUMENTS
 from lrfind.result.settings import SweepSettings
 
@@ -114,3 +116,88 @@ def test_every_function_takes_every_option(name):
     assert problem.find_lr(budget=160) == find_lr(*four, budget=160, **options)
     expected = controls(*four, result, frozen=name != "step", **options)
     assert problem.controls(result) == expected
+    # What was given to the sweep need not be given again.
+    frozen = {"frozen": name != "step"}
+    bare = dataclasses.replace(result, loop_options={})
+    assert (result.loop_options, bare.loop_options) == (options, {})
+    checked = verify(*four, bare, num_iter=4, **options)
+    assert verify(*four, result, num_iter=4) == checked
+    assert verify(*four, result.suggest(), result=result, num_iter=4) == checked
+    assert Problem(*four).verify(result, num_iter=4) == checked
+    assert controls(*four, result, **frozen) == expected
+    assert Problem(*four).controls(result) == expected
+
+
+def test_what_is_given_explicitly_wins_over_what_the_sweep_was_run_with():
+    made = digits_problem(model="mlp", optimizer="sgd")
+    four = made.model, made.optimizer, made.loss_fn, made.train_loader
+    result = range_test(
+        *four,
+        num_iter=60,
+        accumulation_steps=2,
+        clip_grad=0.01,
+        probe_every=3,
+        probe=next(iter(made.train_loader)),
+    )
+    bare = dataclasses.replace(result, loop_options={})
+    plain = {"accumulation_steps": 1, "clip_grad": None, "probe": None}
+    own = verify(*four, bare, num_iter=4)
+    assert verify(*four, result, num_iter=4, **plain) == own
+    assert verify(*four, result, num_iter=4) != own
+    # So do the settings over the result, and the result over the options of a problem.
+    problem = Problem(*four, options={"accumulation_steps": 3})
+    assert problem.verify(result, num_iter=4) == verify(*four, result, num_iter=4)
+    assert problem.verify(result, num_iter=4, **plain) == own
+    assert problem.verify(bare, num_iter=4) == verify(*four, bare, num_iter=4, accumulation_steps=3)
+
+
+def test_a_way_to_compute_the_loss_replaces_the_one_of_the_sweep():
+    def one(*_):
+        return 1.0
+
+    def two(*_):
+        return 2.0
+
+    kept = {"accumulation_steps": 2, "forward": one, "probe": 0, "metric": one, "store": "device"}
+    assert with_kept(kept, {}, None) == kept
+    assert with_kept(kept, {"forward": two}, None) == kept | {"forward": two}
+    assert with_kept(kept, {"step": two}, None) == {"step": two, "store": "device"}
+    without = {name: value for name, value in kept.items() if name != "forward"}
+    assert with_kept(kept, {}, one) == without
+    assert with_kept({"step": one}, {"forward": two}, None) == {"forward": two}
+    assert with_kept({"step": one}, {}, two) == {}
+    no_probe = {"accumulation_steps": 2, "forward": one, "store": "device", "probe": None}
+    assert with_kept(kept, {"probe": None}, None) == no_probe
+
+
+def test_the_options_of_a_sweep_stay_in_memory_and_do_not_count(tmp_path):
+    made = digits_problem(model="mlp", optimizer="sgd")
+
+    def forward(model, batch):  # cannot be pickled
+        return torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+    result = range_test(
+        made.model, made.optimizer, None, made.train_loader, num_iter=30, forward=forward
+    )
+    result.save(tmp_path / "result.json")
+    bare = dataclasses.replace(result, loop_options={})
+    assert bare == result
+    for again in (lrfind.load(tmp_path / "result.json"), pickle.loads(pickle.dumps(result))):
+        assert again == result
+        assert again.loop_options == {}
+    assert "forward" not in (tmp_path / "result.json").read_text() + repr(result)
+    with pytest.raises(TypeError, match="frozen record"):
+        result.loop_options["forward"] = None
+    with pytest.raises(TypeError, match="pass `forward=`"):
+        verify(made.model, made.optimizer, None, made.train_loader, bare, rates=(0.1, 0.2))
+
+
+def test_repeats_in_this_process_keep_no_model_alive():
+    runs = lrfind.repeat(lambda seed: with_a_forward(seed), seeds=2, num_iter=20, n_jobs=1)
+    assert [run.result.loop_options for run in runs.runs] == [{}, {}]
+
+
+def with_a_forward(seed):
+    made = digits_problem(model="mlp", optimizer="sgd", seed=seed)
+    options = {"forward": lambda model, batch: made.loss_fn(model(batch[0]), batch[1])}
+    return Problem(made.model, made.optimizer, None, made.train_loader, options=options)

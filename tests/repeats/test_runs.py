@@ -35,6 +35,7 @@ def test_the_suggestion_is_a_decade_below_their_median_with_an_interval():
 
 def test_the_suggestion_is_a_sentence():
     answer = make_set(*FIVE).suggest("minimum")
+    assert answer.reason == "the median suggestion of 5 runs"
     assert str(answer) == (
         "Train at about 1.00e-02 (1.00e-02, 1.00e-03 for the parameter groups), the median "
         "suggestion of 5 runs. The 90 % confidence interval of the median is 3.67e-03 to 2.73e-02; "

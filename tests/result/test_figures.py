@@ -25,6 +25,48 @@ def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
     assert ax.get_xscale() == "log"
 
 
+@pytest.mark.parametrize(("first", "last"), [(10, 5), (0, 1), (98, 0), (0, 98)])
+def test_skipped_losses_are_left_out_of_the_drawing_alone(first, last):
+    result = noisy_result()
+    whole, ax = result.plot(), result.plot(skip_start=first, skip_end=last)
+    assert result.lr.size == 100
+    for label in ("raw", "EMA 0.98", "debiased EMA 0.98", "centred"):
+        for drawn, all_of in zip(line(ax, label), line(whole, label), strict=True):
+            np.testing.assert_array_equal(drawn, all_of[first : 100 - last])
+    labels = [text.get_text() for text in whole.get_legend().get_texts()]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == labels
+
+
+def test_skipped_losses_take_those_of_the_probe_with_them():
+    result = noisy_result()
+    result = replace(result, probe=result.loss)
+    rates, losses = line(result.plot(skip_start=10, skip_end=5), "probe batch")
+    # The probe loss after a step belongs to its own rate, at which the next loss is drawn.
+    np.testing.assert_array_equal(rates, result.lr[9:94])
+    np.testing.assert_array_equal(losses, result.loss[9:94])
+    probe = result.plot(source="probe", skip_start=10, skip_end=5)
+    np.testing.assert_array_equal(line(probe, "raw")[1], result.loss[10:95])
+
+
+@pytest.mark.parametrize(
+    ("skips", "error", "message"),
+    [
+        ({"skip_start": -1}, ValueError, "`skip_start` must be at least 0, got -1"),
+        ({"skip_end": -1}, ValueError, "`skip_end` must be at least 0, got -1"),
+        ({"skip_start": 1.5}, TypeError, "`skip_start` must be an integer"),
+        ({"skip_end": True}, TypeError, "`skip_end` must be an integer"),
+        ({"skip_start": 99}, ValueError, "must leave at least 2 of the 100 losses, got 99 and 0"),
+        ({"skip_start": 60, "skip_end": 60}, ValueError, "`skip_start` and `skip_end` must leave"),
+        ({"suggest_lr": True}, TypeError, "`suggest_lr` is no option of `plot`: pass `suggestion="),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_by_name_before_anything_is_drawn(skips, error, message):
+    ax = pyplot.figure().subplots()
+    with pytest.raises(error, match=message):
+        noisy_result().plot(ax, **skips)
+    assert not ax.has_data()
+
+
 def test_every_minimum_is_marked_where_the_table_says():
     result = noisy_result()
     ax = result.plot(beta=0.9)

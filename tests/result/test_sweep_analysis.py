@@ -9,7 +9,7 @@ from makers import make_result
 from matplotlib import pyplot
 
 import lrfind
-from lrfind import CannotTell, Flag, RangeTestResult, StopReason, Suggestion
+from lrfind import CannotTell, Flag, RangeTestResult, StopReason, Suggestion, Verdict
 from lrfind.result.settings import SweepSettings
 
 CURVES = {
@@ -78,6 +78,33 @@ def test_the_probe_has_fewer_points_per_decade():
     assert result.window(0.9, source="probe") == pytest.approx(5 * result.window(0.9))
 
 
+def test_a_task_has_the_points_per_decade_of_the_steps_that_have_it():
+    plain = sweep(801, "V")
+    every_fourth = np.where(np.arange(801) % 4 == 0, plain.loss, np.nan)
+    result = dataclasses.replace(plain, tasks={"mse": plain.loss, "kl": every_fourth})
+    assert result.beta_over(0.5, source="mse") == plain.beta_over(0.5)
+    assert result.window(0.9, source="mse") == plain.window(0.9)
+    assert result.beta_over(0.5, source="kl") == pytest.approx(plain.beta_over(0.5) ** 4)
+    assert result.window(0.9, source="kl") == pytest.approx(4 * plain.window(0.9))
+    # The steps of the curve that is smoothed are the same.
+    steps = np.diff(np.log10(result.curves("kl").lr[1:]))
+    assert steps == pytest.approx(4 * 8 / 800)
+
+
+@pytest.mark.parametrize("call", ["suggest", "compare", "sensitivity", "plot", "curves"])
+def test_an_unknown_source_is_refused_with_the_known_ones_the_tasks_among_them(call):
+    result = dataclasses.replace(sweep(100, "V"), tasks={"kl": np.ones(100)})
+    with pytest.raises(ValueError, match="`source` must be one of 'train', 'probe', 'kl', got 't"):
+        getattr(result, call)(source="task")
+
+
+@pytest.mark.parametrize("call", ["beta_over", "window"])
+def test_a_window_of_an_unknown_source_is_refused_alike(call):
+    result = dataclasses.replace(sweep(100, "V"), tasks={"kl": np.ones(100)})
+    with pytest.raises(ValueError, match="`source` must be one of 'train', 'probe', 'kl', got 't"):
+        getattr(result, call)(0.5, source="task")
+
+
 def test_the_window_stays_that_of_the_settings_where_the_sweep_was_cut():
     result = sweep(801, "V")
     cut = RangeTestResult(result.lr[:300], result.loss[:300], StopReason.DIVERGED, result.settings)
@@ -128,6 +155,17 @@ def test_an_answer_without_a_rate_says_it_first(reason):
         assert isinstance(answer, CannotTell)
         assert str(answer).startswith(f"No learning rate can be suggested: {reason.value}; ")
         assert answer.flags[0] is Flag[reason.name]
+
+
+def test_a_verdict_is_on_the_losses_and_there_is_none_where_none_were_recorded():
+    result = make_result()
+    unrecorded = result.suggest(source="probe")
+    assert (unrecorded.verdict, unrecorded.to_dict()["verdict"]) == (None, None)
+    assert unrecorded.reason == "no probe was recorded: pass `probe=` to `range_test`"
+    result.plot(source="probe", suggestion=unrecorded)
+    assert "no probe was recorded" in pyplot.gca().get_title()
+    short = dataclasses.replace(result, lr=result.lr[:1], loss=result.loss[:1]).suggest()
+    assert (short.verdict, short.to_dict()["verdict"]) == (Verdict.TOO_SHORT, "too_short")
 
 
 @REASONS

@@ -41,7 +41,7 @@ class ControlRuns:
             state of the random number generators at its end.
 
         Raises:
-            ValueError: The first loss, or the ratios of the learning rates, differ from the sweep.
+            ValueError: The first loss differs from the sweep's.
         """
         recorder = constant_rate(
             self._loop.optimizers,
@@ -50,6 +50,7 @@ class ControlRuns:
             stop_rule=self._first_loss_differs(),
             scaler=self._loop.options["scaler"],
             all_ranks=self._loop.options["all_ranks"],
+            group_scale=self._result.group_scale,
         )
         generators = self._run(recorder)
         recording = recorder.recording()
@@ -79,6 +80,7 @@ class ControlRuns:
             # The weights are frozen, so a non-finite loss does not affect those that follow.
             stop_rule=never,
             all_ranks=self._loop.options["all_ranks"],
+            group_scale=self._result.group_scale,
         )
         generators = self._run(recorder, frozen=True)
         losses = np.full(recorder.num_iter, np.nan)
@@ -121,11 +123,6 @@ class ControlRuns:
     def _check_same_start(self, recording: Recording) -> None:
         if recording.loss.size and not self._is_first_of_sweep(recording.loss[0]):
             raise ValueError(_differs(recording.loss[0], self._result, recording.seed))
-        if recording.group_scale != self._result.group_scale:
-            raise ValueError(
-                "`optimizer` has parameter groups whose learning rates are in the ratios "
-                f"{recording.group_scale}, but in `result` they are {self._result.group_scale}."
-            )
 
 
 def _differs(loss: float, result: RangeTestResult, seed: int) -> str:

@@ -14,7 +14,7 @@ from lrfind.checks.controls.control_runs import ControlRuns
 from lrfind.checks.controls.record import Controls
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
-from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
+from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults, with_kept
 from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_positive
@@ -44,8 +44,9 @@ def controls(
     - the frozen-weights control makes no update, so its loss varies with the batches alone;
     - with `suggested`, one more run trains at the suggested learning rate.
 
-    Pass the options that the sweep was run with. `probe` and `metric` may be among them, but are
-    not evaluated again, since the sweep has recorded them.
+    The loop options are those that `range_test` was given for this result, unless they are given
+    here; a result that was loaded or copied no longer has them, so pass them again. `probe` and
+    `metric` are not evaluated again, since the sweep has recorded them.
 
     Args:
         model: The model, in the state in which the sweep began; likewise for all that follows.
@@ -77,12 +78,19 @@ def controls(
         >>> found.time.share < 0.01, found.data.stretches[0].explained > 0.9
         (True, True)
     """
-    options = with_defaults(options, "controls")
+    kept = getattr(result, "loop_options", {})
+    options = with_defaults(with_kept(kept, options, loss_fn), "controls")
     options["probe"] = options["metric"] = None
     rate = _check(result, train_loader, suggested, frozen, options)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
         raise ValueError(f"`optimizer` is {now}, but that of `result` is {result.optimizer}.")
+    groups = sum(len(each.param_groups) for each in loop.optimizers)
+    if groups != len(result.group_scale):
+        raise ValueError(
+            f"`optimizer` has {groups} parameter groups, but that of `result` had "
+            f"{len(result.group_scale)}."
+        )
     runs = ControlRuns(loop, result)
     constant, generators = runs.constant(result.settings.start_lr)
     other = None if rate is None else runs.constant(rate)[0]

@@ -53,7 +53,7 @@ def plot_verification(scores: TrialScores, ax: Axes | None = None) -> Axes:
         ax.axhline(scores.level, color=GREY, linewidth=1, label="before the first step")
     if not scores.all_blew_up:
         _draw_answer(ax, scores)
-    if scores.suggested is not None:
+    if scores.suggested is not None and not scores.keeps_suggestion:
         label = f"suggestion {scores.suggested:.2e}"
         ax.axvline(scores.suggested, color=BLACK, linestyle=":", label=label, **LINE)
     if scores.verdict is not Verdict.CLEAR:
@@ -107,4 +107,5 @@ def _draw_answer(ax: Axes, scores: TrialScores) -> None:
     )  # fmt: skip
     low, high = scores.interval
     ax.axvspan(low, high, label=f"{CONFIDENCE:.0%} interval {low:.1e} to {high:.1e}", **BAND)
-    ax.axvline(scores.lr, color=SUGGESTED, label=f"train at {scores.lr:.2e}", **LINE)
+    held = ", the suggestion" if scores.keeps_suggestion else ""
+    ax.axvline(scores.lr, color=SUGGESTED, label=f"train at {scores.lr:.2e}{held}", **LINE)

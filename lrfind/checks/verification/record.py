@@ -20,7 +20,7 @@ class Verification(TrialScores):
 
     Attributes:
         trials: One for each learning rate, in ascending order.
-        suggested: The learning rate that was checked; None if there was none.
+        suggested: The learning rate that was checked; None if there was none, as for `find_lr`.
         level: Loss before the first step, on the batches that the trials are scored on.
         noise: Batch-to-batch standard deviation of the loss.
         steps: Total optimizer steps, including those of a preceding sweep, and steps that were not

@@ -18,7 +18,7 @@ from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.trials import Trials, run_trials
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
-from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
+from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults, with_kept
 from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS
@@ -55,8 +55,11 @@ def verify(
     Every trial starts from the current state and sees the same batches; all state is restored bit
     for bit. A trial is scored half-way and at its end, in eval mode, on the probe if there is one,
     else on the 8 batches after those it trained on; with your own `step`, by its training losses
-    around these points. A result does not store the probe or the other options of its range test:
-    pass them again.
+    around these points. Parameter groups have the ratios that they had in the sweep or have in the
+    suggestion; for a plain learning rate, those of the optimizer.
+
+    The loop options are those that `range_test` was given for the result, unless they are given
+    here. A result that was loaded or copied no longer has them: pass them again, the probe too.
 
     Args:
         model: The model.
@@ -65,20 +68,22 @@ def verify(
         train_loader: Any iterable of batches that can be restarted; not an iterator.
         suggestion: What to check: a result, its suggestion, an earlier verification, or a learning
             rate; None to try `rates` only.
-        result: The sweep that the suggestion came from, to estimate the noise of the losses; not
-            needed if `suggestion` is a result.
+        result: The sweep that the suggestion came from, for the noise of the losses and the loop
+            options; not needed if `suggestion` is a result.
         schedule: LR schedule you will train with: "constant", "one_cycle", or None for that of the
             suggestion, if it has one.
         rates: The learning rates to try, above 0; None for 0.1, 0.3, 1 and 3 times the suggested
-            one.
+            one, or times the guess of a sweep that never fell.
         num_iter: Steps of each trial, at least 4; rounded down to an even number.
         options: See `LoopOptions`.
 
     Returns:
-        The trials, the best learning rate, whether the suggestion holds up, and the cost in steps.
+        The trials, whether the suggestion holds up, and `lr`, the learning rate to train with: the
+        suggestion if it holds up, else the one that the trials point to.
 
     Raises:
-        CannotTellError: `suggestion` has no learning rate, and no `rates` are given.
+        CannotTellError: `suggestion` has neither a learning rate nor a guess, and no `rates` are
+            given.
         TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range.
 
@@ -90,20 +95,27 @@ def verify(
         >>> [round(float(rate), 2) for rate in answer.rates], answer.steps
         ([0.01, 0.03, 0.1, 0.3], 80)
     """
-    options = with_defaults(options, "verify")
+    sweep = suggestion if isinstance(suggestion, RangeTestResult) else result
+    kept = getattr(sweep, "loop_options", {})
+    options = with_defaults(with_kept(kept, options, loss_fn), "verify")
+    if sweep is not None and not isinstance(sweep, RangeTestResult):
+        raise TypeError(f"`result` must be a RangeTestResult, got {type(sweep).__name__}.")
     schedule = check_schedule(schedule)
     num_iter = require_count("num_iter", num_iter, least=4)
-    sweep = result
     if isinstance(suggestion, RangeTestResult):
-        sweep, suggestion = suggestion, suggestion.suggest(schedule=schedule)
-    suggested = _rate_of(suggestion, needed=rates is None)
-    if rates is None and suggested is not None:
-        rates = [suggested * multiple for multiple in MULTIPLES]
-    rates = _checked_rates(() if rates is None else rates)
+        suggestion = suggestion.suggest(schedule=schedule)
+    if suggestion is None and rates is None:
+        raise TypeError("`suggestion` or `rates` must be given.")
+    suggested = _rate_of(suggestion)
+    if rates is None:
+        centre = _centre(suggestion) if suggested is None else suggested
+        rates = [centre * multiple for multiple in MULTIPLES]
+    rates = _checked_rates(rates)
     check_restartable(train_loader)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     schedule = schedule or getattr(suggestion, "schedule", None)
-    return _verification(loop, run_trials(loop, rates, num_iter), suggested, schedule, sweep)
+    ran = run_trials(loop, rates, num_iter, _scale(loop, sweep, suggestion))
+    return _verification(loop, ran, suggested, schedule, sweep)
 
 
 @shows_loop_options
@@ -115,8 +127,8 @@ def find_lr(
     *,
     budget: int = 400,
     schedule: str | None = None,
-    start_lr: float = DEFAULTS.start_lr,
-    end_lr: float = DEFAULTS.end_lr,
+    start_lr: float | Sequence[float] = DEFAULTS.start_lr,
+    end_lr: float | Sequence[float] = DEFAULTS.end_lr,
     diverge_th: float | None = DEFAULTS.diverge_th,
     **options: Unpack[LoopOptions],
 ) -> Verification:
@@ -135,13 +147,15 @@ def find_lr(
         budget: Total optimizer steps, at least 80.
         schedule: LR schedule you will train with: "constant", "one_cycle", or None if it is not
             known.
-        start_lr: Learning rate of the first step of the sweep, above 0.
-        end_lr: Learning rate of its last step, above `start_lr`.
+        start_lr: Learning rate of the first step of the sweep, above 0, or one for each parameter
+            group; see `range_test`.
+        end_lr: Learning rate of its last step, above `start_lr`, likewise.
         diverge_th: When the sweep stops; see `range_test`.
         options: See `LoopOptions`.
 
     Returns:
-        The learning rate with an interval and a verdict, and the trials it is based on.
+        The learning rate with an interval and a verdict, and the trials it is based on. Its
+        `suggested` is None: the sweep's suggestion is where the search began, and is not answered.
 
     Raises:
         CannotTellError: The sweep has no suggestion to place the trials around.
@@ -175,14 +189,16 @@ def find_lr(
     suggested = _centre(result.suggest())
     rates = [suggested * multiple for multiple in FIND_MULTIPLES]
     steps = (budget - sweep.steps) // len(FIND_MULTIPLES)
-    ran = run_trials(loop, rates, steps)
-    return _verification(loop, ran, suggested, schedule, result, spent=sweep.steps)
+    ran = run_trials(loop, rates, steps, result.group_scale)
+    # A search, not a check: the trials were placed around the suggestion, not made to judge it.
+    return _verification(loop, ran, None, schedule, result, spent=sweep.steps)
 
 
-def _centre(answer: Suggestion | CannotTell) -> float:
+def _centre(answer: Suggested) -> float:
     """The learning rate to place the trials around: where the loss never fell, a guess will do."""
-    guess = None if isinstance(answer, Suggestion) else answer.guess
-    return float(answer.lr) if guess is None else guess
+    guess = answer.guess if isinstance(answer, CannotTell) else None
+    # Reading `lr` of an answer without a learning rate raises with the reason.
+    return require_positive("suggestion", getattr(answer, "lr", answer)) if guess is None else guess
 
 
 def _checked_rates(rates: Iterable[float]) -> list[float]:
@@ -194,14 +210,22 @@ def _checked_rates(rates: Iterable[float]) -> list[float]:
     return different
 
 
-def _rate_of(suggestion: Suggested, *, needed: bool) -> float | None:
-    """The learning rate to check; None if there is none and none is needed."""
-    if suggestion is None and needed:
-        raise TypeError("`suggestion` or `rates` must be given.")
-    if suggestion is None or (isinstance(suggestion, CannotTell) and not needed):
-        return None
-    # Reading `lr` of an answer without a learning rate raises with the reason.
-    return require_positive("suggestion", getattr(suggestion, "lr", suggestion))
+def _rate_of(suggestion: Suggested) -> float | None:
+    """The learning rate to check; None if there is none."""
+    return None if suggestion is None or isinstance(suggestion, CannotTell) else _centre(suggestion)
+
+
+def _scale(loop: Loop, sweep: RangeTestResult | None, suggestion: Suggested) -> tuple[float, ...]:
+    """The ratios of the parameter groups: of the sweep or the suggestion, else of the optimizer."""
+    own = GroupRates(loop.optimizers).scale
+    scale: tuple[float, ...] = ()
+    if sweep is not None:
+        scale = sweep.group_scale
+    elif isinstance(suggestion, Verification):
+        scale = suggestion.scale
+    elif isinstance(suggestion, Suggestion):
+        scale = tuple(rate / suggestion.lr for rate in suggestion.group_lr)
+    return scale if len(scale) == len(own) else own
 
 
 def _verification(
@@ -220,7 +244,7 @@ def _verification(
         noise=noise,
         steps=spent + ran.steps,
         schedule=schedule,
-        scale=GroupRates(loop.optimizers).scale,
+        scale=ran.scale,
     )
 
 

@@ -3,6 +3,9 @@
 Short runs favour higher learning rates than full training does: with a high learning rate the loss
 falls quickly and then stagnates. So a trial is scored by its extrapolated loss: the loss is
 measured half-way and at the end, and its decrease in between is extrapolated for two more halves.
+
+A check answers with the suggestion that it checked, if that holds up; only otherwise, and without
+one, with the rate that the trials themselves point to.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lrfind.analysis.calibration import CARRIED_ON, DOUBT, VERIFIED
+from lrfind.analysis.calibration import BETWEEN_RUNS, CARRIED_ON, DOUBT, VERIFIED
 from lrfind.analysis.posterior import around
 from lrfind.analysis.verdict import FLAT, Verdict
 from lrfind.result.constant_run import ConstantRun
@@ -30,18 +33,18 @@ MOST_REGRET = 2.0
 """Regrets are capped here, where the loss rose by as much as the best trial decreased it."""
 
 ALL_BLEW_UP = "every trial diverged: try lower `rates`"
-AT_END = "the {} of the learning rates tried is among the best: try `rates` beyond it"
+AT_END = "the {} of the learning rates tried is among the best: verify `rates` beyond it"
 ALIKE = "the learning rates tried are close together and about equally good: spread them"
 
 REASONS = {
     Verdict.CLEAR: "one of the learning rates tried is best, and those around it are worse",
     Verdict.FLAT: (
-        "learning rates over more than a decade are about equally good in runs this short: take "
-        "any of them, or raise `num_iter`"
+        "learning rates over more than a decade are about equally good in runs this short: to "
+        "tell them apart, raise `num_iter` or `budget`"
     ),
     Verdict.NO_DESCENT: (
-        "no trial decreased the loss by more than its batch-to-batch noise: raise `num_iter`, or "
-        "try other `rates`"
+        "no trial decreased the loss by more than its batch-to-batch noise: raise `num_iter` or "
+        "`budget`, or verify other `rates`"
     ),
 }
 """The meaning of a verdict for trials; for a sweep the remedies differ."""
@@ -132,19 +135,40 @@ class TrialScores:
 
     @property
     def lr(self) -> float:
-        """The learning rate to train with.
+        """The learning rate to train with: the suggestion, unless the trials speak against it.
 
-        The mean of the learning rates tried in log10, weighted by `exp(-regret / 0.05)`, divided by
-        the factor between this mean and the best learning rate that was calibrated for the schedule
-        on the benchmark. It is usually none of those tried, and may lie outside their range.
+        If it does not hold up, lies outside the learning rates tried, or there is none: the mean
+        rate of the trials, `mean_lr`, divided by the factor between this mean and the best learning
+        rate that was calibrated for the schedule on the benchmark. That is usually none of those
+        tried, and may lie outside their range.
+
+        Raises:
+            CannotTellError: Every trial diverged.
+        """
+        if self.suggested is not None and self.keeps_suggestion:
+            return self.suggested
+        return self._trials_lr
+
+    @property
+    def keeps_suggestion(self) -> bool:
+        """Whether `lr` is the suggestion: it was checked, and no trial speaks against it."""
+        return self.regret is not None and self.stands is not False
+
+    @property
+    def mean_lr(self) -> float:
+        """The mean of the learning rates tried in log10, weighted by `exp(-regret / 0.05)`.
 
         Raises:
             CannotTellError: Every trial diverged.
         """
         self._require_one()
         weight = np.exp(-self.losses / DOUBT)
-        mean = weight @ np.log10(self.rates) / weight.sum()
-        return float(10**mean / VERIFIED[self.schedule].factor)
+        return float(10 ** (weight @ np.log10(self.rates) / weight.sum()))
+
+    @property
+    def _trials_lr(self) -> float:
+        """The learning rate that the trials point to, whatever was suggested."""
+        return self.mean_lr / VERIFIED[self.schedule].factor
 
     @property
     def group_lr(self) -> tuple[float, ...]:
@@ -153,15 +177,36 @@ class TrialScores:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """90 % interval for the best learning rate of a training run."""
-        return around(self.lr, VERIFIED[self.schedule].deviation)
+        """90 % interval for the best learning rate of a training run, by the trials.
+
+        Widened where it would leave out `lr`, the suggestion that holds up.
+        """
+        low, high = around(self._trials_lr, VERIFIED[self.schedule].deviation)
+        return min(low, self.lr), max(high, self.lr)
 
     @property
     def stands(self) -> bool | None:
         """Whether the suggestion holds up: its regret against the best trial is at most 0.1.
 
-        Between two trials the regret is interpolated. None without a suggestion, or if it lies
-        outside the learning rates tried.
+        It also does if the trials point to the same rate up to the spread between runs, 0.1
+        decades. None without a regret, or if no trial decreased the loss by more than its noise; a
+        suggestion that diverged does not hold up.
+        """
+        if self.suggested is None or self.regret is None:
+            return None
+        nearest = np.argmin(np.abs(np.log10(self.rates / self.suggested)))
+        if not np.isfinite(self.scores[nearest]):
+            return False
+        if self.verdict is Verdict.NO_DESCENT:
+            return None
+        apart = abs(math.log10(self.suggested / self._trials_lr))
+        return self.regret <= TOLERATED or apart <= BETWEEN_RUNS
+
+    @property
+    def regret(self) -> float | None:
+        """Regret of the suggestion against the best trial, interpolated between two trials.
+
+        None without a suggestion, or if it lies outside the learning rates tried.
         """
         if self.suggested is None:
             return None
@@ -169,7 +214,7 @@ class TrialScores:
         wanted = math.log10(self.suggested)
         if not rates[0] - LOG_ROUNDING <= wanted <= rates[-1] + LOG_ROUNDING:
             return None
-        return bool(np.interp(wanted, rates, self.losses) <= TOLERATED)
+        return float(np.interp(wanted, rates, self.losses))
 
     @property
     def verdict(self) -> Verdict:

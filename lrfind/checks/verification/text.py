@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import interval_words
+from lrfind.analysis.calibration import VERIFIED
 from lrfind.checks.verification.scores import MOST_REGRET, TrialScores
 from lrfind.support.text import group_words, new_table, words
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS = ("learning rate", "loss half-way", "loss at the end", "regret against best trial", "")
+MARKS = {None: "suggested", True: "suggested, holds up", False: "suggested, does not hold up"}
 SAME_RATE = 1e-6
 """Relative difference up to which a trial is marked as that of the suggestion."""
 
@@ -21,38 +23,59 @@ def trials_table(scores: TrialScores) -> Table:
     table = new_table(COLUMNS)
     best = None if scores.all_blew_up else scores.best
     suggested = scores.suggested or 0.0
+    mark = MARKS[scores.stands]
     for trial, regret in zip(scores.trials, scores.losses, strict=True):
         rate = trial.run.lr
         marks = ["best"] * (rate == best)
-        marks += ["suggested"] * (abs(rate - suggested) < SAME_RATE * rate)
+        marks += [mark] * (abs(rate - suggested) < SAME_RATE * rate)
         table.add_row(
             f"{rate:.2e}",
             f"{trial.halfway:.3g}" if trial.finite else "diverged",
             f"{trial.end:.3g}" if trial.finite else "diverged",
-            f"{regret:.0%}" if regret < MOST_REGRET else f">={MOST_REGRET:.0%}",
+            _share(regret),
             ", ".join(marks),
         )
     return table
 
 
 def answer_sentence(scores: TrialScores) -> str:
-    """Whether the suggestion holds up, the learning rate to train with, and the cost."""
-    cost = f"after {len(scores.trials)} short training runs and {scores.steps} steps in total"
-    if scores.all_blew_up:
-        answer = "No learning rate can be suggested"
-    else:
-        rates = f"{scores.lr:.2e}{group_words(scores.group_lr)}"
-        answer = f"Train at about {rates}{interval_words(scores.interval)}"
+    """One rate to train at: the suggestion that holds up, or which one instead; and the cost."""
+    number = len(scores.trials)
+    cost = f"after {number} short training runs and {scores.steps} steps in total"
     verdict = f"Verdict: {words(scores.verdict.name)}, as {scores.reason}."
-    return f"{_holds_up(scores)}{answer}, {cost}. {verdict}"
+    if scores.all_blew_up:
+        return f"{_finding(scores, '. ')}No learning rate can be suggested, {cost}. {verdict}"
+    source = ""
+    if not scores.keeps_suggestion:
+        factor = VERIFIED[scores.schedule].factor
+        below = f"{factor:g} below" if factor >= 1 else f"{1 / factor:.3g} above"
+        source = f", a factor of {below} the weighted mean {scores.mean_lr:.2e} of the trials"
+    instead = "" if scores.suggested is None or scores.keeps_suggestion else " instead"
+    train = "Train" if scores.suggested is None else "train"
+    rate = f"{scores.lr:.2e}{group_words(scores.group_lr)}"
+    return (
+        f"{_finding(scores, ': ')}{train} at about {rate}{instead}"
+        f"{interval_words(scores.interval)}{source}, {cost}. {verdict}"
+    )
 
 
-def _holds_up(scores: TrialScores) -> str:
+def _finding(scores: TrialScores, end: str) -> str:
+    """What the trials say of the suggestion; nothing without one."""
     if scores.suggested is None:
         return ""
-    said = {
-        True: "holds up",
-        False: "does not hold up",
-        None: "lies outside the learning rates tried",
-    }
-    return f"The suggestion {said[scores.stands]}. "
+    if scores.regret is None:
+        found = "lies outside the learning rates tried"
+    elif scores.stands is None:
+        found = "is neither confirmed nor refuted"
+    elif scores.stands:
+        found = "holds up"
+    elif scores.all_blew_up:
+        found = "does not hold up"
+    else:
+        found = f"does not hold up, with a regret of {_share(scores.regret)} against the best trial"
+    named = "" if scores.keeps_suggestion else f" {scores.suggested:.2e}"
+    return f"The suggestion{named} {found}{end}"
+
+
+def _share(regret: float) -> str:
+    return f"{regret:.0%}" if regret < MOST_REGRET else f">={MOST_REGRET:.0%}"

@@ -27,20 +27,23 @@ class Trials(NamedTuple):
         level: Loss before any trial, on the batches that the trials are scored on; NaN if it
             cannot be computed or is not finite.
         steps: Total optimizer steps.
+        scale: Learning rate of each parameter group as a multiple of the largest.
     """
 
     trials: list[Trial]
     level: float
     steps: int
+    scale: tuple[float, ...]
 
 
-def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
+def run_trials(loop: Loop, rates: Sequence[float], steps: int, scale: tuple[float, ...]) -> Trials:
     """Train for a few steps at each learning rate, and restore all state after each.
 
     Args:
         loop: The training loop.
         rates: The learning rates.
         steps: Steps of each trial; rounded down to an even number, for two equal halves.
+        scale: Learning rate of each parameter group as a multiple of the largest.
 
     Returns:
         The trials, in the order of `rates`.
@@ -57,6 +60,7 @@ def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
             probe_every=half,
             scaler=loop.options["scaler"],
             all_ranks=loop.options["all_ranks"],
+            group_scale=scale,
         )
         for rate in rates
     ]
@@ -69,7 +73,7 @@ def run_trials(loop: Loop, rates: Sequence[float], steps: int) -> Trials:
     level = loop.loss_on(probes) if can_evaluate else math.nan
     trials = [_trial(loop, recorder, half, probes) for recorder in recorders]
     spent = sum(recorder.steps for recorder in recorders)
-    return Trials(trials, level if math.isfinite(level) else math.nan, spent)
+    return Trials(trials, level if math.isfinite(level) else math.nan, spent, scale)
 
 
 def _trial(loop: Loop, recorder: Recorder, half: int, probes: list[Any] | None) -> Trial:

@@ -44,6 +44,15 @@ def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(answer.interval)
 
 
+def test_a_suggestion_that_holds_up_is_one_line():
+    ax = make((0.01, 1.8, 1.5), (0.1, 1.0, 0.5), (1.0, 9.0, 7.0), suggested=0.1).plot()
+    assert set(line(ax, "train at 1.00e-01, the suggestion")[0]) == {0.1}
+    upright = [item for item in ax.get_lines() if len(set(item.get_xdata())) == 1]
+    assert [str(item.get_label()) for item in upright if len(item.get_xdata()) == 2] == [
+        "train at 1.00e-01, the suggestion"
+    ]
+
+
 def test_what_rose_or_blew_up_is_marked_at_the_top():
     ax = usual().plot()
     low, high = ax.get_ylim()

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from makers import (
 from torch import nn
 
 import lrfind
-from lrfind import CannotTellError, Problem, Verdict, find_lr, verify
+from lrfind import CannotTell, CannotTellError, Problem, Verdict, find_lr, verify
+from lrfind.analysis.calibration import DOUBT, VERIFIED
 from lrfind.checks.verification.run import FIND_MULTIPLES
 from lrfind.demo import digits_problem
 
@@ -235,13 +237,25 @@ def test_find_lr_is_a_sweep_and_a_verification_around_its_suggestion():
     lr = sweep.suggest().lr
     steps = (200 - sweep.lr.size) // 4
     again = verify(
-        *parts, sweep, rates=[lr * each for each in FIND_MULTIPLES], num_iter=steps,
+        *parts, result=sweep, rates=[lr * each for each in FIND_MULTIPLES], num_iter=steps,
         schedule="constant",
     )  # fmt: skip
     assert answer.trials == again.trials
-    assert answer.suggested == pytest.approx(lr)
+    assert answer.rates == pytest.approx(lr * np.array(FIND_MULTIPLES))
     assert answer.steps == sweep.lr.size + again.steps
     assert (answer.lr, answer.level, answer.noise) == (again.lr, again.level, again.noise)
+
+
+@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
+def test_a_search_answers_with_one_rate_and_does_not_judge_where_it_began(schedule):
+    problem = digits_problem(model="mlp", optimizer="sgd")
+    answer = problem.find_lr(budget=200, schedule=schedule)
+    weight = np.exp(-answer.losses / DOUBT)
+    mean = 10 ** (weight @ np.log10(answer.rates) / weight.sum())
+    assert answer.lr == pytest.approx(mean / VERIFIED[schedule].factor)
+    assert (answer.suggested, answer.stands, answer.regret) == (None, None, None)
+    assert "uggest" not in str(answer)
+    assert str(answer).count(f"{answer.lr:.2e}") == str(answer).count("Train at about") == 1
 
 
 def test_steps_that_a_scaler_skips_are_no_cost_and_its_scale_is_put_back():
@@ -382,6 +396,7 @@ class Untouchable(list):
         ({"suggestion": "0.1"}, TypeError, "`suggestion` must be a number"),
         ({"suggestion": [0.1, 0.2]}, TypeError, "`suggestion` must be a number"),
         ({"suggestion": np.array([0.1, 0.2])}, TypeError, "`suggestion` must be one number"),
+        ({"suggestion": 0.1, "result": 0.1}, TypeError, "`result` must be a RangeTestResult"),
         ({"suggestion": 0.1, "num_iter": 3}, ValueError, "`num_iter` must be at least 4"),
         ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be an integer"),
         ({"suggestion": 0.1, "schedule": "cosine"}, ValueError, "`schedule` must be one of"),
@@ -455,7 +470,7 @@ def test_a_problem_passes_on_those_of_its_options_that_apply():
         **loop,
     )  # fmt: skip
     assert problem.find_lr(budget=100) == found
-    assert problem.find_lr(budget=100, end_lr=1.0).suggested != found.suggested
+    assert list(problem.find_lr(budget=100, end_lr=1.0).rates) != list(found.rates)
 
 
 def test_the_bar_says_what_runs(capsys):
@@ -474,3 +489,26 @@ def test_the_demo_finds_a_rate_that_trains():
         group["lr"] = answer.lr
     losses = train(problem.model, problem.optimizer, problem.train_loader, 100)
     assert np.mean(losses[-10:]) < 0.5 < 2 < losses[0]
+
+
+def test_a_guess_of_a_sweep_that_never_fell_is_tried_but_not_checked():
+    refused = CannotTell("the loss never fell", "expected", guess=0.01)
+    model, optimizer, loader = network("adam")
+    answer = verify(model, optimizer, loss_fn, loader, refused, num_iter=6)
+    assert answer.rates == pytest.approx([0.001, 0.003, 0.01, 0.03])
+    assert (answer.suggested, answer.stands) == (None, None)
+    assert "suggestion" not in str(answer)
+    with pytest.raises(CannotTellError, match="the loss never fell"):
+        verify(model, optimizer, loss_fn, loader, replace(refused, guess=None), num_iter=6)
+
+
+def test_a_search_places_its_trials_around_the_guess_where_the_loss_never_fell():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(8, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    noise = torch.utils.data.TensorDataset(torch.randn(512, 8), torch.randn(512, 1))
+    parts = model, optimizer, torch.nn.MSELoss(), torch.utils.data.DataLoader(noise, 16)
+    refused = lrfind.range_test(*parts, num_iter=200, progress=False).suggest()
+    assert not refused
+    answer = find_lr(*parts, budget=400, progress=False)
+    assert answer.rates == pytest.approx([refused.guess * each for each in FIND_MULTIPLES])

@@ -101,6 +101,58 @@ def test_a_suggestion_holds_up_if_its_regret_is_a_tenth_at_most(decades, stands)
     assert make_verification(trials, suggested=10.0**decades).stands is stands
 
 
+@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
+@pytest.mark.parametrize("decades", [-2.0, -2.1, -1.5])
+def test_a_suggestion_that_holds_up_is_the_answer_and_lies_in_the_interval(decades, schedule):
+    suggested = 10.0**decades
+    answer = make_verification(
+        flat_trials(1.5, 1.0, 0.5, 0.6), suggested, schedule=schedule, scale=(0.5, 1.0)
+    )
+    assert answer.stands is True
+    assert answer.lr == suggested
+    assert answer.group_lr == (suggested / 2, suggested)
+    assert answer.interval[0] <= suggested <= answer.interval[1]
+
+
+def test_the_interval_is_widened_to_a_suggestion_at_its_end_that_holds_up():
+    level_over_two_decades = flat_trials(0.5, 0.5, 0.5, 0.5, 0.5)
+    answer = make_verification(level_over_two_decades, suggested=0.1)
+    alone = make_verification(level_over_two_decades)
+    assert (answer.stands, answer.lr) == (True, 0.1)
+    assert alone.interval[1] < 0.1
+    assert answer.interval == (alone.interval[0], 0.1)
+
+
+def test_a_suggestion_that_does_not_hold_up_gives_way_to_the_rate_of_the_trials():
+    trials = flat_trials(1.5, 1.0, 0.5, 0.6)
+    alone = make_verification(trials)
+    for suggested in (10**-2.5, 1.0):  # worse, and outside
+        answer = make_verification(trials, suggested)
+        assert answer.lr == alone.lr
+        assert answer.interval == alone.interval
+        assert answer.lr != suggested
+
+
+@given(st.floats(-3, -1), st.sampled_from([None, "constant", "one_cycle"]))
+def test_a_suggestion_is_never_replaced_by_the_same_rate(decades, schedule):
+    trials = flat_trials(1.5, 1.0, 0.5, 0.6, 1.9)
+    answer = make_verification(trials, 10.0**decades, schedule=schedule)
+    apart = abs(math.log10(answer.lr / answer.suggested))
+    assert (apart == 0) == answer.stands
+    assert answer.stands or apart > 0.1
+
+
+def test_a_suggestion_that_diverged_does_not_hold_up_wherever_the_trials_point():
+    trials = [make_trial(0.10, 1.0, 0.5), make_trial(0.11, BLOWN, BLOWN), make_trial(0.2, 1.5, 1.4)]
+    answer = make_verification(trials, 0.11)
+    assert (answer.stands, answer.regret) == (False, 2.0)
+
+
+def test_trials_that_learnt_nothing_leave_the_suggestion_as_it_is():
+    answer = make_verification(flat_trials(1.95, 1.92, 1.94), suggested=1e-3)
+    assert (answer.verdict, answer.stands, answer.lr) == (Verdict.NO_DESCENT, None, 1e-3)
+
+
 def test_without_a_suggestion_none_can_hold_up():
     assert make_verification(flat_trials(1.5, 0.5)).stands is None
 

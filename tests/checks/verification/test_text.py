@@ -1,6 +1,7 @@
 """A verification as a table and in words."""
 
 import math
+import re
 
 import pytest
 from makers import flat_trials, make_verification
@@ -16,7 +17,17 @@ def test_the_table_marks_the_best_and_the_suggested_and_those_that_blew_up():
     answer = make_verification(flat_trials(1.5, 0.5, BLOWN), suggested=1e-3)
     heading, *lines = str(answer).splitlines()
     assert heading.endswith("loss half-way  loss at the end  regret against best trial")
-    assert lines[0].split() == ["1.00e-03", "1.5", "1.5", "67%", "suggested"]
+    assert lines[0].split() == [
+        "1.00e-03",
+        "1.5",
+        "1.5",
+        "67%",
+        "suggested,",
+        "does",
+        "not",
+        "hold",
+        "up",
+    ]
     assert lines[1].split() == ["3.16e-03", "0.5", "0.5", "0%", "best"]
     assert lines[2].split() == ["1.00e-02", "diverged", "diverged", ">=200%"]
 
@@ -24,13 +35,50 @@ def test_the_table_marks_the_best_and_the_suggested_and_those_that_blew_up():
 @pytest.mark.parametrize(
     ("suggested", "says"),
     [
-        (1e-2, "The suggestion holds up. Train at about"),
-        (10**-2.5, "The suggestion does not hold up. Train at about"),
-        (1.0, "The suggestion lies outside the learning rates tried. Train at about"),
+        (1e-2, "The suggestion holds up: train at about 1.00e-02 ("),
+        (
+            10**-2.5,
+            "The suggestion 3.16e-03 does not hold up, with a regret of 33% against the best "
+            "trial: train at about {lr} instead (",
+        ),
+        (
+            1.0,
+            "The suggestion 1.00e+00 lies outside the learning rates tried: train at about {lr} "
+            "instead (",
+        ),
     ],
 )
 def test_the_words_say_whether_the_suggestion_holds_up(suggested, says):
-    assert says in words(make_verification(flat_trials(1.5, 1.0, 0.5, 0.6), suggested))
+    answer = make_verification(flat_trials(1.5, 1.0, 0.5, 0.6), suggested)
+    assert says.format(lr=f"{answer.lr:.2e}") in words(answer)
+    (named,) = re.findall(r"rain at about (\S+)", words(answer))
+    assert named == f"{answer.lr:.2e}"
+
+
+def test_a_suggestion_that_holds_up_is_the_only_rate_in_the_words():
+    answer = make_verification(flat_trials(1.5, 1.0, 0.5, 0.55), 10**-1.5)
+    sentence = words(answer).partition("The suggestion")[2]
+    assert re.findall(r"\d\.\d\de[+-]\d\d", sentence) == ["3.16e-02"]
+    assert "0.55 3% suggested, holds up The" in words(answer)
+
+
+def test_trials_that_learnt_nothing_do_not_judge_the_suggestion():
+    said = words(make_verification(flat_trials(1.95, 1.92, 1.94), suggested=1e-3))
+    assert "The suggestion is neither confirmed nor refuted: train at about 1.00e-03 (" in said
+    assert "Verdict: no descent, as no trial decreased the loss" in said
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        (None, "a factor of 1.25 below"),
+        ("constant", "a factor of 2 below"),
+        ("one_cycle", "a factor of 1.43 above"),
+    ],
+)
+def test_the_words_say_where_a_rate_of_the_trials_comes_from(schedule, says):
+    answer = make_verification(flat_trials(1.5, 0.5, 1.0), schedule=schedule)
+    assert f"{says} the weighted mean {answer.mean_lr:.2e} of the trials, after 3" in words(answer)
 
 
 def test_without_a_suggestion_none_is_mentioned():
@@ -43,11 +91,16 @@ def test_the_words_say_the_rates_what_they_cost_and_the_verdict():
     low, high = answer.interval
     rates = f"{answer.lr:.2e} {groups} (90% interval of the best {low:.1e} to {high:.1e})"
     cost = "after 4 short training runs and 200 steps in total"
-    assert f"Train at about {rates}, {cost}. Verdict: at end, as {answer.reason}." in words(answer)
+    source = f"a factor of 1.25 below the weighted mean {answer.mean_lr:.2e} of the trials"
+    assert (
+        f"Train at about {rates}, {source}, {cost}. Verdict: at end, as {answer.reason}."
+        in words(answer)
+    )
 
 
 def test_when_all_blew_up_the_words_say_that_there_is_no_rate():
     answer = make_verification(flat_trials(BLOWN, BLOWN), suggested=1e-3)
-    assert "No learning rate can be suggested, after 2 short training runs and 200" in words(answer)
+    finding = "The suggestion 1.00e-03 does not hold up. No learning rate can be suggested"
+    assert f"{finding}, after 2 short training runs and 200 steps in total. " in words(answer)
     assert f"Verdict: no descent, as {answer.reason}" in words(answer)
     assert "best" not in str(answer).splitlines()[1]
