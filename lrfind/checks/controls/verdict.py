@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lrfind.analysis.curves import CENTRED
 from lrfind.analysis.verdict import MOVED, Judgement, Verdict
 from lrfind.checks.controls.numbers import (
     DATA_CORRECTED,
@@ -25,8 +26,8 @@ def controlled(numbers: ControlNumbers) -> Judgement:
 
     Returns:
         DRIFT if most of the loss decrease is training time alone; for a verdict that was CLEAR,
-        DISPUTED if the minimum moves by more than `MOVED` decades, or vanishes, once the effect of
-        time or data is removed; else the verdict of the sweep.
+        DISPUTED if the minimum vanishes once the effect of time or data is removed, or moves by
+        more than `MOVED` decades and its interval; else the verdict of the sweep.
     """
     judged = numbers.result.curves().judgement
     if judged.verdict in SETTLED:
@@ -36,20 +37,23 @@ def controlled(numbers: ControlNumbers) -> Judgement:
         cause, _, remedy = Verdict.DRIFT.value.partition(": ")
         return Judgement(Verdict.DRIFT, f"{cause} ({share:.0%} of it): {remedy}")
     if judged.verdict is Verdict.CLEAR:
+        own = numbers.result.curves().minimum(CENTRED).lr
         for row in numbers.minima:
-            if row.name in (TIME_CORRECTED, DATA_CORRECTED) and row.curve == "centred":
-                said = _moved(row)
+            if row.name in (TIME_CORRECTED, DATA_CORRECTED) and row.curve == CENTRED:
+                said = _moved(row, own)
                 if said:
                     return Judgement(Verdict.DISPUTED, said)
     return judged
 
 
-def _moved(row: MinimumRow) -> str:
+def _moved(row: MinimumRow, own: float) -> str:
     """What happens to the minimum without the effect of time or data; empty if next to nothing."""
     remedy = Verdict.DISPUTED.value.partition(": ")[2]
-    if row.shift is None:
+    if row.shift is None or row.interval is None:
         return f"the {row.name} sweep has no minimum: {remedy}"
-    if abs(row.shift) <= MOVED:
+    low, high = row.interval
+    # Where the batches explain nothing, taking their part off only adds noise.
+    if abs(row.shift) <= MOVED or low <= own <= high:
         return ""
     side = "above" if row.shift > 0 else "below"
     where = f"at {row.minimum.lr:.1e}, {abs(row.shift):.1f} decades {side}"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lrfind import Controls, RangeTestResult, StopReason, Verdict
+from lrfind.analysis.verdict import MOVED
 from lrfind.checks.controls.verdict import MOST
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import SweepSettings
@@ -65,6 +66,21 @@ def test_a_minimum_that_moves_without_the_data_is_disputed_and_the_words_say_how
     said = " ".join(str(found).split())
     assert f"Verdict with the controls: disputed, as {answer.reason}." in said
     assert "Verdict with the controls" not in str(controls())
+
+
+def test_a_minimum_that_moves_within_the_noise_of_a_correction_is_not_disputed():
+    # The batches have nothing to do with the sweep's noise: taking them off adds theirs.
+    rng = np.random.default_rng(3)
+    moved = 0
+    for _ in range(20):
+        found = controls(VALLEY + 0.1 * rng.normal(size=N))
+        found = replace(found, frozen=3 + 0.3 * rng.normal(size=N))
+        moved += abs(found.data.shift) > MOVED
+        low, high = found.minima[-1].interval
+        own = found.result.curves().minimum("centred").lr
+        if found.result.curves().verdict is Verdict.CLEAR and low <= own <= high:
+            assert found.judgement.verdict is Verdict.CLEAR
+    assert moved > 0
 
 
 def test_a_minimum_that_is_nothing_but_easy_batches_is_disputed():
