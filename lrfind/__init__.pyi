@@ -1,5 +1,4 @@
 from .analysis.answers import CannotTell, Suggestion, Uncertainty
-from .analysis.comparison import Comparison
 from .analysis.curves import Flag, Minimum
 from .analysis.sensitivity import Sensitivity
 from .analysis.smoothing import debias_steps, debiased_ema, ema
@@ -10,6 +9,7 @@ from .checks.controls.record import Controls
 from .checks.controls.run import controls
 from .checks.verification.record import Verification
 from .checks.verification.run import find_lr, verify
+from .comparison.compare import Comparison
 from .layers.layer_norms import BlowUp, Layers
 from .loop.range_test import range_test
 from .multitask.disagreement import TaskDisagreement

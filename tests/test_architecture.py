@@ -15,7 +15,7 @@ LOOSE = {"__init__", "__main__", "_version", "demo"}
 FLOORS = [
     {"support", "_version"},
     {"analysis", "batch_size", "state"},
-    {"layers", "multitask"},
+    {"comparison", "layers", "multitask"},
     {"result"},
     {"sweep"},
     {"loop"},
@@ -28,7 +28,7 @@ FLOORS = [
 ]
 """Rooms on one floor know nothing of each other."""
 RECORDS = (
-    "analysis.", "result.", "layers.layer_norms", "multitask.disagreement",
+    "analysis.", "comparison.", "result.", "layers.layer_norms", "multitask.disagreement",
     "checks.controls.record", "checks.verification.record", "repeats.repeat_set",
 )  # fmt: skip
 """What a saved result is read, questioned and drawn with."""

@@ -1,1 +1,1 @@
-"""Analysis of the losses of one sweep: curves, minima, shifts, suggestions. Needs no torch."""
+"""Analysis of the losses of one sweep: curves, minima, suggestions. Needs no torch."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import NoReturn
 
-from lrfind.analysis.calibration import CONFIDENCE
+from lrfind.analysis.calibration import CONFIDENCE, SCHEDULES
 from lrfind.analysis.curves import EXPECTED, Flag, Minimum, label_of
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.verdict import Verdict
@@ -102,6 +102,18 @@ class Suggestion:
         if self.curve == EXPECTED:
             return f"a factor of {self.factor:g} below the {name} {lowest}"
         return f"a factor of {self.factor:g} below the {lowest} of the {name} curve"
+
+    @property
+    def because(self) -> str:
+        """Why this rate and not one decade below a minimum, as the end of a sentence."""
+        if self.curve != EXPECTED:
+            return "the rule that was asked for"
+        below = f"{self.factor:g} below the expected minimum {self.minimum.lr:.1e}"
+        if self.factor != SCHEDULES[self.schedule].factor:
+            return f"a factor of {below}, as asked for"
+        of = {None: "", "constant": " at a constant rate", "one_cycle": " with one cycle"}
+        told = f"the best rate of a training{of[self.schedule]}"
+        return f"because {told} lies about a factor of {below}"
 
     @property
     def uses_factor(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from lrfind.analysis.defaults import BETA, FACTOR
+from lrfind.analysis.estimate import plausible_curves
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import SMOOTHERS, settled
 from lrfind.analysis.verdict import Judgement, Verdict, judge
@@ -177,6 +179,17 @@ class SweepCurves:
     def posterior(self) -> MinimumPosterior:
         """The posterior of the minimum of the noise-free curve, computed once."""
         return minimum_posterior(self.lr, self.loss, self.fit, self._ended_finite)
+
+    @cached_property
+    def plausible(self) -> Array:
+        """Shape `(k, m)`: plausible noise-free curves, computed once."""
+        return plausible_curves(self.fit)
+
+    @property
+    def resolution(self) -> float:
+        """Decades over which the centred curve rounds off a kink, and half a step."""
+        step = math.log10(self.lr[-1] / self.lr[0]) / max(self.lr.size - 1, 1)
+        return step * math.hypot(self.fit.resolution, 12**-0.5)
 
     @cached_property
     def judgement(self) -> Judgement:

@@ -21,27 +21,27 @@ def ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     loop. It is biased towards 0 by the factor `1 - beta**(t+1)`; see `debiased_ema`.
 
     Args:
-        loss: Shape `(n,)`.
+        loss: Shape `(n,)`; with one beta also `(m, n)`, m curves.
         beta: Weight of the old value, in [0, 1): one number, or shape `(k,)` for k averages.
             `beta=0` returns the loss itself.
 
     Returns:
-        Shape `(n,)`, or `(k, n)` for k betas.
+        Shape `(n,)`, `(m, n)` for m curves, or `(k, n)` for k betas.
 
     Raises:
-        ValueError: `beta` outside [0, 1), or `loss` not one-dimensional.
+        ValueError: `beta` outside [0, 1), or a `loss` of another shape.
 
     Example:
         >>> ema([100, 100, 100, 100, 100], beta=0.98).round(2).tolist()
         [2.0, 3.96, 5.88, 7.76, 9.61]
     """
     old = _check_beta(beta)[..., None]
-    raw = _check_loss(loss)
+    raw = _check_loss(loss, beta)
     average = (1 - old) * raw
     # Doubling: after the k-th pass each value holds the weighted sum of its last 2**k losses, so
     # log2(n) array operations replace the n Python steps of the recursion.
     lag = 1
-    while lag < raw.size and old.any():
+    while lag < raw.shape[-1] and old.any():
         # A value with weight 0 must be dropped even if it is infinite, since 0 * inf is NaN.
         past = np.zeros_like(average[..., lag:])
         np.multiply(old, average[..., :-lag], out=past, where=old > 0)
@@ -58,14 +58,14 @@ def debiased_ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     loss from the first step on.
 
     Args:
-        loss: Shape `(n,)`.
+        loss: Shape `(n,)`; with one beta also `(m, n)`, m curves.
         beta: Weight of the old value, in [0, 1): one number or shape `(k,)`.
 
     Returns:
-        Shape `(n,)`, or `(k, n)` for k betas.
+        Shape `(n,)`, `(m, n)` for m curves, or `(k, n)` for k betas.
 
     Raises:
-        ValueError: `beta` outside [0, 1), or `loss` not one-dimensional.
+        ValueError: `beta` outside [0, 1), or a `loss` of another shape.
 
     Example:
         >>> debiased_ema([100, 100, 100], beta=0.98).round(9).tolist()
@@ -203,8 +203,11 @@ def _check_beta(beta: ArrayLike) -> Array:
     return values
 
 
-def _check_loss(loss: ArrayLike) -> Array:
+def _check_loss(loss: ArrayLike, beta: ArrayLike) -> Array:
     values = np.asarray(loss, dtype=np.float64)
-    if values.ndim != 1:
-        raise ValueError(f"`loss` must be one-dimensional, got shape {values.shape}.")
+    if values.ndim != 1 and (values.ndim != 2 or np.ndim(beta)):
+        raise ValueError(
+            f"`loss` must be one-dimensional, or one curve a row with one `beta`, got shape "
+            f"{values.shape}."
+        )
     return values

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lrfind.analysis.banded import normal_factor, precision_times, residual_freedom
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
-from lrfind.support.arrays import Array
+from lrfind.support.arrays import Array, Steps
 
 CAP_SIGMAS = 4.0
 """Losses are capped this many noise standard deviations above the initial level for the fit."""
@@ -36,9 +35,6 @@ further down."""
 
 MAX_STIFFNESS = 1e10
 """Beyond this, rounding in the normal equations corrupts the constant part of the curve."""
-
-
-Steps = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,8 @@ class CentredFit:
     """Standard deviation of the losses around the smooth curve."""
     factor: Array | None = field(default=None, repr=False)
     """Banded Cholesky factor of the smoother's normal equations."""
+    resolution: float = field(default=0.0, repr=False)
+    """Steps over which the smoother rounds off a kink: the fourth root of its stiffness."""
 
     def draws(self, count: int, seed: int = 0) -> Array:
         """Plausible noise-free curves: random draws around the smooth curve from its uncertainty.
@@ -171,6 +169,7 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
         wander=plateau_wander(loss, curve) if plateau else 0.0,
         deviation=unit * fit.deviation,
         factor=fit.factor,
+        resolution=fit.stiffness**0.25,
     )
 
 
@@ -199,6 +198,7 @@ class _Smoothed:
     deviation: float
     factor: Array | None
     score: float
+    stiffness: float = 0.0
 
 
 def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
@@ -224,4 +224,4 @@ def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> _Smooth
     freedom = residual_freedom(values.size, stiffness, correlation)
     residual = values - curve
     squares = max(float(residual @ precision_times(residual, correlation)), 0.0)
-    return _Smoothed(curve, np.sqrt(squares / freedom), factor, squares / freedom**2)
+    return _Smoothed(curve, np.sqrt(squares / freedom), factor, squares / freedom**2, stiffness)

@@ -1,18 +1,19 @@
-"""The two figures of a sweep: its curves, and its minimum plotted against beta."""
+"""The figure of a sweep: its curves, their minima and the suggested learning rate."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import CONFIDENCE
-from lrfind.analysis.comparison import compare
-from lrfind.analysis.curve_rows import CurveRow
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
-from lrfind.analysis.defaults import BETA, FACTOR
+from lrfind.analysis.defaults import BETA
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
+from lrfind.comparison.compare import curve_rows
+from lrfind.comparison.curve_rows import CurveRow
 from lrfind.result.titles import title_verdict
 from lrfind.support import axes
 from lrfind.support.arrays import Array
@@ -28,9 +29,6 @@ STYLES: dict[str, dict[str, Any]] = {
     EXPECTED: axes.EXPECTED,
     **{name: smoother.style for name, smoother in SMOOTHERS.items()},
 }
-BETAS = 1 - np.geomspace(1, 0.01, 41)
-"""From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
-
 Points = tuple[Array, Array]
 """Learning rates and losses."""
 
@@ -50,7 +48,7 @@ def plot_curves(
     from matplotlib.lines import Line2D
 
     ax = rate_axes(ax)
-    rows = {row.curve: row for row in compare(curves, (beta,)).rows}
+    rows = {row.curve: row for row in curve_rows(curves, (beta,))}
     style = {"markersize": 3, "alpha": 0.6, "zorder": 1, "label": _label(rows[RAW])}
     style |= cbook.normalize_kwargs(raw_style, Line2D)
     ax.plot(curves.lr[shown], curves.loss[shown], **(STYLES[RAW] | style))
@@ -63,6 +61,7 @@ def plot_curves(
         ax.plot(curves.lr[shown], drawn[shown], linewidth=1.8, label=label, **line)
         _mark_minimum(ax, rows[name])
     _mark_minimum(ax, rows[RAW])
+    _mark_decades_below(ax, [rows[name] for name in (RAW, *SMOOTHERS, CENTRED)])
     low, high = y_limits(curves)
     ax.set_ylim(low, high)
     _draw_shift(ax, rows[RAW], rows[USUAL], low + 0.09 * (high - low))
@@ -81,72 +80,6 @@ def plot_reason(reason: str, points: Points | None = None, ax: Axes | None = Non
         ax.plot(*points, **STYLES[RAW])
     title(ax, reason)
     return ax
-
-
-def plot_betas(
-    curves: SweepCurves, answer: Suggestion | CannotTell, ax: Axes | None = None
-) -> Axes:
-    """Draw minimum and suggested learning rate against beta; see `RangeTestResult.plot_betas`."""
-    ax = beta_axes(ax)
-    if curves.sweep_flags:
-        title(ax, curves.sweep_flags[0].value)
-        return ax
-    raw, window = curves.minimum(RAW).lr, 1 / (1 - BETAS)
-    minima = {name: minima_against_beta(curves, name) for name in SMOOTHERS}
-    for name, smoother in SMOOTHERS.items():
-        # Hollow and larger: at most betas these lie underneath those of the debiased average.
-        size = {"markersize": 7, "fillstyle": "none"} if smoother.climbs else {"markersize": 3.5}
-        after = ", after its burn-in" if smoother.climbs else ""
-        label = f"{smoother.label} minimum{after}"
-        ax.plot(window, minima[name], label=label, **(STYLES[name] | size))
-    tenth: dict[str, Any] = {"color": STYLES[USUAL]["color"], "linewidth": 1.2}
-    below, usual = minima[USUAL] / FACTOR, words(USUAL)
-    ax.plot(window, below, label=f"one decade below the {usual} minimum", **tenth)
-    # Where smoothing moves the minimum by a decade, a tenth of it is not below the raw minimum.
-    risky = below >= raw
-    if risky.any():
-        cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
-        ax.plot(window[risky], below[risky], label="not below the raw minimum", **cross)
-    _draw_rates(ax, curves, answer)
-    title_verdict(ax, answer)
-    draw_legend(ax)
-    return ax
-
-
-def beta_axes(ax: Axes | None = None) -> Axes:
-    """Axes for learning rates against beta; new ones if None."""
-    ax = axes.new_axes() if ax is None else ax
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("beta (spaced by the window 1 / (1 - beta))")
-    ax.set_ylabel("learning rate")
-    shown = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
-    ax.set_xticks(1 / (1 - shown), [f"{beta:g}" for beta in shown])
-    ax.xaxis.minorticks_off()
-    return ax
-
-
-def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) -> None:
-    """The learning rates that do not depend on beta, as horizontal lines."""
-    rates = {name: curves.minimum(name).lr for name in (CENTRED, RAW)}
-    styles: dict[str, Any] = {
-        CENTRED: {"color": "black"},
-        RAW: {"color": "0.5", "linestyle": "-."},
-        EXPECTED: {"color": SUGGESTED, "linestyle": ":"},
-    }
-    if isinstance(answer, Suggestion):
-        rates[EXPECTED] = curves.posterior.mean
-        ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested {answer.lr:.2e}")
-        if answer.interval:
-            ax.axhspan(*answer.interval, label=_band_label(answer), **BAND)
-    for name, rate in rates.items():
-        ax.axhline(rate, linewidth=1.2, label=f"{name} minimum {rate:.2e}", **styles[name])
-
-
-def minima_against_beta(curves: SweepCurves, name: str) -> Array:
-    """Learning rate at the minimum of a curve for each of `BETAS`; NaN where it is unusable."""
-    minima = [curves.minimum(name, float(beta)) for beta in BETAS]
-    return np.array([minimum.lr if minimum.usable else np.nan for minimum in minima])
 
 
 def y_limits(curves: SweepCurves) -> tuple[float, float]:
@@ -182,6 +115,20 @@ def _mark_minimum(ax: Axes, row: CurveRow) -> None:
         )  # fmt: skip
 
 
+def _mark_decades_below(ax: Axes, rows: Sequence[CurveRow]) -> None:
+    """On the axis, the learning rate one decade below each minimum, in its curve's colour."""
+    marked = [row for row in rows if row.minimum.usable]
+    for row in marked:
+        # Only one entry of the legend, for what they have in common.
+        label = "one decade below each minimum" if row is marked[0] else None
+        size = 10 if SMOOTHERS.get(row.curve, SMOOTHERS[USUAL]).climbs else 7
+        ax.plot(
+            row.decade_below, 0, marker="^", markersize=size, color=STYLES[row.curve]["color"],
+            markeredgecolor="white", linestyle="none", clip_on=False, zorder=5, label=label,
+            transform=ax.get_xaxis_transform(),
+        )  # fmt: skip
+
+
 def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> None:
     """An arrow along the bottom, from below the raw minimum to below the smoothed one."""
     if smoothed.from_raw is None:
@@ -210,7 +157,7 @@ def draw_probe(ax: Axes, rates: Array, losses: Array) -> None:
 def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
     """The suggested learning rate as a line, with its interval as a band."""
     if answer.interval:
-        ax.axvspan(*answer.interval, label=_band_label(answer), **BAND)
+        ax.axvspan(*answer.interval, label=band_label(answer), **BAND)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
     # Above the axes it hides nothing, and matplotlib places the title above a secondary axis.
     above = ax.secondary_xaxis("top")
@@ -235,5 +182,6 @@ def _draw_expected(ax: Axes, curves: SweepCurves, row: CurveRow) -> None:
     )  # fmt: skip
 
 
-def _band_label(answer: Suggestion) -> str:
+def band_label(answer: Suggestion) -> str:
+    """The legend's words for the interval."""
     return f"suggested, {CONFIDENCE:.0%} interval ({words(answer.verdict.name)})"

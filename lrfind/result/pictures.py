@@ -100,7 +100,8 @@ class SweepPictures(SweepAnalysis):
         Returns:
             The Axes.
         """
-        from lrfind.result.figures import beta_axes, plot_betas, plot_reason
+        from lrfind.result.beta_figure import beta_axes, plot_betas
+        from lrfind.result.figures import plot_reason
 
         try:
             curves = self.curves(source)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.comparison import Comparison
-from lrfind.analysis.curve_rows import CurveRow
-from lrfind.analysis.curves import UNUSABLE
+from lrfind.analysis.curves import CENTRED, RAW, UNUSABLE
 from lrfind.analysis.smoothing import USUAL
+from lrfind.comparison.compare import Comparison
+from lrfind.comparison.curve_rows import CurveRow
+from lrfind.comparison.rate_shifts import RateShift
+from lrfind.comparison.table import with_error
 from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.record import SweepRecord
 from lrfind.support.text import decades, plain_text
@@ -39,7 +42,10 @@ class Summary:
         yield ""
         yield self.comparison
         yield ""
-        yield shift_sentence(self._shown)
+        shown, comparison = self._shown, self.comparison
+        yield shift_sentence(shown)
+        yield rate_sentence(comparison.rate_shifts, shown.beta)
+        yield decade_sentence(comparison.rows, shown.beta, self.answer)
         yield str(self.answer)
         if self.tasks is not None:
             yield str(self.tasks)
@@ -67,9 +73,55 @@ def shift_sentence(row: CurveRow) -> str:
     debiasing = "" if row.debiasing is None else f" ({decades(row.debiasing)} of it from debiasing)"
     return (
         f"The {row.label} minimum lies {decades(row.from_raw.decades)} decades from the raw "
-        f"minimum: {decades(row.smoothing)} from smoothing{debiasing} and "
-        f"{decades(row.noise_from_raw)} from noise."
+        f"minimum: {with_error(row.smoothing, row.error)} from smoothing{debiasing} and "
+        f"{decades(row.noise_from_raw)} from noise and fit error."
     )
+
+
+def rate_sentence(shifts: Sequence[RateShift], beta: float | None) -> str:
+    """How far smoothing moves the rate to train with, by each rule.
+
+    Args:
+        shifts: The shifts of a comparison.
+        beta: The beta to speak of.
+
+    Returns:
+        One sentence.
+    """
+    told = [
+        f"{row.rule} by {with_error(row.smoothing, row.error)}"
+        for row in shifts
+        if row.beta == beta and row.smoothing is not None
+    ]
+    if not told:
+        return "By how much smoothing moves the rate to train with cannot be told."
+    return f"So it moves the rate to train with, by rule, in decades: {', '.join(told)}."
+
+
+def decade_sentence(
+    rows: Sequence[CurveRow], beta: float | None, answer: Suggestion | CannotTell
+) -> str:
+    """The rates one decade below the minima, beside the suggested one.
+
+    Args:
+        rows: Rows of a comparison.
+        beta: Beta of the averages to name.
+        answer: The suggestion.
+
+    Returns:
+        One sentence.
+    """
+    shown = [
+        f"{row.label} {row.decade_below:.1e}"
+        for row in rows
+        if row.minimum.usable and row.curve in (RAW, CENTRED, USUAL) and row.beta in (None, beta)
+    ]
+    if not shown:
+        return "No curve has a minimum to take one decade below of."
+    said = f"One decade below: {', '.join(shown)}"
+    if isinstance(answer, CannotTell):
+        return f"{said}; lrfind suggests none."
+    return f"{said}; lrfind's own {answer.lr:.1e}, {answer.because}."
 
 
 def ending(record: SweepRecord) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import BETWEEN_RUNS
-from lrfind.analysis.comparison import Comparison, compare
 from lrfind.analysis.curves import Flag
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
 from lrfind.analysis.defaults import BETAS
@@ -19,6 +18,7 @@ from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
 from lrfind.analysis.suggestion import suggest
 from lrfind.analysis.verdict import Verdict
+from lrfind.comparison.compare import Comparison, compare
 from lrfind.multitask.disagreement import TaskDisagreement, steps_with_task
 from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
 from lrfind.result.settings import StopReason

@@ -86,9 +86,16 @@ def test_beta_outside_0_to_1_is_refused_by_name(average, beta):
         average([1.0, 2.0], beta)
 
 
-def test_a_loss_of_two_dimensions_is_refused_by_name():
+@pytest.mark.parametrize("average", [lrfind.ema, lrfind.debiased_ema])
+def test_several_curves_are_averaged_row_by_row(average):
+    curves = np.random.default_rng(0).normal(size=(3, 50))
+    np.testing.assert_array_equal(average(curves, 0.9), [average(each, 0.9) for each in curves])
+
+
+@pytest.mark.parametrize(("shape", "beta"), [((2, 1), (0.5, 0.9)), ((2, 1, 1), 0.9), ((), 0.9)])
+def test_a_loss_of_another_shape_is_refused_by_name(shape, beta):
     with pytest.raises(ValueError, match="`loss` must be one-dimensional"):
-        lrfind.ema([[1.0], [2.0]])
+        lrfind.ema(np.ones(shape), beta)
 
 
 def test_an_empty_loss_gives_an_empty_average():

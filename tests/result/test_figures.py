@@ -9,7 +9,8 @@ from makers import line, make_result, noisy_result
 from matplotlib import pyplot
 
 from lrfind import Verdict
-from lrfind.result.figures import BETAS, STYLES, minima_against_beta
+from lrfind.result.beta_figure import BETAS, minima_against_beta
+from lrfind.result.figures import STYLES
 
 
 def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
@@ -75,7 +76,13 @@ def test_every_minimum_is_marked_where_the_table_says():
         for item in ax.get_lines()
         if len(item.get_xdata()) == 1
     }
-    assert marks == {(row.minimum.lr, row.minimum.loss) for row in result.compare((0.9,)).rows}
+    rows = result.compare((0.9,)).rows
+    assert {mark for mark in marks if mark[1]} == {
+        (row.minimum.lr, row.minimum.loss) for row in rows
+    }
+    # On the axis, the rates that people take.
+    below = {(row.decade_below, 0.0) for row in rows if row.curve != "expected"}
+    assert {mark for mark in marks if not mark[1]} == below
 
 
 def test_the_shift_is_an_arrow_with_its_decades():

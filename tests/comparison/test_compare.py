@@ -8,8 +8,8 @@ import pytest
 from makers import curves_of
 
 from lrfind import Flag
-from lrfind.analysis.comparison import compare
 from lrfind.analysis.curves import SweepCurves
+from lrfind.comparison.compare import compare
 
 BETA = 0.98
 LAG = BETA / (1 - BETA)
@@ -61,9 +61,9 @@ def test_raw_and_ema_minima_one_decade_apart_with_the_decade_explained_by_the_sm
     assert raw.minimum.lr == pytest.approx(0.2, rel=0.03)
     assert debiased.minimum.lr == pytest.approx(2.0, rel=0.03)
     assert debiased.from_raw.decades == pytest.approx(1.0)
-    assert debiased.smoothing == pytest.approx(1.0)
-    assert debiased.noise_from_raw == pytest.approx(0.0, abs=1e-9)
-    assert debiased.lag == pytest.approx(49 / 48)
+    assert debiased.smoothing == pytest.approx(1.0, abs=0.02)
+    assert debiased.noise_from_raw == pytest.approx(0.0, abs=0.02)
+    assert debiased.lag == pytest.approx(49 / 48, abs=0.02)
     # The thread's open question: here the EMA does all of it, the debiasing nothing.
     assert debiased.debiasing == 0
     assert table.row("ema", BETA).from_raw == debiased.from_raw
@@ -78,29 +78,23 @@ def test_a_tenth_of_the_smoothed_minimum_above_the_raw_one_is_warned_of():
     assert "a tenth of this smoothed minimum is not below the raw minimum" in str(table)
 
 
-def test_a_noise_free_sweep_has_no_noise_part():
+def test_a_noise_free_sweep_has_hardly_a_noise_part():
     table = compare(curves_of(quadratic(400, 250)), (0.5, 0.9, 0.98))
-    assert all(abs(row.noise_from_raw or 0) < 1e-9 for row in table.rows)
-
-
-def test_smoothing_and_noise_add_up_to_the_shift():
-    rng = np.random.default_rng(0)
-    table = compare(curves_of(20 * quadratic(300, 200) + rng.normal(size=300)), (0.9, 0.98))
     for row in table.rows[3:]:
-        assert row.smoothing + row.noise_from_raw == pytest.approx(row.from_raw.decades)
-        assert row.smoothing + row.noise_from_centred == pytest.approx(row.from_centred.decades)
-    assert any(abs(row.noise_from_raw) > 0.01 for row in table.rows[3:])
+        assert abs(row.noise_from_raw or 0) < 0.02  # a step of this sweep
 
 
-def test_the_smoothing_part_of_a_noisy_sweep_is_that_of_the_same_sweep_without_noise():
+@pytest.mark.parametrize("beta", [0.9, 0.98])
+def test_the_smoothing_part_of_a_noisy_sweep_is_that_of_the_same_sweep_without_noise(beta):
     clean = 20 * quadratic(1000, 700)
-    truth = compare(curves_of(clean), (BETA,)).row("debiased", BETA).from_raw.decades
+    truth = compare(curves_of(clean), (beta,)).row("debiased", beta).from_raw.decades
     rng = np.random.default_rng(0)
     found = [
-        compare(curves_of(clean + rng.normal(scale=0.1, size=1000)), (BETA,)).rows[-1].smoothing
+        compare(curves_of(clean + rng.normal(scale=0.1, size=1000)), (beta,)).rows[-1]
         for _ in range(20)
     ]
-    assert np.mean(found) == pytest.approx(truth, abs=0.03)
+    assert np.mean([row.smoothing for row in found]) == pytest.approx(truth, abs=0.03)
+    assert all(abs(row.smoothing - truth) < 3 * row.error for row in found)
 
 
 def test_debiasing_pulls_an_early_minimum_to_the_right():
@@ -118,11 +112,24 @@ def test_debiasing_is_untold_where_the_ema_has_no_minimum():
     assert "?" in str(table)
 
 
-def test_the_lag_is_in_decades_of_this_sweep():
+def mean_age(beta, count):
+    """Of the debiased weights of `count` losses, in steps, as a plain sum."""
+    weights = beta ** np.arange(count)
+    return weights @ np.arange(count) / weights.sum()
+
+
+def test_the_lag_is_the_mean_age_of_the_losses_in_decades_of_this_sweep():
     table = compare(curves_of(quadratic(101, 50)), (0.9, 0.98))
-    assert table.row("debiased", 0.9).lag == pytest.approx(9 * 0.08)
-    assert table.row("ema", 0.98).lag == pytest.approx(49 * 0.08)
+    assert table.row("debiased", 0.9).lag == pytest.approx(mean_age(0.9, 51) * 0.08)
+    assert table.row("ema", 0.98).lag == pytest.approx(mean_age(0.98, 51) * 0.08)
     assert table.row("raw").lag is None
+
+
+def test_a_quadratic_over_300_steps_shifts_nearly_by_the_lag():
+    lr = np.geomspace(1e-6, 10, 300)
+    row = compare(SweepCurves(lr, np.log10(lr / 1e-2) ** 2), (BETA,)).rows[-1]
+    assert row.from_raw.decades == pytest.approx(0.98, abs=0.01)
+    assert row.lag == pytest.approx(1.02, abs=0.01)  # b / (1 - b) steps would be 1.15
 
 
 def test_a_linear_sweep_takes_the_spacing_at_the_minimum():

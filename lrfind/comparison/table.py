@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lrfind.analysis.curve_rows import CurveRow, Shift
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW
+from lrfind.analysis.defaults import FACTOR
+from lrfind.comparison.curve_rows import CurveRow, Shift
+from lrfind.comparison.rate_shifts import RateShift
 from lrfind.support.text import decades, new_table
 
 if TYPE_CHECKING:
@@ -17,12 +19,20 @@ COLUMNS = (
     "minimum\nat lr",
     "\nstep",
     "\nloss",
-    "one decade\nbelow",
+    "a decade\nbelow",
     "from centred\ndec (steps)",
     "from raw\ndec (steps)",
     "= smoothing\n(debiasing)",
-    "\n+ noise",
+    "+ noise\nand fit",
     "\nlag",
+)
+RATE_COLUMNS = (
+    "rate to train with, by rule",
+    "on the\ndebiased EMA",
+    "on the\ncentred curve",
+    "\nshift",
+    "\n= smoothing",
+    "+ noise\nand fit",
 )
 
 
@@ -34,9 +44,34 @@ def comparison_table(rows: Sequence[CurveRow]) -> Table:
     return table
 
 
+def rate_table(rows: Sequence[RateShift]) -> Table:
+    """How far smoothing moves the suggested rates, as a rich table."""
+    table = new_table(RATE_COLUMNS)
+    for row in rows:
+        name = f"{row.rule} / {FACTOR:g}" if row.rule == "minimum" else row.rule
+        table.add_row(
+            f"{name}, beta {row.beta:g}" if row.beta is not None else f"{name}, reads no average",
+            _rate(row.lr),
+            _rate(row.centred_lr),
+            decades(row.decades),
+            with_error(row.smoothing, row.error),
+            decades(row.noise),
+        )
+    return table
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """A number of decades with its standard error, as `+0.68 ±0.10`."""
+    return decades(value) if value is None or error is None else f"{decades(value)} ±{error:.2f}"
+
+
+def _rate(lr: float | None) -> str:
+    return "?" if lr is None else f"{lr:.2e}"
+
+
 def _cells(row: CurveRow) -> list[str]:
     flagged = "*" if row.minimum.flags else ""
-    smoothing = decades(row.smoothing) if row.beta is not None else ""
+    smoothing = with_error(row.smoothing, row.error) if row.beta is not None else ""
     debiasing = "" if row.debiasing is None else f" ({decades(row.debiasing)})"
     return [
         row.label + flagged,

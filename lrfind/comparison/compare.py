@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfind.analysis.comparison_table import comparison_table
-from lrfind.analysis.curve_rows import CurveRow, curve_row
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.comparison.curve_rows import CurveRow, curve_row
+from lrfind.comparison.rate_shifts import RateShift, rate_shifts
+from lrfind.comparison.table import comparison_table, rate_table
 from lrfind.support.arguments import require_beta
 from lrfind.support.text import notes_below, plain_text, uncut
 
@@ -26,9 +27,11 @@ class Comparison:
 
     Attributes:
         rows: Raw first, then centred and expected, then the EMA and the debiased EMA of each beta.
+        rate_shifts: How far each beta moves the rate that each rule suggests.
     """
 
     rows: tuple[CurveRow, ...]
+    rate_shifts: tuple[RateShift, ...] = ()
 
     def row(self, curve: str, beta: float | None = None) -> CurveRow:
         """The row of a curve and beta.
@@ -54,10 +57,20 @@ class Comparison:
 
     def to_dict(self) -> dict[str, object]:
         """The table as plain lists, dictionaries, numbers and strings, ready for JSON."""
-        return {"rows": [row.to_dict() for row in self.rows], "notes": list(self.notes)}
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "rate_shifts": [row.to_dict() for row in self.rate_shifts],
+            "notes": list(self.notes),
+        }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from uncut(comparison_table(self.rows), console, options)
+        if self.rate_shifts:
+            # The last beta is the one that people look at; all are in `rate_shifts`.
+            last = [row.beta for row in self.rate_shifts if row.beta is not None][-1:]
+            shown = [row for row in self.rate_shifts if row.beta in (None, *last)]
+            yield ""
+            yield from uncut(rate_table(shown), console, options)
         yield from notes_below(self.notes, console, options)
 
     def __str__(self) -> str:
@@ -79,7 +92,13 @@ def compare(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Comparison:
     """
     if np.ndim(betas) != 1:
         raise ValueError(f"`betas` must be a flat sequence of numbers, got {betas!r}.")
+    checked = [require_beta(beta) for beta in betas]
+    return Comparison(curve_rows(curves, checked), rate_shifts(curves, checked))
+
+
+def curve_rows(curves: SweepCurves, betas: Sequence[float]) -> tuple[CurveRow, ...]:
+    """The rows of `compare` for betas in [0, 1)."""
     rows = [curve_row(curves, name) for name in (RAW, CENTRED, EXPECTED)]
-    for beta in map(require_beta, betas):
+    for beta in betas:
         rows += [curve_row(curves, name, beta) for name in SMOOTHERS]
-    return Comparison(tuple(rows))
+    return tuple(rows)

@@ -1,9 +1,9 @@
 """The minimum of one curve, and its shift from the raw and the centred minimum in two parts.
 
 A shift is how far one minimum lies to the right of another, in decades (log10 of the ratio of the
-learning rates) and in steps. The part due to smoothing is a plug-in estimate: smooth the centred
-curve in place of the loss, and measure how far its minimum moves. The rest is noise: where the
-batches happened to put the raw or the centred minimum.
+learning rates) and in steps. The part due to smoothing is estimated on plausible noise-free curves:
+smooth each, and measure how far its minimum moves (see `lrfind.analysis.estimate`). The rest is
+noise and fit error: where the batches happened to put the raw or the centred minimum.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, Minimum, SweepCurves, label_of
 from lrfind.analysis.defaults import FACTOR
+from lrfind.analysis.estimate import Estimate, estimate
 from lrfind.analysis.smoothing import SMOOTHERS, settled
-from lrfind.support.arrays import Array
+from lrfind.support.arrays import Array, Steps
 from lrfind.support.records import flag_names
 
 
@@ -46,11 +47,13 @@ class CurveRow:
         from_centred: Shift of its minimum from the centred one, likewise.
         smoothing: Decades by which this smoothing moves the minimum of the noise-free curve;
             None if that smoothed curve has no minimum, and for "expected".
+        error: Standard error of `smoothing`, in decades; None without it.
         debiasing: The part of `smoothing` that debiasing adds to the plain EMA, in decades; None if
             the plain EMA has no minimum to compare with.
-        lag: `beta / (1 - beta)` steps in decades, the EMA's mean delay: the shift on a straight or
-            quadratic loss. With a steep rise after the minimum the shift is smaller, with a slow
-            rise larger.
+        lag: Mean age of the averaged losses at the centred minimum, in decades: with its t-th loss,
+            `beta / (1 - beta) - t * beta**t / (1 - beta**t)` steps. It is the shift on a straight
+            loss, and nearly that on a quadratic one. With a steep rise after the minimum the shift
+            is smaller, with a slow rise larger.
     """
 
     curve: str
@@ -59,6 +62,7 @@ class CurveRow:
     from_raw: Shift | None
     from_centred: Shift | None
     smoothing: float | None
+    error: float | None
     debiasing: float | None
     lag: float | None
 
@@ -74,12 +78,12 @@ class CurveRow:
 
     @property
     def noise_from_raw(self) -> float | None:
-        """The part of `from_raw` that is noise, in decades: what `smoothing` does not explain."""
+        """Noise and fit error: what `smoothing` does not explain of `from_raw`, in decades."""
         return _rest(self.from_raw, self.smoothing)
 
     @property
     def noise_from_centred(self) -> float | None:
-        """The part of `from_centred` that is noise, in decades."""
+        """Noise and fit error in `from_centred`, in decades."""
         return _rest(self.from_centred, self.smoothing)
 
     def to_dict(self) -> dict[str, object]:
@@ -93,6 +97,7 @@ class CurveRow:
             "from_raw": self.from_raw and asdict(self.from_raw),
             "from_centred": self.from_centred and asdict(self.from_centred),
             "smoothing": self.smoothing,
+            "error": self.error,
             "debiasing": self.debiasing,
             "noise_from_raw": self.noise_from_raw,
             "noise_from_centred": self.noise_from_centred,
@@ -117,8 +122,9 @@ def curve_row(curves: SweepCurves, name: str, beta: float | None = None) -> Curv
         minimum,
         from_raw=None if name == RAW else _shift(minimum, raw),
         from_centred=None if name == CENTRED else _shift(minimum, centred),
-        smoothing=smoothing,
-        debiasing=debiasing,
+        smoothing=smoothing and smoothing.decades,
+        error=smoothing and smoothing.error,
+        debiasing=debiasing and debiasing.decades,
         lag=None if beta is None else _lag(curves.lr, centred.step, beta),
     )
 
@@ -129,46 +135,44 @@ def _minimum(curves: SweepCurves, name: str, beta: float | None) -> Minimum:
     return curves.minimum(name) if beta is None else curves.minimum(name, beta)
 
 
-def _parts(curves: SweepCurves, name: str, beta: float | None) -> tuple[float | None, float | None]:
-    """Decades by which smoothing moves the minimum, and the part of them due to debiasing."""
-    if beta is not None:
-        return _plug_in(curves, name, beta)
-    # The expected minimum is shifted by the prior, which is neither smoothing nor noise.
-    return (None if name == EXPECTED else 0.0), None
-
-
-def _plug_in(curves: SweepCurves, name: str, beta: float) -> tuple[float | None, float | None]:
-    """Decades by which smoothing, and debiasing alone, move the minimum of the noise-free curve."""
-    start = int(np.argmin(curves.fit.curve))
-    moved = _noise_free_minimum(curves, name, beta)
-    smoothing = None if moved is None else _decades(curves.lr, start, moved)
+def _parts(
+    curves: SweepCurves, name: str, beta: float | None
+) -> tuple[Estimate | None, Estimate | None]:
+    """How far smoothing moves the minimum, and the part of that due to debiasing."""
+    if beta is None:
+        # The expected minimum is shifted by the prior, which is neither smoothing nor noise.
+        return (None if name == EXPECTED else Estimate(0.0, 0.0)), None
+    start = np.argmin(curves.plausible, axis=1)
+    moved = _plausible_minima(curves, name, beta)
     uncorrected = SMOOTHERS[name].corrects
-    if uncorrected is None:
-        return smoothing, None
-    before = _noise_free_minimum(curves, uncorrected, beta)
-    if before is None or moved is None:
-        return smoothing, None
-    return smoothing, _decades(curves.lr, before, moved)
+    before = None if uncorrected is None else _plausible_minima(curves, uncorrected, beta)
+    return _mean_move(curves, start, moved), _mean_move(curves, before, moved)
 
 
-def _noise_free_minimum(curves: SweepCurves, name: str, beta: float) -> int | None:
-    """Step at which an average of the noise-free curve is lowest; None if it still rises from 0."""
+def _plausible_minima(curves: SweepCurves, name: str, beta: float) -> Steps | None:
+    """Where an average of each plausible curve is lowest; None if it still rises from 0."""
     if Flag.BURN_IN in curves.minimum(name, beta).flags:
         return None
-    fitted = curves.fit.curve
-    start = settled(name, fitted, beta)
-    return start + int(np.argmin(SMOOTHERS[name].average(fitted, beta)[start:]))
+    start = settled(name, curves.fit.curve, beta)
+    averages = SMOOTHERS[name].average(curves.plausible, beta)
+    lowest: Steps = np.argmin(averages[:, start:], axis=1)
+    return start + lowest
+
+
+def _mean_move(curves: SweepCurves, start: Steps | None, end: Steps | None) -> Estimate | None:
+    """The mean distance in decades between two steps of each plausible curve."""
+    if start is None or end is None:
+        return None
+    return estimate(np.log10(curves.lr[end] / curves.lr[start]), curves.resolution)
 
 
 def _lag(lr: Array, step: int, beta: float) -> float:
-    """`beta / (1 - beta)` steps in decades, at the spacing of the learning rates at `step`."""
+    """Mean age of the averaged losses at `step`, in decades at the spacing there."""
     # Not between the first two, which are equal (see `producing_lr`), nor beyond the last.
     here = max(0, min(max(step, 1), lr.size - 2))
-    return beta / (1 - beta) * _decades(lr, here, here + 1)
-
-
-def _decades(lr: Array, start: int, end: int) -> float:
-    return math.log10(lr[end] / lr[start])
+    count = step + 1
+    age = beta / (1 - beta) - count * beta**count / (1 - beta**count)
+    return age * math.log10(lr[here + 1] / lr[here])
 
 
 def _shift(minimum: Minimum, reference: Minimum) -> Shift | None:
