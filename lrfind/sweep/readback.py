@@ -78,9 +78,8 @@ class DeviceReadback:
 
     def rest(self) -> list[float]:
         """All values, after the last copy."""
-        for event in self._events:
-            if event is not None:
-                event.synchronize()
+        if pending := [event for event in self._events if event is not None]:
+            pending[-1].synchronize()
         self._events.clear()
         return self._give(self._put)
 

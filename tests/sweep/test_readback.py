@@ -214,6 +214,7 @@ def test_with_a_lag_only_the_value_that_is_due_is_waited_for(device):
     assert seen == [[], [], [0.0], [1.0]]
     assert device.waited == 2
     assert readback.rest() == [2.0, 3.0]
+    assert device.waited == 3, "the last copy is waited for, and with it all before"
 
 
 def test_a_number_among_losses_of_a_device_keeps_its_place(device):
