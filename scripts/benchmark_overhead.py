@@ -4,7 +4,7 @@ Run with `.venv/bin/pip install -e ".[bench]"` and `.venv/bin/python scripts/ben
 Every contender makes the same number of steps on the same model and data; the bare loop does only
 that. The rounds are interleaved in one process, so that a busy machine hits all alike, and each
 time is divided by that of the bare loop in its round. Saving and restoring the state is part of
-each finder's time.
+each finder's time. A finder that is not installed is left out.
 
     python scripts/benchmark_overhead.py [--device cuda] [--rounds 15] [--steps 200] [--markdown]
 """
@@ -15,43 +15,50 @@ import argparse
 import contextlib
 import io
 import logging
+import math
 import platform
 import tempfile
 import warnings
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 from torch.utils.data import DataLoader
 
 import lrfind
 
-SIZES = {"half a millisecond": (64, 2, 32), "one": (184, 2, 32), "five": (384, 3, 128)}
+Size = tuple[int, int, int]
 """Width, hidden layers and batch size of a multilayer perceptron."""
+
+SIZES: tuple[Size, ...] = ((64, 2, 32), (184, 2, 32), (384, 3, 128))
+"""Those whose step takes about half a millisecond, one and five on a CPU."""
 
 SWEEP = {"start_lr": 1e-7, "end_lr": 1e-4}
 """Low rates: nothing diverges, so that everyone makes all steps."""
+
+HEAD = ("bare step, ms", "finder", "min", "median", "max")
+"""Of the table: the time of a run divided by that of the bare loop of its round."""
 
 
 class Setting:
     """A model, its optimizer, and a loader that costs next to nothing."""
 
-    def __init__(self, size: str, device: str, steps: int) -> None:
-        width, depth, batch = SIZES[size]
+    def __init__(self, size: Size, device: str, steps: int) -> None:
+        width, depth, batch = size
         torch.manual_seed(0)
         layers = [nn.Linear(64, width), nn.ReLU()]
         for _ in range(depth):
             layers += [nn.Linear(width, width), nn.ReLU()]
         self.model = nn.Sequential(*layers, nn.Linear(width, 10)).to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-7)
-        x = torch.randn(32, batch, 64, device=device)
-        y = torch.randint(0, 10, (32, batch), device=device)
-        batches = [(x[k % 32], y[k % 32]) for k in range(steps)]
+        x = torch.randn(8, batch, 64, device=device)
+        y = torch.randint(0, 10, (8, batch), device=device)
+        batches = [(x[k % 8], y[k % 8]) for k in range(steps)]
         self.loader = DataLoader(batches, batch_size=None)
         self.loss_fn = nn.CrossEntropyLoss()
         self.steps = steps
@@ -72,7 +79,7 @@ def bare(setting: Setting) -> None:
         setting.train_step(batch)
 
 
-def range_test(setting: Setting) -> None:
+def range_test(setting: Setting, **options: Any) -> None:
     """`lrfind.range_test`."""
     lrfind.range_test(
         setting.model,
@@ -82,7 +89,13 @@ def range_test(setting: Setting) -> None:
         num_iter=setting.steps,
         diverge_th=1e9,
         **SWEEP,
+        **options,
     )
+
+
+def layers(setting: Setting) -> None:
+    """`lrfind.range_test(layers=True)`."""
+    range_test(setting, layers=True)
 
 
 def own_loop(setting: Setting) -> None:
@@ -158,16 +171,25 @@ def lightning(setting: Setting) -> None:
     assert len(found.results["lr"]) >= setting.steps - 1
 
 
-CONTENDERS: dict[str, Callable[[Setting], None]] = {
-    "lrfind.range_test": range_test,
-    "lrfind.Sweep": own_loop,
-    "torch-lr-finder": torch_lr_finder,
-    "pytorch-ignite": ignite,
-    "lightning": lightning,
+Contender = Callable[[Setting], None]
+
+CONTENDERS: dict[str, tuple[str, Contender]] = {
+    "lrfind.Sweep": ("lrfind", own_loop),
+    "lrfind.range_test": ("lrfind", range_test),
+    "lrfind.range_test, layers=True": ("lrfind", layers),
+    "torch-lr-finder": ("torch_lr_finder", torch_lr_finder),
+    "pytorch-ignite": ("ignite", ignite),
+    "lightning": ("lightning", lightning),
 }
+"""The package that each needs, and its function."""
 
 
-def seconds(contender: Callable[[Setting], None], size: str, device: str, steps: int) -> float:
+def installed() -> dict[str, Contender]:
+    """The contenders whose package is there."""
+    return {name: each for name, (package, each) in CONTENDERS.items() if find_spec(package)}
+
+
+def seconds(contender: Contender, size: Size, device: str, steps: int) -> float:
     """Wall time of one contender on a fresh setting."""
     setting = Setting(size, device, steps)
     if device == "cuda":
@@ -181,14 +203,24 @@ def seconds(contender: Callable[[Setting], None], size: str, device: str, steps:
 
 
 def measure(
-    size: str, device: str, rounds: int, steps: int
+    size: Size, device: str, rounds: int, steps: int, *, until: float = math.inf
 ) -> tuple[float, dict[str, list[float]]]:
-    """Milliseconds of a bare step, and every contender's ratios to the bare loop."""
-    everyone = {"bare": bare} | CONTENDERS
+    """Milliseconds of a bare step, and every contender's ratios to the bare loop.
+
+    Args:
+        size: The model.
+        device: Where it is.
+        rounds: How often everyone runs.
+        steps: Training steps of a run.
+        until: By `perf_counter`, the time after which no further round is begun.
+    """
+    everyone = {"bare": bare} | installed()
     for contender in everyone.values():
         seconds(contender, size, device, 20)
     times: dict[str, list[float]] = {name: [] for name in everyone}
-    for _ in range(rounds):
+    for number in range(rounds):
+        if number and perf_counter() > until:
+            break
         for name, contender in everyone.items():
             times[name].append(seconds(contender, size, device, steps))
     base = times.pop("bare")
@@ -203,6 +235,37 @@ def device_name(device: str) -> str:
     return f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
 
 
+def rows_of(step: float, ratios: dict[str, list[float]]) -> list[tuple[str, ...]]:
+    """The cells below `HEAD` of what was measured."""
+    return [
+        (f"{step:.2f}", name, f"{min(own):.3f}", f"{median(own):.3f}", f"{max(own):.3f}")
+        for name, own in ratios.items()
+    ]
+
+
+def markdown(rows: Sequence[tuple[str, ...]]) -> str:
+    """The rows as a table."""
+    lines = [HEAD, ("---",) * len(HEAD), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def quieten() -> None:
+    """Silence what the contenders warn of and log."""
+    warnings.simplefilter("ignore")
+    for name in ("lightning.pytorch", "lightning.fabric", "ignite"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def versions() -> str:
+    """The versions of the contenders, of torch and of Python."""
+    packages = ["lrfind", "torch", *(name for name in CONTENDERS if name in installed())]
+    found = [f"Python {platform.python_version()}"]
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -212,31 +275,25 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--markdown", action="store_true")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    for name in ("lightning.pytorch", "lightning.fabric", "ignite"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quieten()
     torch.set_num_threads(arguments.threads)
     rows = []
     for size in SIZES:
         step, ratios = measure(size, arguments.device, arguments.rounds, arguments.steps)
-        for name, own in ratios.items():
-            rows.append(
-                (f"{step:.2f}", name, f"{min(own):.3f}", f"{median(own):.3f}", f"{max(own):.3f}")
-            )
-    head = ("bare step, ms", "finder", "min", "median", "max")
+        rows += rows_of(step, ratios)
     if arguments.markdown:
-        lines = [head, ["---"] * len(head), *rows]
-        print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        print(markdown(rows))
     else:
-        table = Table(*head, box=None)
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*HEAD, box=None)
         for row in rows:
             table.add_row(*row)
         Console().print(table)
-    packages = ("lrfind", "torch", "torch-lr-finder", "pytorch-ignite", "lightning")
     print(
-        f"\n{device_name(arguments.device)}; Python {platform.python_version()}; "
-        + ", ".join(f"{name} {version(name)}" for name in packages)
-        + f"; {arguments.rounds} interleaved rounds of {arguments.steps} steps."
+        f"\n{device_name(arguments.device)}; {versions()}; "
+        f"{arguments.rounds} interleaved rounds of {arguments.steps} steps."
     )
 
 

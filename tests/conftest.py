@@ -5,6 +5,8 @@ import os
 # The models are tiny: two threads would only wait for each other. Read when NumPy and torch are
 # imported, here and in every process that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"
+# What torch asks for where a GPU is to give the same bits every time.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import random
 from collections.abc import Iterator
@@ -52,7 +54,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests first where workers share them out: in the end only short ones are left."""
+    """Tests that need a GPU are skipped without one.
+
+    Slow tests come first where workers share them out: in the end only short ones are left.
+    """
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu") is not None:
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

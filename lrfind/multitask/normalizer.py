@@ -131,6 +131,8 @@ class EMANormalizer(torch.nn.Module):
             ValueError: The loss is on another device than the average.
         """
         self._check_device(loss)
+        if isinstance(loss, float | int):
+            loss = self.average.new_full((), loss)  # copying it there would wait for the device
         loss = torch.as_tensor(loss, dtype=torch.float32, device=self.average.device)
         taken = torch.isfinite(loss)
         if present is not None:

@@ -51,9 +51,16 @@ class MicroBatches:
 
 def mean_of(losses: Sequence[Loss]) -> Loss:
     """The mean of one-element tensors, on their device, or of numbers."""
-    if not any(isinstance(loss, torch.Tensor) for loss in losses):
+    tensors = [loss for loss in losses if isinstance(loss, torch.Tensor)]
+    if not tensors:
         return sum(losses) / len(losses)
-    return torch.stack([torch.as_tensor(loss).reshape(()) for loss in losses]).mean()
+    # A number among them is filled in on the device: copying it there would wait for the device.
+    device = tensors[0].device
+    whole = [
+        loss.reshape(()) if isinstance(loss, torch.Tensor) else torch.full((), loss, device=device)
+        for loss in losses
+    ]
+    return torch.stack(whole).mean()
 
 
 def mean_by_task(losses: Sequence[Mapping[str, Loss]]) -> dict[str, Loss]:

@@ -42,7 +42,7 @@ class DeviceReadback:
         self._capacity = capacity
         self._lag = lag
         self._host: torch.Tensor | None = None
-        self._events: deque[torch.Event] = deque()
+        self._events: deque[torch.Event | None] = deque()
         self._put = self._given = 0
 
     def put(self, loss: torch.Tensor | float) -> None:
@@ -51,9 +51,11 @@ class DeviceReadback:
         if self._host is None:
             self._host = torch.empty(self._capacity, dtype=loss.dtype, pin_memory=True)
         self._host[self._put].copy_(loss.detach().reshape(()), non_blocking=True)
-        # The loss may also be a number or a CPU tensor; its copy is already done.
-        event = torch.Event(device=loss.device)
-        event.record()
+        # The loss may also be a number or a CPU tensor: its copy is already done, and the CPU has
+        # no events.
+        event = torch.Event(device=loss.device) if is_on_device(loss) else None
+        if event is not None:
+            event.record()
         self._events.append(event)
         self._put += 1
 
@@ -65,19 +67,20 @@ class DeviceReadback:
             ready += 1
         return self._give(ready)
 
-    def _is_ready(self, event: torch.Event) -> bool:
+    def _is_ready(self, event: torch.Event | None) -> bool:
         if self._lag is None:
-            return bool(event.query())
+            return event is None or bool(event.query())
         if len(self._events) <= self._lag:
             return False
-        event.synchronize()
+        if event is not None:
+            event.synchronize()
         return True
 
     def rest(self) -> list[float]:
         """All values, after the last copy."""
-        if self._events:
-            self._events[-1].synchronize()
-            self._events.clear()
+        if pending := [event for event in self._events if event is not None]:
+            pending[-1].synchronize()
+        self._events.clear()
         return self._give(self._put)
 
     def _give(self, ready: int) -> list[float]:

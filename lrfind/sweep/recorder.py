@@ -180,7 +180,10 @@ class Recorder:
     def _was_skipped(self, loss: torch.Tensor | float) -> bool:
         """Whether the scaler skipped the step of this loss; if so, it is counted."""
         skipped = self._skipped
-        if skipped is None or not (skipped.was_skipped() and self._is_finite(loss)):
+        if skipped is None:
+            return False
+        known = self._watch.all_stepped
+        if not (skipped.was_skipped(all_stepped=known) and self._is_finite(loss)):
             return False
         self._micro_batches.drop()
         if skipped.count(self._recorded):

@@ -11,6 +11,10 @@ MAX_SKIPS = 30
 class SkippedSteps:
     """Detects and counts the skipped steps of one run.
 
+    Where the scaler decides on the host, it has waited for the device once, and an optimizer that
+    stepped was not skipped: nothing more is read. A fused optimizer decides on the device: there
+    its scale is read, which waits for the device in place of the scaler.
+
     Args:
         scaler: The gradient scaler of the loop.
 
@@ -26,12 +30,21 @@ class SkippedSteps:
 
     def start(self) -> None:
         """Start watching the scale."""
-        self._scale = self._scaler.get_scale()
+        self._scale = self._scale_now()
 
-    def was_skipped(self) -> bool:
-        """Whether the scaler skipped the last step; it lowers its scale only then."""
-        before, self._scale = self._scale, self._scaler.get_scale()
-        return self._scale < before
+    def was_skipped(self, *, all_stepped: bool) -> bool:
+        """Whether the scaler skipped the last step; it lowers its scale only then.
+
+        Args:
+            all_stepped: Whether the host knows that every optimizer made its step.
+        """
+        before, self._scale = self._scale, self._scale_now()
+        return not all_stepped and bool(self._scale < before)
+
+    def _scale_now(self) -> torch.Tensor | float:
+        """A copy of the scale on its device; the number itself before the first step."""
+        scale = getattr(self._scaler, "_scale", None)  # `get_scale` would wait for it
+        return scale.clone() if isinstance(scale, torch.Tensor) else self._scaler.get_scale()
 
     def count(self, step: int) -> bool:
         """Count a skip before a step; True after `MAX_SKIPS` in a row."""

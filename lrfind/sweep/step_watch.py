@@ -23,6 +23,10 @@ class StepWatch:
     Args:
         optimizers: The optimizers.
         rates: What sets their learning rates.
+
+    Attributes:
+        all_stepped: Whether each of them is known to have stepped before the last `saw_step`; not
+            of one that leaves it to the device whether a gradient scaler skips its step.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], rates: GroupRates) -> None:
@@ -32,7 +36,8 @@ class StepWatch:
             self._numbers |= dict.fromkeys(map(id, _parameters(optimizer)), number)
         self._numbers |= {id(optimizer): number for number, optimizer in enumerate(optimizers)}
         self._unseen = {n for n, each in enumerate(optimizers) if not _calls_hooks(each)}
-        self._stepped = self._ever = False
+        self._stepped = self._ever = self.all_stepped = False
+        self._certain: set[int] = set()
         self._wrong: str | None = None
         self._note_tensors()
 
@@ -56,6 +61,8 @@ class StepWatch:
             RuntimeError: It was made at another learning rate than the one set.
         """
         stepped, self._stepped = self._stepped, False
+        self.all_stepped = len(self._certain) == len(self._optimizers)
+        self._certain.clear()
         if not stepped and self._unseen:
             self._compare(self._unseen)
         if self._wrong is not None:
@@ -72,6 +79,8 @@ class StepWatch:
         if number is not None:
             self._stepped = self._ever = True
             self._unseen.discard(number)
+            if not getattr(optimizer, "_step_supports_amp_scaling", False):
+                self._certain.add(number)
             if self._wrong is None:
                 self._wrong = self._rates.difference(number)
 

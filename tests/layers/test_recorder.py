@@ -414,7 +414,7 @@ def test_when_a_sweep_cannot_begin_no_hook_is_left():
     assert hooks_of(optimizer) == 0
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_on_a_gpu_the_norms_agree_and_nothing_waits_for_it():
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1)).cuda()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

@@ -259,7 +259,7 @@ def test_on_a_device_without_values_everything_stays_there():
     assert all(value.is_meta for each in criterion.metrics.values() for value in each.values())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_a_gpu_is_not_waited_for():
     criterion = MultiTaskLoss(NAMES, non_finite="skip").cuda()
     given = losses(None, 1.0, device="cuda", requires_grad=True)

@@ -184,3 +184,14 @@ def test_a_loss_on_another_device_is_refused_and_not_waited_for():
 
 def test_the_representation_says_what_it_is():
     assert repr(EMANormalizer(0.9)) == "EMANormalizer(beta=0.9, min_value=1e-08, shape=())"
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_not_waited_for_where_the_loss_is_a_number():
+    normalizer = EMANormalizer().cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        normalizer.update(2.0)  # raises at any wait
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert normalizer.value.item() == pytest.approx(2.0)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = [ROOT / "scripts" / name for name in ("demo", "test", "check", "_environment.sh")]
+NAMES = ("demo", "test", "check", "check_gpu", "_environment.sh")
+SCRIPTS = [ROOT / "scripts" / name for name in NAMES]
 
 
 @pytest.mark.parametrize("script", [*SCRIPTS, ROOT / ".ci" / "run"], ids=lambda path: path.name)

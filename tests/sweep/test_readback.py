@@ -9,6 +9,7 @@ from makers import loss_fn, make_loader, make_model, trainable
 
 import lrfind
 from lrfind import StopReason, Sweep
+from lrfind.sweep import readback as readback_module
 from lrfind.sweep import recorder as recorder_module
 from lrfind.sweep.readback import DeviceReadback, readback_for
 
@@ -151,7 +152,83 @@ def test_only_losses_on_a_device_are_read_late():
     assert readback_for(1.0, 3, 1) is None
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+class Event:
+    """An event of a device that is as far as `done` says; the CPU has none."""
+
+    done, made, waited = 0, 0, 0
+
+    def __init__(self, device):
+        type(self).made += 1
+        self.number = self.made
+
+    def record(self):
+        pass
+
+    def query(self):
+        return self.number <= self.done
+
+    def synchronize(self):
+        type(self).waited += 1
+        type(self).done = max(self.done, self.number)
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """Lets float64 tensors pass for those of a device, whose copies are done when it says so."""
+
+    class Fresh(Event):
+        pass
+
+    empty = torch.empty
+    monkeypatch.setattr(torch, "Event", Fresh)
+    monkeypatch.setattr(torch, "empty", lambda size, dtype, pin_memory: empty(size, dtype=dtype))
+    monkeypatch.setattr(
+        readback_module,
+        "is_on_device",
+        lambda loss: isinstance(loss, torch.Tensor) and loss.dtype == torch.float64,
+    )
+    return Fresh
+
+
+def on_device(value):
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def test_what_has_arrived_is_returned_in_order_and_nothing_is_waited_for(device):
+    readback = DeviceReadback(5)
+    seen = []
+    for step, done in enumerate([0, 0, 2, 2, 5]):
+        readback.put(on_device(float(step)))
+        device.done = done
+        seen.append(readback.arrived())
+    assert seen == [[], [], [0.0, 1.0], [], [2.0, 3.0, 4.0]]
+    assert readback.rest() == []
+    assert device.waited == 0
+
+
+def test_with_a_lag_only_the_value_that_is_due_is_waited_for(device):
+    readback, seen = DeviceReadback(4, lag=2), []
+    for step in range(4):
+        readback.put(on_device(float(step)))
+        seen.append(readback.arrived())
+    assert seen == [[], [], [0.0], [1.0]]
+    assert device.waited == 2
+    assert readback.rest() == [2.0, 3.0]
+    assert device.waited == 3, "the last copy is waited for, and with it all before"
+
+
+def test_a_number_among_losses_of_a_device_keeps_its_place(device):
+    readback = DeviceReadback(4)
+    for loss in (on_device(1.0), 2.0, on_device(3.0), 4.0):
+        readback.put(loss)
+    assert readback.arrived() == []
+    device.done = 1
+    assert readback.arrived() == [1.0, 2.0]
+    assert readback.rest() == [3.0, 4.0]
+    assert device.made == 2
+
+
+@pytest.mark.gpu
 def test_a_gpu_gives_what_a_waiting_reader_gives():
     readback = DeviceReadback(1000)
     values = torch.randn(1000, device="cuda")
@@ -161,3 +238,11 @@ def test_a_gpu_gives_what_a_waiting_reader_gives():
         seen += readback.arrived()
     seen += readback.rest()
     assert seen == values.tolist()
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_a_number_among_its_losses():
+    readback = DeviceReadback(3)
+    for loss in (torch.tensor(1.0, device="cuda"), 2.0, torch.tensor(3.0, device="cuda")):
+        readback.put(loss)
+    assert readback.rest() == [1.0, 2.0, 3.0]

@@ -1,7 +1,9 @@
 """Steps that a gradient scaler skips: counted, and no step of the sweep."""
 
+import pytest
 import torch
 from makers import Counted
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import lrfind
 
@@ -92,3 +94,69 @@ def test_a_scaler_in_a_loop_of_the_users_own():
             scaler.update()
             more = sweep.record(loss)
     assert sweep.result().skipped == (0, 1, 0, 0, 0)
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often the host reads a value of a tensor."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+def reads_of_record(fused, overflow_at):
+    """How often each `record` of a scaled loop reads a value, and the result."""
+    model, optimizer, forward, _ = scaled_problem(overflow_at)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=fused)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=1)
+    reads = []
+    with lrfind.Sweep(optimizer, scaler=scaler, num_iter=6, end_lr=0.1) as sweep:
+        more = True
+        while more:
+            optimizer.zero_grad()
+            loss = forward(model, None)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            with Reads() as seen:
+                more = sweep.record(1.0)
+            reads.append(seen.count)
+    return reads, sweep.result()
+
+
+def test_nothing_is_read_after_a_step_that_the_scaler_made_on_the_host():
+    # The scale doubles at every step: the skip lowers it below that of the step before alone.
+    reads, result = reads_of_record(False, overflow_at={3})
+    assert result.skipped == (0, 0, 0, 1, 0, 0)
+    assert reads == [0, 0, 0, 1, 0, 0, 0]
+
+
+def test_a_fused_optimizer_skips_on_the_device_so_that_the_scale_is_read_once():
+    reads, result = reads_of_record(True, overflow_at={3})
+    assert result.skipped == (0, 0, 0, 1, 0, 0)
+    assert reads == [1] * 7
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_that_one_of_two_optimizers_skips_is_a_skip(fused):
+    one, other = (torch.nn.Parameter(torch.tensor(2.0)) for _ in range(2))
+    pair = [torch.optim.SGD([each], lr=0.1, fused=fused) for each in (one, other)]
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    attempts = 0
+    with lrfind.Sweep(pair, scaler=scaler, num_iter=4, end_lr=0.1) as sweep:
+        more = True
+        while more:
+            loss = one**2 + other**2
+            for each in pair:
+                each.zero_grad()
+            scaler.scale(loss).backward()
+            if attempts == 1:
+                other.grad.fill_(torch.inf)
+            for each in pair:
+                scaler.step(each)
+            scaler.update()
+            attempts += 1
+            more = sweep.record(loss)
+    assert sweep.result().skipped == (0, 1, 0, 0)
