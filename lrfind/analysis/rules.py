@@ -74,6 +74,8 @@ def valley(seen: Seen) -> float:
     its length after its start.
     """
     inner = _without_ends(seen.curve)
+    if not seen.curve[inner].size:
+        raise CannotTellError("`valley` needs losses between the ends")
     lengths = _decreasing_lengths(seen.curve[inner])
     end = int(np.argmax(lengths))
     start, third = max(0, end - lengths[end]), lengths[end] / 3
@@ -88,9 +90,9 @@ def slide(seen: Seen) -> float:
     units of the loss, so the result changes if the loss is rescaled.
     """
     inner = _without_ends(seen.curve)
-    slope = np.gradient(seen.curve[inner])
-    if slope.size <= SLIDE_STEPS:
+    if seen.curve[inner].size <= SLIDE_STEPS:
         raise CannotTellError(f"`slide` needs more than {SLIDE_STEPS} losses between the ends")
+    slope = np.gradient(seen.curve[inner])
     flat = np.flatnonzero(np.abs(slope[SLIDE_STEPS:] - slope[:-SLIDE_STEPS]) <= SLIDE_THRESHOLD)
     if not flat.size:
         raise CannotTellError("`slide` finds no flat window: its threshold is in units of the loss")

@@ -73,3 +73,9 @@ def test_a_rule_without_a_rate_has_no_shift():
     assert (row.lr, row.decades, row.noise) == (None, None, None)
     json.dumps([each.to_dict() for each in rate_shifts(flat, (0.9,))], allow_nan=False)
     assert "?" in str(compare(flat, (0.9,)))
+
+
+@pytest.mark.parametrize("size", [2, 5, 8, 12])
+def test_a_sweep_too_short_for_a_rule_has_no_rate_by_it(size):
+    for row in rate_shifts(curves_of(np.linspace(3.0, 1.0, size)), (0.9,)):
+        assert row.lr is None or size >= 10
