@@ -27,12 +27,10 @@ def iris() -> Data:
     return standard(torch.tensor(x).float()), torch.tensor(y).long()
 
 
-def linnerud() -> Data:
-    """Three exercises and three body measures of 20 people (bundled with scikit-learn)."""
-    from sklearn.datasets import load_linnerud
-
-    x, y = load_linnerud(return_X_y=True)
-    return standard(torch.tensor(x).float()), standard(torch.tensor(y).float())
+def petals() -> Data:
+    """The width of a petal from the flower's other three measurements (bundled as `iris`)."""
+    x, _ = iris()
+    return x[:, :3], x[:, 3:]
 
 
 def friedman(number: int, size: int, noise: float, *, shift: float = 0.0) -> Data:

@@ -16,7 +16,7 @@ from torch import nn
 INTRODUCTION = """# The tasks of the oracle
 
 Written by `python scripts/make_oracle.py --pages`. {count} tasks in {families} families; every one
-is trained at 25 rates, a quarter of a decade apart, with {seeds} seeds. The best rate is that of
+is trained at 29 rates, a quarter of a decade apart, with {seeds} seeds. The best rate is that of
 the lowest median validation loss. Of the locked families ({locked}) results are left out: they are
 read once, when everything has been chosen.
 """

@@ -12,7 +12,7 @@ from oracle_data_tables import (
     friedman,
     iris,
     linear_teacher,
-    linnerud,
+    petals,
     polynomial,
     quadratic,
     ratings,
@@ -40,7 +40,7 @@ lion = partial(Lion, weight_decay=0.1)
 lamb = partial(Lamb, weight_decay=0.01)
 
 REGRESSION_TABLES = {
-    "linnerud linear, Adagrad": OracleTask(linnerud, partial(dense, 3, 3), Adagrad, SQUARES, 8),
+    "petals linear, Adagrad": OracleTask(petals, partial(dense, 3, 1), Adagrad, SQUARES, 8),
     "diabetes mlp, RMSprop": OracleTask(
         diabetes, partial(dense, 10, 32, 16, 1), RMSprop, SQUARES, 16
     ),
@@ -104,8 +104,12 @@ RECOMMENDERS = {
     "clicks neural factors, Adam": OracleTask(
         partial(clicks, 80, 60, 1.0), partial(NeuralFactors, 80, 60, 8), Adam, CLICKS, 256
     ),
-    "few ratings factors, NAdam": OracleTask(
-        partial(ratings, 80, 60, 0.2, 0.3), partial(Factors, 80, 60, 6), NAdam, SQUARES, 32
+    "few ratings biased factors, NAdam": OracleTask(
+        partial(ratings, 80, 60, 0.3, 0.3),
+        partial(Factors, 80, 60, 4, biases=True),
+        NAdam,
+        SQUARES,
+        32,
     ),
     "clicks neural factors, Muon": OracleTask(
         partial(clicks, 80, 60, 0.5),

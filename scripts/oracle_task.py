@@ -19,13 +19,13 @@ from torch.utils.data import DataLoader, Dataset
 
 GRID = 10.0 ** (np.arange(-24, 9) / 4)
 """Quarter decades from 1e-6 to 100."""
-RATES_OF_A_TASK = 25
+RATES_OF_A_TASK = 29
 LOWEST: dict[type[Optimizer], float] = {
-    SGD: 1e-4,
-    Adagrad: 1e-4,
-    SGDScheduleFree: 1e-4,
-    Lamb: 1e-5,
-    Muon: 1e-5,
+    SGD: 1e-5,
+    Adagrad: 1e-5,
+    SGDScheduleFree: 1e-5,
+    Lamb: 1e-6,
+    Muon: 1e-6,
     RMSprop: 1e-6,
     Adam: 1e-6,
     AdamW: 1e-6,
@@ -33,10 +33,10 @@ LOWEST: dict[type[Optimizer], float] = {
     Lion: 1e-6,
     AdamWScheduleFree: 1e-6,
 }
-"""The lowest of the six decades of rates, by optimizer.
+"""The lowest of the seven decades of rates, by optimizer.
 
-Steps of the first three scale with the gradient or its sum, so that their best rates lie two
-decades above those of optimizers whose every step is about as large as the rate.
+Steps of the first three scale with the gradient or its sum, so that their best rates lie above
+those of optimizers whose every step is about as large as the rate.
 """
 SEEDS = (0, 1, 2)
 SHORT, LONG = (300, 1200), (300, 1200, 4800)

@@ -9,7 +9,7 @@ from make_oracle import digest, estimate, is_done, main, train_and_save
 from oracle_families import ORACLE_TASKS
 from oracle_table import file_of
 
-NAME, OTHER = "condition 10, SGD", "few ratings factors, NAdam"
+NAME, OTHER = "condition 10, SGD", "few ratings biased factors, NAdam"
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def short(monkeypatch):
 def test_a_task_is_saved_with_every_run(short, tmp_path):
     assert train_and_save(NAME, tmp_path) > 0
     with np.load(file_of(NAME, tmp_path)) as file:
-        assert file["constant"].shape == file["one_cycle"].shape == (3, 2, 2, 25)
+        assert file["constant"].shape == file["one_cycle"].shape == (3, 2, 2, 29)
         assert file["constant"].dtype == np.float32
         assert file["initial"].shape == (3, 2)
         assert file["horizons"].tolist() == [2, 4]

@@ -10,8 +10,8 @@ NAME = "friedman 1 mlp, Nesterov"
 
 
 def entry():
-    losses = np.ones((2, 2, 3, 25))
-    losses[..., 12] = 0.25
+    losses = np.ones((2, 2, 3, 29))
+    losses[..., 16] = 0.25
     rates = ORACLE_TASKS[NAME].rates
     return Entry(rates, (300, 1200, 4800), np.full((2, 2), 2.0), {"constant": losses})
 
