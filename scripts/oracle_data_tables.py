@@ -119,7 +119,7 @@ def clicks(people: int, things: int, share: float) -> Data:
     """Whether people click on things, drawn with a chance that is logistic in their rating."""
     pairs, scores = ratings(people, things, share, 0.0)
     drawn = torch.rand(len(pairs), generator=generator())
-    return pairs, (drawn < torch.sigmoid(2 * scores)).float()
+    return pairs, (drawn < torch.sigmoid(4 * scores)).float()
 
 
 def quadratic(

@@ -33,7 +33,14 @@ def normalisation(
 def dense(
     *widths: int, norm: Norm = None, activation: type[nn.Module] = nn.ReLU, bias: bool = True
 ) -> nn.Sequential:
-    """A fully connected network; without `bias` all its parameters are matrices."""
+    """A fully connected network.
+
+    Args:
+        widths: Of the inputs, the hidden layers and the outputs.
+        norm: After every hidden layer.
+        activation: After that.
+        bias: Without, all parameters are matrices, as Muon needs them.
+    """
     layers: list[nn.Module] = [nn.Flatten()]
     for number, (before, after) in enumerate(pairwise(widths)):
         layers.append(nn.Linear(before, after, bias=bias))
@@ -172,10 +179,10 @@ class Factors(nn.Module):
 class NeuralFactors(nn.Module):
     """Two embeddings side by side, read by a fully connected network."""
 
-    def __init__(self, people: int, things: int, width: int, *, bias: bool = True) -> None:
+    def __init__(self, people: int, things: int, width: int) -> None:
         super().__init__()
         self.people, self.things = nn.Embedding(people, width), nn.Embedding(things, width)
-        self.read = dense(2 * width, 32, 1, bias=bias)
+        self.read = dense(2 * width, 32, 1)
 
     def forward(self, pairs: Tensor) -> Tensor:
         """One score a pair."""
@@ -197,7 +204,7 @@ class TwoViews(nn.Module):
 
 
 def two_views(network: Callable[..., nn.Module], *sizes: int, **options: Any) -> TwoViews:
-    """`TwoViews` with an encoder made by `network`."""
+    """One encoder for both views of a sample."""
     return TwoViews(network(*sizes, **options))
 
 

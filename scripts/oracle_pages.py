@@ -17,8 +17,8 @@ INTRODUCTION = """# The tasks of the oracle
 
 Written by `python scripts/make_oracle.py --pages`. {count} tasks in {families} families; every one
 is trained at 29 rates, a quarter of a decade apart, with {seeds} seeds. The best rate is that of
-the lowest median validation loss. Of the locked families ({locked}) results are left out: they are
-read once, when everything has been chosen.
+the lowest median validation loss. Results of the locked families are left out; they are read once,
+when everything has been chosen. Locked are: {locked}.
 """
 
 
@@ -26,19 +26,17 @@ def call(thing: Any) -> str:
     """How something was called, with the names of its arguments."""
     if not isinstance(thing, partial):
         return getattr(thing, "__name__", repr(thing))
-    given = ", ".join(
-        f"{name}={_plain(value)}" for name, value in _arguments(thing).items() if value != ()
-    )
+    given = ", ".join(f"{name}={_plain(value)}" for name, value in _arguments(thing).items())
     return f"{thing.func.__name__}({given})"
 
 
 def _arguments(thing: partial[Any]) -> dict[str, Any]:
-    return inspect.signature(thing.func).bind_partial(*thing.args, **thing.keywords).arguments
+    bound = inspect.signature(thing.func).bind_partial(*thing.args, **thing.keywords).arguments
+    options = bound.pop("options", {})
+    return {name: value for name, value in (bound | options).items() if value != ()}
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={_plain(each)}" for name, each in value.items())
     return call(value) if callable(value) and not isinstance(value, nn.Module) else repr(value)
 
 

@@ -101,8 +101,8 @@ RECOMMENDERS = {
         SQUARES,
         512,
     ),
-    "clicks neural factors, Adam": OracleTask(
-        partial(clicks, 80, 60, 1.0), partial(NeuralFactors, 80, 60, 8), Adam, CLICKS, 256
+    "clicks biased factors, Adam": OracleTask(
+        partial(clicks, 80, 60, 1.0), partial(Factors, 80, 60, 6, biases=True), Adam, CLICKS, 256
     ),
     "few ratings biased factors, NAdam": OracleTask(
         partial(ratings, 80, 60, 0.3, 0.3),
@@ -111,12 +111,11 @@ RECOMMENDERS = {
         SQUARES,
         32,
     ),
-    "clicks neural factors, Muon": OracleTask(
-        partial(clicks, 80, 60, 0.5),
-        partial(NeuralFactors, 80, 60, 8, bias=False),
-        Muon,
-        CLICKS,
-        64,
+    "clicks factors, Muon": OracleTask(
+        partial(clicks, 80, 60, 0.7), partial(Factors, 80, 60, 8), Muon, CLICKS, 64
+    ),
+    "ratings neural factors, Adam": OracleTask(
+        partial(ratings, 80, 60, 0.7, 0.3), partial(NeuralFactors, 80, 60, 8), Adam, SQUARES, 32
     ),
 }
 KNOWN_CURVATURE = {
@@ -178,7 +177,7 @@ DEEP_PLAIN = {
         64
     ),
     "8 layers digits, RMSprop": OracleTask(
-        digit_images, partial(deep, 64, 32, 10), RMSprop, CLASSES, 128, SHORT
+        digit_images, partial(deep, 64, 32, 10), RMSprop, CLASSES, 128
     ),
     "8 layers polynomial, Nesterov": OracleTask(
         partial(polynomial, 1500, 0.1), partial(deep, 8, 64, 1), nesterov, SQUARES, 16
@@ -195,7 +194,6 @@ RESIDUAL = {
         AdamW,
         CLASSES,
         64,
-        SHORT,
     ),
     "residual without norm friedman, SGD": OracleTask(
         partial(friedman, 1, 1500, 0.3), partial(Residual, 10, 48, 1, blocks=4), SGD, SQUARES, 32

@@ -25,7 +25,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam, RMSprop
 
 MEMORY = {
     "adding gru, RMSprop": OracleTask(
-        partial(adding, 2000, 12), partial(Recurrent, Gated, 2, 24, 1), RMSprop, SQUARES, 64, SHORT
+        partial(adding, 2000, 12), partial(Recurrent, Gated, 2, 24, 1), RMSprop, SQUARES, 64
     ),
     "parity rnn, NAdam": OracleTask(
         partial(parity, 1200, 12),
@@ -62,7 +62,7 @@ FORECASTING = {
         partial(autoregression, 1000, 8), partial(dense, 8, 1), SGD, SQUARES, 32
     ),
     "lorenz gru, LAMB": OracleTask(
-        partial(lorenz, 2000, 6), partial(Recurrent, Gated, 3, 24, 3), lamb, SQUARES, 128, SHORT
+        partial(lorenz, 2000, 6), partial(Recurrent, Gated, 3, 24, 3), lamb, SQUARES, 128
     ),
 }
 TEXT = {
@@ -83,7 +83,6 @@ TEXT = {
         Adam,
         CLASSES,
         32,
-        SHORT,
     ),
     "words attention, Muon": OracleTask(
         partial(words, 1000, 12),
@@ -91,7 +90,6 @@ TEXT = {
         Muon,
         CLASSES,
         16,
-        SHORT,
     ),
     "words deep attention without norm, momentum": OracleTask(
         partial(words, 1000, 12),

@@ -52,7 +52,7 @@ DIGITS = {
         digit_images, partial(convolutional, 8, 10, channels=(12, 24)), Adam, CLASSES, 32, SHORT
     ),
     "digits wide mlp, Muon": OracleTask(
-        digit_images, partial(dense, 64, 96, 10, bias=False), Muon, CLASSES, 128, SHORT
+        digit_images, partial(dense, 64, 96, 10, bias=False), Muon, CLASSES, 128
     ),
     "digits mlp in large batches, AdamW": OracleTask(
         digit_images, partial(dense, 64, 48, 10), AdamW, CLASSES, 512, SHORT
@@ -64,7 +64,7 @@ DIGITS = {
 GENERATED_IMAGES = {
     "stripes cnn batch norm, Nesterov": OracleTask(
         partial(stripes, 1200, 1.0), partial(convolutional, SIDE, 6, norm="batch"), nesterov,
-        CLASSES, 16, SHORT,
+        CLASSES, 16,
     ),
     "shapes cnn, Adam": OracleTask(
         partial(shapes, 1600, 0.4), partial(convolutional, SIDE, 4), Adam, CLASSES, 32, SHORT
@@ -94,7 +94,6 @@ AUTOENCODERS = {
         Muon,
         SQUARES,
         64,
-        SHORT,
     ),
     "waves autoencoder, schedule-free AdamW": OracleTask(
         partial(waves, 600), partial(dense, 32, 48, 6, 48, 32), AdamWScheduleFree, SQUARES, 16
@@ -126,7 +125,6 @@ CONTRASTIVE = {
         lamb,
         InfoNCE(128),
         128,
-        SHORT,
     ),
     "digit views linear, SGD": OracleTask(
         partial(digit_views, 0.3), partial(two_views, dense, 64, 16), SGD, InfoNCE(64), 64

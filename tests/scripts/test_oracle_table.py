@@ -60,6 +60,16 @@ def test_the_best_rate_has_the_lowest_loss_and_what_blew_up_counts_as_no_trainin
     assert entry.values("constant", 1200).max() == 1.5
 
 
+def test_a_task_on_which_no_rate_is_good_does_not_learn():
+    arrays = entry_arrays()
+    losses = arrays["constant"]
+    entry = Entry(arrays["rates"], (300, 1200), arrays["initial"], {"constant": losses})
+    assert entry.learns("constant", 300)
+    losses[:, 0, 0] = np.maximum(losses[:, 0, 0], 1.4)
+    assert not entry.learns("constant", 300)
+    assert entry.learns("constant", 1200)
+
+
 def test_a_table_that_is_too_large_is_not_written(tmp_path):
     arrays = entry_arrays() | {"constant": np.random.default_rng(0).normal(size=LARGEST // 4)}
     write(arrays, file_of(OPEN, tmp_path))
@@ -85,5 +95,4 @@ def test_the_committed_table_is_small_and_has_every_open_task():
         for losses in entry.losses.values():
             assert losses.shape == (len(SEEDS), 2, len(task.horizons), len(task.rates))
             assert not np.isnan(losses).any()
-        for steps in entry.horizons:
-            assert entry.best("constant", steps)[1] < entry.initial[:, 0].max()
+        assert entry.learns("constant", entry.horizons[-1]), name
