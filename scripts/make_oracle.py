@@ -1,6 +1,6 @@
 """The oracle: every task trained at every rate, under every schedule, to every horizon.
 
-Usage: python scripts/make_oracle.py [--jobs 2]   train what is missing, about COST on two cores
+Usage: python scripts/make_oracle.py [--jobs 2]   train what is missing, 2 hours on two cores
        python scripts/make_oracle.py --estimate   say how long everything takes, in a minute
        python scripts/make_oracle.py --pack       write scripts/oracle.npz
        python scripts/make_oracle.py --pages      write .github/oracle/tasks.md
@@ -63,10 +63,10 @@ def train_and_save(name: str, folder: Path) -> float:
     """Train a task with every seed and save it.
 
     Returns:
-        The seconds it took.
+        The seconds of one core it took.
     """
     settle()
-    began, task = time.monotonic(), ORACLE_TASKS[name]
+    began, task = time.process_time(), ORACLE_TASKS[name]
     initial, kept = zip(*(train(task, seed) for seed in SEEDS), strict=True)
     arrays = {
         "rates": task.rates,
@@ -81,7 +81,7 @@ def train_and_save(name: str, folder: Path) -> float:
             arrays[schedule] = np.array(of_seeds, dtype=np.float32)
     folder.mkdir(parents=True, exist_ok=True)
     write(arrays, file_of(name, folder))
-    return time.monotonic() - began
+    return time.process_time() - began
 
 
 def is_done(name: str, folder: Path) -> bool:
@@ -94,7 +94,7 @@ def is_done(name: str, folder: Path) -> bool:
 
 
 def estimate(name: str, repeats: int = 4) -> float:
-    """Seconds that a task takes on one core, from a few steps in each of its stages.
+    """Seconds that a task takes of one core, from a few steps in each of its stages.
 
     A stage lies between two horizons; lanes whose run is over drop out. Those that blow up drop
     out too, which is not counted.
@@ -109,9 +109,9 @@ def estimate(name: str, repeats: int = 4) -> float:
         lanes.advance(inputs[positions[0]], targets[positions[0]])
         took = []
         for batch in positions[1:]:
-            began = time.perf_counter()
+            began = time.process_time()
             lanes.advance(inputs[batch], targets[batch])
-            took.append(time.perf_counter() - began)
+            took.append(time.process_time() - began)
         total += float(np.median(took)) * (steps - before) * len(SEEDS)
         before = steps
     return total

@@ -21,10 +21,12 @@ from torch.func import functional_call, vmap
 
 from lrfind import Problem
 
-BLOWN_UP = 1e4
-"""A lane ends when its loss exceeds that many initial ones; it would not come back in time."""
 CHECK_EVERY = 20
-"""Steps between looks for lanes that blew up."""
+"""Steps between looks for lanes whose loss is not finite; only these are given up.
+
+Lanes have come back from ten thousand times their initial loss, under one cycle or where a
+schedule-free optimizer averages.
+"""
 LANES_MEASURED_AT_ONCE = 10
 MEASURED = ("validation", "training")
 
@@ -182,7 +184,7 @@ def train(
         if any(lanes.taken in run.horizons for run in runs):
             _judge(lanes, runs, [lanes.measure(*measured[name]) for name in MEASURED], kept)
         if lanes.taken % CHECK_EVERY == 0:
-            lanes.keep(lanes.losses < BLOWN_UP * initial.max())  # nor where it is not a number
+            lanes.keep(lanes.losses.isfinite())
         if not len(lanes.place):
             break
     return initial, kept

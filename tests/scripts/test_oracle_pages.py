@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from makers import ROOT
 from oracle_families import FAMILY_OF, LOCKED, ORACLE_TASKS
 from oracle_pages import call, page, pages
 from oracle_table import Entry
@@ -42,3 +43,9 @@ def test_every_task_has_a_page():
 def test_functions_and_partials_are_named_with_their_arguments():
     assert call(len) == "len"
     assert call(ORACLE_TASKS["iris mlp, Adam"].network) == "dense(widths=(4, 16, 3))"
+
+
+def test_the_committed_pages_are_those_of_the_tasks():
+    text = (ROOT / ".github" / "oracle" / "tasks.md").read_text()
+    headings = [line[4:] for line in text.splitlines() if line.startswith("### ")]
+    assert headings == list(ORACLE_TASKS)
