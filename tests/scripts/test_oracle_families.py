@@ -11,6 +11,8 @@ from oracle_task import LONG, Run
 from oracle_training import train, train_ordinarily
 from torch.optim import Muon
 
+import lrfind
+
 STEPS = 5
 
 
@@ -47,6 +49,23 @@ def test_no_validation_sample_is_trained_on(name):
     # A few of the flowers have the same measures.
     alike = 3 if name in ("iris mlp, Adam", "petals linear, Adagrad") else 0
     assert sum(sample in seen for sample in held_out) <= alike
+
+
+@pytest.mark.parametrize("name", ORACLE_TASKS)
+def test_a_range_test_runs_on_it(name):
+    task = ORACLE_TASKS[name]
+    problem = task.build(0)
+    result = lrfind.range_test(
+        problem.model,
+        problem.optimizer,
+        problem.loss_fn,
+        problem.train_loader,
+        start_lr=task.rates[0],
+        end_lr=task.rates[12],
+        num_iter=6,
+    )
+    assert len(result.loss) == 6
+    assert np.all(np.isfinite(result.loss))
 
 
 def test_there_are_enough_tasks_families_horizons_and_batch_sizes():
