@@ -156,10 +156,11 @@ def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
     With more noise the standard error grows and so does this width: noise makes no well narrower.
     """
     lowest = int(np.argmin(fit.curve))
-    draws = fit.draws(DRAWS)
+    # In units of the depth, so that no square overflows.
+    draws = fit.draws(DRAWS) / fit.depth
     with np.errstate(invalid="ignore"):
-        error = (draws - draws[lowest]).std(axis=1)
-    near = fit.curve <= fit.curve[lowest] + NEAR * fit.depth + np.nan_to_num(error)
+        error = np.nan_to_num((draws - draws[lowest]).std(axis=1))
+    near = (fit.curve - fit.curve[lowest]) / fit.depth <= NEAR + error
     first, *_, last = np.flatnonzero(near)[[0, -1]]
     return math.log10(posterior.lr[last] / posterior.lr[first])
 

@@ -282,3 +282,8 @@ def test_units_of_loss_and_rate_do_not_change_a_verdict(seed, scale, decades):
     loss = typical() + noise(0.3, seed)
     scaled = SweepCurves(10 ** (RATES + decades), scale * loss)
     assert scaled.verdict is verdict(loss)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_no_scale_is_too_large_or_too_small(scale):
+    assert verdict(scale * typical()) is Verdict.CLEAR
