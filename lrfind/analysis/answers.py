@@ -16,9 +16,6 @@ from lrfind.support.param_groups import HasParamGroups, set_group_rates
 from lrfind.support.records import flag_names
 from lrfind.support.text import group_words, words
 
-SAID = frozenset({Flag.AT_END, Flag.NO_DESCENT, Flag.TOO_SHORT})
-"""Flags that repeat what the verdict says."""
-
 
 @dataclass(frozen=True)
 class Uncertainty:
@@ -87,7 +84,7 @@ class Suggestion:
         return f"<Suggestion: lr {self.lr:.3g}{interval}, {words(self.verdict.name)}>"
 
     def __str__(self) -> str:
-        caution = "".join(f" But {flag.value}." for flag in self.flags if flag not in SAID)
+        caution = "".join(f" But {flag.value}." for flag in self.cautions)
         rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
         return (
             f"Train at about {rates}, {self._source_words()}. Verdict: {words(self.verdict.name)}, "
@@ -104,15 +101,23 @@ class Suggestion:
         return f"a factor of {self.factor:g} below the {lowest} of the {name} curve"
 
     @property
+    def cautions(self) -> tuple[Flag, ...]:
+        """The flags that do not repeat the verdict.
+
+        The verdict is on the centred curve, a flag on the one asked for, so that they may differ.
+        """
+        return tuple(flag for flag in self.flags if flag.name != self.verdict.name)
+
+    @property
     def because(self) -> str:
         """Why this rate and not one decade below a minimum, as the end of a sentence."""
         if self.curve != EXPECTED:
-            return "the rule that was asked for"
+            return "by the rule asked for"
         below = f"{self.factor:g} below the expected minimum {self.minimum.lr:.1e}"
         if self.factor != SCHEDULES[self.schedule].factor:
             return f"a factor of {below}, as asked for"
         of = {None: "", "constant": " at a constant rate", "one_cycle": " with one cycle"}
-        told = f"the best rate of a training{of[self.schedule]}"
+        told = f"the best rate of a training run{of[self.schedule]}"
         return f"because {told} lies about a factor of {below}"
 
     @property

@@ -27,7 +27,8 @@ CLIFF = 0.2
 """CLIFF is a minimum fewer decades than this below the point of divergence."""
 
 EDGE = 0.3
-"""AT_START and AT_END are a minimum fewer decades than this from that end of the sweep."""
+"""AT_START and AT_END are a minimum fewer decades than this from that end of the sweep; AT_END is
+also a curve that is lowest at its last step."""
 
 COARSE, FEWEST_CLEAR = 0.15, 30
 """TOO_SHORT is a sweep with more decades per step, or fewer losses."""
@@ -118,7 +119,8 @@ def _verdict(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
         return Verdict.AT_START if starts_lowest(fit, posterior) else Verdict.NO_DESCENT
     if from_start < EDGE:
         return Verdict.AT_START
-    if posterior.blow_up is None and to_end < EDGE:
+    falling = int(np.argmin(fit.curve)) == fit.curve.size - 1
+    if posterior.blow_up is None and (falling or to_end < EDGE):
         return Verdict.AT_END
     if fit.curve.size < FEWEST_CLEAR or decades_per_loss(posterior) > COARSE:
         return Verdict.TOO_SHORT

@@ -46,7 +46,7 @@ class CurveRow:
         from_raw: Shift of its minimum from the raw one; None if the minimum is unusable.
         from_centred: Shift of its minimum from the centred one, likewise.
         smoothing: Decades by which this smoothing moves the minimum of the noise-free curve;
-            None if that smoothed curve has no minimum, and for "expected".
+            None if that smoothed curve or the sweep has no minimum, and for "expected".
         error: Standard error of `smoothing`, in decades; None without it.
         debiasing: The part of `smoothing` that debiasing adds to the plain EMA, in decades; None if
             the plain EMA has no minimum to compare with.
@@ -142,6 +142,8 @@ def _parts(
     if beta is None:
         # The expected minimum is shifted by the prior, which is neither smoothing nor noise.
         return (None if name == EXPECTED else Estimate(0.0, 0.0)), None
+    if curves.sweep_flags:
+        return None, None
     start = np.argmin(curves.plausible, axis=1)
     moved = _plausible_minima(curves, name, beta)
     uncorrected = SMOOTHERS[name].corrects

@@ -81,14 +81,16 @@ def rate_shifts(curves: SweepCurves, betas: Sequence[float]) -> tuple[RateShift,
     for name, rule in RULES.items():
         if not rule.reads_curve:
             lr = _suggested(curves, name)
-            rows.append(RateShift(name, None, lr, lr, 0.0, 0.0))
+            moved = None if lr is None else 0.0
+            rows.append(RateShift(name, None, lr, lr, moved, moved))
     return tuple(rows)
 
 
 def _row(curves: SweepCurves, name: str, beta: float, without: Array) -> RateShift:
-    moved: Estimate | None = estimate(
-        np.log10(_rates(curves, RULES[name], beta) / without), curves.resolution
-    )
+    moved: Estimate | None = None
+    if not curves.sweep_flags:
+        ratios = _rates(curves, RULES[name], beta) / without
+        moved = estimate(np.log10(ratios), curves.resolution)
     return RateShift(
         name,
         beta,

@@ -184,4 +184,4 @@ def _draw_expected(ax: Axes, curves: SweepCurves, row: CurveRow) -> None:
 
 def band_label(answer: Suggestion) -> str:
     """The legend's words for the interval."""
-    return f"suggested, {CONFIDENCE:.0%} interval ({words(answer.verdict.name)})"
+    return f"best rate, {CONFIDENCE:.0%} interval ({words(answer.verdict.name)})"

@@ -83,8 +83,11 @@ class SweepPictures(SweepAnalysis):
             )
         answer, probe = self._answer(suggestion, source), None
         if source == TRAIN and self.probe.size:
-            inside = (self.probe_points[0] >= rates[0]) & (self.probe_points[0] <= rates[-1])
-            probe = self.probe_points[0][inside], self.probe_points[1][inside]
+            at, losses = self.probe_points
+            inside = (at >= (rates[0] if skip_start else 0)) & (
+                at <= (rates[-1] if skip_end else float("inf"))
+            )
+            probe = at[inside], losses[inside]
         return plot_curves(curves, answer, probe, ax, beta=beta, shown=shown, **raw_style)
 
     def plot_betas(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import CENTRED, RAW, UNUSABLE
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.compare import Comparison
 from lrfind.comparison.curve_rows import CurveRow
@@ -95,7 +95,7 @@ def rate_sentence(shifts: Sequence[RateShift], beta: float | None) -> str:
     ]
     if not told:
         return "By how much smoothing moves the rate to train with cannot be told."
-    return f"So it moves the rate to train with, by rule, in decades: {', '.join(told)}."
+    return f"Smoothing moves the suggested rate, in decades: {', '.join(told)}."
 
 
 def decade_sentence(
@@ -117,11 +117,12 @@ def decade_sentence(
         if row.minimum.usable and row.curve in (RAW, CENTRED, USUAL) and row.beta in (None, beta)
     ]
     if not shown:
-        return "No curve has a minimum to take one decade below of."
+        return "No curve has a usable minimum."
     said = f"One decade below: {', '.join(shown)}"
     if isinstance(answer, CannotTell):
         return f"{said}; lrfind suggests none."
-    return f"{said}; lrfind's own {answer.lr:.1e}, {answer.because}."
+    own = "lrfind's own" if answer.curve == EXPECTED else "suggested"
+    return f"{said}; {own} {answer.lr:.1e}, {answer.because}."
 
 
 def ending(record: SweepRecord) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrfind.analysis.answers import SAID, CannotTell, Suggestion
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.axes import title
 from lrfind.support.text import words
@@ -18,7 +18,7 @@ def title_verdict(ax: Axes, answer: Suggestion | CannotTell) -> None:
     if isinstance(answer, CannotTell):
         title(ax, f"No suggestion: {answer.reason}", f"No suggestion: {_cause(answer.reason)}")
         return
-    said = [flag.value for flag in answer.flags if flag not in SAID]
+    said = [flag.value for flag in answer.cautions]
     if answer.verdict is Verdict.CLEAR:
         if said:
             title(ax, "; ".join(said), *map(_cause, said[:1]))

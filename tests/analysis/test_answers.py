@@ -148,3 +148,16 @@ def test_without_a_suggestion_there_is_nothing_to_apply():
     with pytest.raises(lrfind.CannotTellError, match="no learning rate can be suggested"):
         make_result(np.full(100, 2.0), group_scale=(1.0, 0.1)).apply(optimizer)
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.05]
+
+
+def test_a_flag_of_the_curve_asked_for_is_said_unless_it_is_the_verdict():
+    steps = np.arange(100)
+    lr = 10 ** (steps * 7 / 99 - 6)
+    loss = 1 + np.minimum((np.log10(lr) + 1) ** 2, 4)
+    result = make_result(loss)
+    late = result.suggest(curve="debiased")
+    assert (lrfind.Flag.AT_END in late.flags) == (lrfind.Flag.AT_END.value in str(late))
+    falling = make_result(np.linspace(3, 1, 100)).suggest()
+    assert falling.verdict is lrfind.Verdict.AT_END
+    assert lrfind.Flag.AT_END in falling.flags
+    assert str(falling).count("still falling when the sweep ended") == 1

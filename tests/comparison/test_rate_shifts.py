@@ -79,3 +79,10 @@ def test_a_rule_without_a_rate_has_no_shift():
 def test_a_sweep_too_short_for_a_rule_has_no_rate_by_it(size):
     for row in rate_shifts(curves_of(np.linspace(3.0, 1.0, size)), (0.9,)):
         assert row.lr is None or size >= 10
+
+
+@pytest.mark.parametrize("loss", [np.full(300, 2.0), np.array([2.0, 1.0])])
+def test_without_a_minimum_there_is_no_shift(loss):
+    table = compare(curves_of(loss), (0.9,))
+    assert {row.smoothing for row in table.rate_shifts} == {None}
+    assert {row.smoothing for row in table.rows if row.beta is not None} == {None}

@@ -100,7 +100,7 @@ def test_the_shift_is_an_arrow_with_its_decades():
 
 def band(ax):
     """The green band, as its four limits in the order left, right, bottom, top."""
-    (found,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("suggested")]
+    (found,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("best rate")]
     (left, bottom), (right, top) = found.get_bbox().get_points()
     return found.get_label(), (left, right, bottom, top)
 
@@ -116,7 +116,7 @@ def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
     assert any(list(item.get_xdata()) == [answer.lr] * 2 for item in ax.get_lines())
     label, limits = band(ax)
     assert limits == (*answer.interval, 0, 1)
-    assert label == "suggested, 90% interval (clear)"
+    assert label == "best rate, 90% interval (clear)"
 
 
 def test_the_uncertainty_of_the_minimum_is_a_bar_at_the_centred_minimum():

@@ -106,7 +106,7 @@ def verify(
         suggestion = suggestion.suggest(schedule=schedule)
     if suggestion is None and rates is None:
         raise TypeError("`suggestion` or `rates` must be given.")
-    suggested = _rate_of(suggestion)
+    suggested = _rate_of(suggestion, needed=rates is None)
     if rates is None:
         centre = _centre(suggestion) if suggested is None else suggested
         rates = [centre * multiple for multiple in MULTIPLES]
@@ -210,9 +210,12 @@ def _checked_rates(rates: Iterable[float]) -> list[float]:
     return different
 
 
-def _rate_of(suggestion: Suggested) -> float | None:
-    """The learning rate to check; None if there is none."""
-    return None if suggestion is None or isinstance(suggestion, CannotTell) else _centre(suggestion)
+def _rate_of(suggestion: Suggested, *, needed: bool) -> float | None:
+    """The learning rate to check; None if there is none, or if it is not needed and lacking."""
+    lacking = isinstance(suggestion, Verification) and suggestion.all_blew_up and not needed
+    if suggestion is None or isinstance(suggestion, CannotTell) or lacking:
+        return None
+    return _centre(suggestion)
 
 
 def _scale(loop: Loop, sweep: RangeTestResult | None, suggestion: Suggested) -> tuple[float, ...]:
