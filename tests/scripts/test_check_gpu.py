@@ -140,7 +140,7 @@ def test_the_models_are_those_whose_step_takes_closest_to_the_targets(monkeypatc
 
 
 # Other projects' own, where they are installed.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore")
 def test_no_round_begins_after_the_time_is_up():
     _, ratios = measure((8, 1, 4), "cpu", 5, 2, until=0.0)
     assert {len(own) for own in ratios.values()} == {1}
