@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from lrfind.analysis.answers import CannotTell, Suggestion, Uncertainty
@@ -11,12 +12,21 @@ from lrfind.analysis.posterior import around
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.rules import RULES, Seen
 from lrfind.analysis.smoothing import SMOOTHERS, settled
-from lrfind.analysis.verdict import Verdict
+from lrfind.analysis.verdict import Judgement, Verdict
 from lrfind.support.errors import CannotTellError
+
+NEVER_STARTED = (
+    "and two decades below, no training from scratch starts: warm the learning rate up, check the "
+    "initial weights, or normalise the layers"
+)
 
 
 def suggest(
-    curves: SweepCurves, question: Question | None = None, *, group_scale: Sequence[float] = (1.0,)
+    curves: SweepCurves,
+    question: Question | None = None,
+    *,
+    group_scale: Sequence[float] = (1.0,),
+    highest: float = math.inf,
 ) -> Suggestion | CannotTell:
     """Suggest a learning rate from the curves of a sweep.
 
@@ -24,6 +34,7 @@ def suggest(
         curves: The sweep.
         question: Rule, schedule and so on; None for the defaults.
         group_scale: Learning rate of each parameter group as a multiple of the largest.
+        highest: Highest rate at which a training from scratch is known to start; 0 if none is.
 
     Returns:
         A `Suggestion`, or a `CannotTell` with the reason.
@@ -42,6 +53,13 @@ def suggest(
     lr /= factor
     if not curves.lr[0] <= lr <= curves.lr[-1]:
         return _beyond(curves, q, lowest, lr)
+    if rule.calibrated and lr > highest:
+        if not highest:
+            return CannotTell(
+                f"at {lr:.1e} {NEVER_STARTED}", q.rule, lowest.flags, Verdict.COLD_START
+            )
+        judged = Judgement(Verdict.COLD_START, f"at {lr:.1e} {Verdict.COLD_START.value}")
+        lr, factor = highest, lowest.lr / highest
     transfer = SCHEDULES[q.schedule]
     parts = Uncertainty(curves.posterior.deviation, q.between, transfer.deviation)
     return Suggestion(

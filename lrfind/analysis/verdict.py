@@ -57,6 +57,11 @@ class Verdict(enum.Enum):
         "the losses, the point where they diverge and the middle of the well do not agree on the "
         "minimum: verify the suggestion, raise `num_iter`, use larger batches or a probe"
     )
+    COLD_START = (
+        "a training from scratch does not start; the sweep came there with weights that lower "
+        "rates had trained. This is the highest rate tried that starts: warm the learning rate up "
+        "for a higher one, or verify the suggestion"
+    )
     DRIFT = (
         "most of the loss decrease is training time alone, at whatever learning rate, as the "
         "controls show: lower `start_lr`, or verify the suggestion"

@@ -53,7 +53,7 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
     if budget:
         found = problem.find_lr(budget=budget, **asked, **question)
         return _hand_over_verification(found, out) if first else None
-    result = problem.range_test(**asked)
+    result = problem.range_test(**{"confirm": problem.options.get("confirm", True), **asked})
     if first:
         result.save(out / "result.json")
     told = problem.controls(result) if controls else None
@@ -72,6 +72,7 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
 def _check_budget(asked: dict[str, Any], question: dict[str, Any]) -> None:
     """Reject options that the budget determines."""
     names = [name for name in NOT_WITH_A_BUDGET if asked.get(name)]
+    names += ["confirm"] * ("confirm" in asked)
     names += [name for name in question if name != "schedule"]
     if names:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in names)

@@ -149,6 +149,12 @@ sweep_options = all_of(
     betas_option,
     range_options,
     click.option(
+        "--confirm/--no-confirm",
+        default=None,
+        help="Whether to try the suggested rate from the start for a few dozen steps, and lower it "
+        "until it trains. Default: confirm.",
+    ),
+    click.option(
         "--verify", is_flag=True, help="Also check the suggestion by short training runs."
     ),
     click.option(

@@ -11,6 +11,7 @@ import torch
 from torch.optim import Optimizer
 from typing_extensions import Unpack
 
+from lrfind.loop.cold_start import cold_starts
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
 from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
@@ -33,6 +34,7 @@ def range_test(
     diverge_th: float | None = DEFAULTS.diverge_th,
     probe_every: int = DEFAULTS.probe_every,
     layers: bool = False,
+    confirm: bool = False,
     **options: Unpack[LoopOptions],
 ) -> RangeTestResult:
     """Run an LR range test and restore the training state bit for bit.
@@ -63,6 +65,9 @@ def range_test(
         probe_every: Compute the probe loss every this many steps.
         layers: Whether to record the norms of every trainable tensor, its gradient and its update
             at each step, as `result.layers`.
+        confirm: Whether to train from scratch for a few dozen steps at the suggested rate, and if
+            that does not start, at lower ones until one does, which is then suggested. See
+            `result.cold_starts`.
         options: See `LoopOptions`.
 
     Returns:
@@ -99,6 +104,8 @@ def range_test(
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     state_bytes = loop.run(sweep)
     result = loop.agreed(replace(sweep.result(), state_bytes=state_bytes))
+    if confirm:
+        result = replace(result, cold_starts=cold_starts(loop, result))
     return replace(result, loop_options=given)
 
 

@@ -12,9 +12,9 @@ from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.layers.layer_norms import NORMS, Layers
 from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
-from lrfind.support.arguments import require_count, require_number
+from lrfind.support.arguments import require_count, require_number, require_positive
 from lrfind.support.arrays import Array
-from lrfind.support.files import SCHEMA, from_json, to_json
+from lrfind.support.files import SCHEMA, from_json, plain, to_json
 
 FORMAT = "lrfind range test"
 
@@ -38,13 +38,17 @@ def to_document(record: SweepRecord) -> dict[str, Any]:
         "metric": to_json(record.metric),
         "tasks": {name: to_json(losses) for name, losses in record.tasks.items()},
     }
+    if record.cold_starts:
+        document["cold_starts"] = [
+            vars(each) | {"loss": plain(each.loss)} for each in record.cold_starts
+        ]
     if record.layers is not None:
         document["layers"] = _layers_to_json(record.layers)
     return document
 
 
 def fields_of(document: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of a record; `settings` and `layers` hold keyword arguments too.
+    """The keyword arguments of a record; its `settings`, `layers`, `cold_starts` hold them too.
 
     Raises:
         KeyError, TypeError, ValueError: The document is damaged.
@@ -72,6 +76,17 @@ def fields_of(document: dict[str, Any]) -> dict[str, Any]:
         "state_bytes": require_count("state_bytes", document["state_bytes"], least=0),
         "versions": dict(document["versions"]),
         "layers": None if layers is None else _layers_from_json(layers, lr),
+        # Only in files of sweeps that were confirmed.
+        "cold_starts": [_cold_start_from_json(each) for each in document.get("cold_starts", ())],
+    }
+
+
+def _cold_start_from_json(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "lr": require_positive("lr", document["lr"]),
+        "steps": require_count("steps", document["steps"], least=0),
+        "loss": float(document["loss"]),
+        "enough": require_number("enough", document["enough"]),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from lrfind.analysis.defaults import BETA, BETAS
 from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import TaskDisagreement
+from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import TRAIN
@@ -41,6 +42,8 @@ class RangeTestResult(SweepPictures):
             entry for those after the last step if there were any; empty without a scaler. Skipped
             steps appear in no other field.
         layers: Norms of every trainable tensor at every step; None if they were not recorded.
+        cold_starts: The short trainings from scratch at the suggested rate and below, with
+            `confirm=True`; empty without. See `range_test`.
         loop_options: The options of the training loop that were given to `range_test`, such as
             `accumulation_steps`, for `verify` and `controls`. In memory only: neither saved, copied
             nor compared. Read-only.
@@ -167,6 +170,10 @@ def result_of(document: dict[str, Any]) -> RangeTestResult:
     """The result in a JSON document; see `lrfind.result.format.fields_of`."""
     fields = fields_of(document)
     layers, settings = fields.pop("layers"), SweepSettings(**fields.pop("settings"))
+    cold_starts = tuple(ColdStart(**each) for each in fields.pop("cold_starts"))
     return RangeTestResult(
-        **fields, settings=settings, layers=None if layers is None else Layers(**layers)
+        **fields,
+        settings=settings,
+        layers=None if layers is None else Layers(**layers),
+        cold_starts=cold_starts,
     )

@@ -13,6 +13,7 @@ from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.schedule import producing_lr
 from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import checked_tasks, steps_with_task
+from lrfind.result.cold_start import ColdStart
 from lrfind.result.settings import StopReason, SweepSettings
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array
@@ -42,6 +43,7 @@ class SweepRecord:
     state_bytes: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     layers: Layers | None = None
+    cold_starts: tuple[ColdStart, ...] = ()
     loop_options: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from lrfind.comparison.curve_rows import CurveRow
 from lrfind.comparison.rate_shifts import RateShift
 from lrfind.comparison.table import with_error
 from lrfind.multitask.disagreement import TaskDisagreement
+from lrfind.result.cold_start import ColdStart
 from lrfind.result.record import SweepRecord
 from lrfind.support.text import decades, plain_text
 
@@ -128,4 +129,11 @@ def decade_sentence(
 def ending(record: SweepRecord) -> str:
     """How the sweep ended, as a sentence."""
     steps, last = record.lr.size, record.lr[-1] if record.lr.size else record.settings.start_lr
-    return f"Ended after {steps} steps at lr {last:.2e}: {record.stop_reason.value}."
+    ended = f"Ended after {steps} steps at lr {last:.2e}: {record.stop_reason.value}."
+    return " ".join([ended, *map(cold_start_sentence, record.cold_starts)])
+
+
+def cold_start_sentence(tried: ColdStart) -> str:
+    """Whether a training from scratch started."""
+    found = "starts" if tried.started else "does not start"
+    return f"A training from scratch at {tried.lr:.2e} {found} ({tried.steps} more steps)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -95,7 +96,18 @@ class SweepAnalysis(SweepRecord):
             unrecorded = source == PROBE and not self.probe.size
             verdict = None if unrecorded else Verdict.TOO_SHORT
             return self._cut_short(CannotTell(str(error), question.rule, verdict=verdict))
-        return self._cut_short(suggest(curves, question, group_scale=self.group_scale))
+        answer = suggest(
+            curves, question, group_scale=self.group_scale, highest=self._highest_started
+        )
+        return self._cut_short(answer)
+
+    @property
+    def _highest_started(self) -> float:
+        """The highest rate to suggest: that of the cold start that did start, if others did not."""
+        tried = self.cold_starts
+        if not tried or tried[0].started:
+            return math.inf
+        return tried[-1].lr if tried[-1].started else 0.0
 
     def _cut_short(self, answer: Answer) -> Answer:
         """The answer, with what cut the sweep short, if anything did, before all other reasons."""

@@ -1,0 +1,125 @@
+"""A training from scratch at the suggested rate, where the sweep came with trained weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import lrfind
+from lrfind.analysis.verdict import Verdict
+from lrfind.loop.cold_start import FARTHER, FEWEST_STEPS, enough_of, steps_of
+from lrfind.result.cold_start import ColdStart
+from lrfind.result.range_test_result import RangeTestResult
+from lrfind.result.settings import StopReason, SweepSettings
+
+
+class Walled(torch.nn.Module):
+    """A wide bowl behind a steep wall, and a flat plain on the far side.
+
+    Small steps slide down the wall into the bowl, which bears rates up to 20; one large step from
+    the top of the wall lands on the plain, where nothing moves any more.
+    """
+
+    def __init__(self, start: float = 4.0) -> None:
+        super().__init__()
+        self.place = torch.nn.Parameter(torch.tensor(start))
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        bowl = self.place**2 / 20 + 5 * (self.place - 2).clamp(min=0)
+        plain = torch.where(self.place < -6, 11.0, bowl)
+        return plain + 0 * batch.sum() + 0 * self.place
+
+
+def swept(start: float = 4.0, **settings: object) -> RangeTestResult:
+    model = Walled(start)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [torch.zeros(1)] * 8
+    options = {"end_lr": 1e3, "start_lr": 1e-4, "progress": False}
+    result = lrfind.range_test(model, optimizer, None, data, **{**options, **settings})
+    assert float(model.place.detach()) == start
+    return result
+
+
+def test_steps_down_until_a_training_from_scratch_starts() -> None:
+    without, result = swept(), swept(confirm=True)
+    tried = result.cold_starts
+    assert without.cold_starts == ()
+    assert tried[0].lr == without.suggest().lr
+    assert [each.started for each in tried] == [False] * (len(tried) - 1) + [True]
+    assert len(tried) > 1
+    ratios = [one.lr / two.lr for one, two in zip(tried, tried[1:], strict=False)]
+    assert ratios == pytest.approx([math.sqrt(10)] * len(ratios))
+    # On the plain nothing moves: every later loss is that of the plain.
+    assert tried[0].loss == 11.0
+
+
+def test_suggests_the_highest_rate_that_starts() -> None:
+    result = swept(confirm=True)
+    answer = result.suggest()
+    assert answer.lr == result.cold_starts[-1].lr
+    assert answer.verdict is Verdict.COLD_START
+    assert f"{result.cold_starts[0].lr:.1e}" in answer.reason
+    assert answer.lr * answer.factor == pytest.approx(answer.minimum.lr)
+    # What a user asks of one curve is answered as asked.
+    assert result.suggest("minimum").lr == swept().suggest("minimum").lr
+
+
+def test_a_suggestion_that_starts_is_left_as_it_is() -> None:
+    plain, result = swept(start=1.0), swept(start=1.0, confirm=True)
+    assert [each.started for each in result.cold_starts] == [True]
+    assert result.suggest() == plain.suggest()
+
+
+def test_nothing_is_suggested_where_nothing_starts() -> None:
+    result = swept(confirm=True)
+    failed = tuple(each for each in result.cold_starts if not each.started)
+    answer = lrfind.RangeTestResult(
+        result.lr, result.loss, result.stop_reason, result.settings, cold_starts=failed
+    ).suggest()
+    assert not answer
+    assert answer.verdict is Verdict.COLD_START
+
+
+def test_is_saved_and_said(tmp_path) -> None:
+    result = swept(confirm=True)
+    result.save(tmp_path / "result.json")
+    loaded = lrfind.load(tmp_path / "result.json")
+    assert loaded == result
+    assert loaded.cold_starts == result.cold_starts
+    said = result.summary().ending
+    for each in result.cold_starts:
+        assert f"{each.lr:.2e} {'starts' if each.started else 'does not start'}" in said
+
+
+def test_infinite_losses_survive_a_file(tmp_path) -> None:
+    result = swept(confirm=True)
+    diverged = ColdStart(0.1, 3, math.inf, 1.0)
+
+    changed = replace(result, cold_starts=(diverged,))
+    changed.save(tmp_path / "result.json")
+    assert lrfind.load(tmp_path / "result.json").cold_starts == (diverged,)
+
+
+def test_goes_twice_as_far_as_the_sweep() -> None:
+    lr = np.geomspace(1e-6, 10, 300)
+    settings = SweepSettings(1e-6, 10, 300, "exp", None)
+    result = RangeTestResult(lr, np.ones(300), StopReason.COMPLETED, settings)
+    steps = steps_of(result, 0.1)
+    # The sum of a geometric series over its last term.
+    growth = (10 / 1e-6) ** (1 / 299)
+    assert steps == pytest.approx(FARTHER / (1 - 1 / growth), abs=1.5)
+    assert steps_of(result, 1e-6) == FEWEST_STEPS
+
+
+def test_half_of_the_decrease_is_enough() -> None:
+    lr = np.geomspace(1e-4, 10, 300)
+    loss = 2 - np.clip(np.log10(lr) + 3, 0, 1)
+    settings = SweepSettings(1e-4, 10, 300, "exp", None)
+    curves = RangeTestResult(lr, loss, StopReason.COMPLETED, settings).curves()
+    assert enough_of(curves, 1.0) == pytest.approx(1.5, abs=0.02)
+    # Where the sweep itself had not fallen, it must only not diverge.
+    assert enough_of(curves, 2e-4) == pytest.approx(2.0, abs=0.05)
