@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import platform
 import warnings
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from lrfind._version import __version__
 from lrfind.analysis.schedule import lr_sequence
 from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
@@ -22,6 +19,7 @@ from lrfind.support.arguments import require_count, require_positive
 from lrfind.sweep.group_rates import warn_of_own_rates
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.stop_rules import divergence
+from lrfind.sweep.sweep_result import sweep_result
 from lrfind.sweep.swept_range import swept_range
 
 if TYPE_CHECKING:
@@ -236,25 +234,5 @@ class Sweep:
         Raises:
             RuntimeError: The sweep was never entered.
         """
-        recording = self._recorder.recording()
-        lr, scale = recording.lr[: recording.loss.size], recording.group_scale
-        return RangeTestResult(
-            lr=lr,
-            loss=recording.loss,
-            stop_reason=recording.stop_reason,
-            settings=self.settings,
-            group_scale=scale,
-            probe=recording.probe,
-            metric=recording.metric,
-            tasks=recording.tasks,
-            skipped=recording.skipped,
-            layers=None if self._layers is None else self._layers.layers(lr, scale),
-            optimizer="+".join(type(each).__name__ for each in self._recorder.optimizers),
-            seed=recording.seed,
-            versions={
-                "lrfind": __version__,
-                "python": platform.python_version(),
-                "torch": str(torch.__version__),
-                "numpy": np.__version__,
-            },
-        )
+        recorder = self._recorder
+        return sweep_result(recorder.recording(), self.settings, recorder.optimizers, self._layers)
