@@ -96,14 +96,12 @@ def wait_steps(device: str) -> Iterator[Step]:
     from gpu_state import Skip
 
     place = device if device == "cuda" else waits.PRETENDED
-    guarded = waits.STEPS - waits.FIRST_GUARDED - 1
     by = "torch's own guard" if device == "cuda" else "the meta device in place of a GPU"
 
     def no_wait(loop: waits.Guarded, *, pinned: bool = False, only_cuda: bool = False) -> str:
         if only_cuda and device == "cpu":
             raise Skip("not on a CPU")
-        waits.check(loop, place, pinned=pinned)
-        return f"{guarded} batches, {by}"
+        return f"{waits.check(loop, place, pinned=pinned)} batches, {by}"
 
     def seen(loop: waits.Guarded) -> str:
         try:
