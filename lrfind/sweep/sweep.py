@@ -16,6 +16,7 @@ from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS, StopReason, SweepSettings
 from lrfind.support.arguments import require_count, require_positive
+from lrfind.support.arrays import Array
 from lrfind.sweep.group_rates import warn_of_own_rates
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.stop_rules import divergence
@@ -47,10 +48,10 @@ class Sweep:
     Args:
         optimizer: One optimizer or several. All parameter groups keep the ratios of their learning
             rates; the largest one is swept from `start_lr` to `end_lr`.
-        start_lr: Learning rate of the first step, above 0; or a list with one for each parameter
-            group, whose ratios the groups then keep.
+        start_lr: Learning rate of the first step, above 0; or a list or array with one for each
+            parameter group, whose ratios the groups then keep.
         end_lr: Learning rate of the last step, above `start_lr`, of the group with the largest; or
-            a list in the ratios of `start_lr`.
+            a list or array in the ratios of `start_lr`.
         num_iter: Number of steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its decrease so
@@ -96,8 +97,8 @@ class Sweep:
         self,
         optimizer: Optimizer | Sequence[Optimizer],
         *,
-        start_lr: float | Sequence[float] = DEFAULTS.start_lr,
-        end_lr: float | Sequence[float] = DEFAULTS.end_lr,
+        start_lr: float | Sequence[float] | Array = DEFAULTS.start_lr,
+        end_lr: float | Sequence[float] | Array = DEFAULTS.end_lr,
         num_iter: int = DEFAULTS.num_iter,
         step_mode: str = DEFAULTS.step_mode,
         diverge_th: float | None = DEFAULTS.diverge_th,
