@@ -379,8 +379,14 @@ CUDA_ONLY: dict[str, Guarded] = {
 }
 """Loops that need a device whose tensors have values."""
 
-FAULTS: dict[str, Guarded] = {"a loss that is read": waiting, "a tensor that is copied": copying}
-"""Loops that wait, to see that it is noticed."""
+FAULTS: dict[str, tuple[Guarded, str]] = {
+    "a loss that is read": (waiting, "Tensor.item() cannot be called on meta tensors"),
+    "a tensor that is copied": (copying, "a copy between cpu and meta"),
+}
+"""Loops that wait, to see that it is noticed, and what is said of it of the pretended device."""
+
+ON_CUDA = "called a synchronizing CUDA operation"
+"""What torch's own guard says of any wait."""
 
 
 def batches_for(device: str, steps: int, *, pinned: bool = False) -> list[Any]:
@@ -419,6 +425,28 @@ def check(loop: Guarded, device: str, *, pinned: bool = False) -> int:
     if not guard.finished:
         raise WaitError("the loop ended before its last batch")
     return guard.steps
+
+
+def seen(fault: str, device: str) -> str:
+    """What the guard says of a loop that waits.
+
+    Args:
+        fault: A name of `FAULTS`.
+        device: "cuda", or the pretended one.
+
+    Raises:
+        AssertionError: The guard says nothing, or the loop failed for another reason.
+    """
+    loop, on_pretended = FAULTS[fault]
+    try:
+        check(loop, device)
+    except WaitError as error:
+        said = str(error).partition("\n")[0]
+        wanted = ON_CUDA if device == "cuda" else on_pretended
+        if wanted not in said:
+            raise AssertionError(f"no wait, but another error: {said}") from error
+        return said
+    raise AssertionError("the guard saw nothing")
 
 
 def waits_among(names: list[str]) -> int:

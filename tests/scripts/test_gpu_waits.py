@@ -13,12 +13,14 @@ from gpu_waits import (
     PRETENDED,
     STEPS,
     Guard,
+    Parts,
     WaitError,
     Watched,
     bare_scaled,
     check,
     plain,
     scaled,
+    seen,
     waits_among,
     waits_per_step,
 )
@@ -54,8 +56,24 @@ def test_batches_in_pinned_memory_are_not_waited_for(device):
 @pytest.mark.parametrize("device", [PRETENDED, CUDA])
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_wait_is_seen(name, device):
-    with pytest.raises(WaitError):
-        check(FAULTS[name], device)
+    assert seen(name, device)
+
+
+def broken(self, batch):
+    raise TypeError("a mistake in the loop")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_another_error_is_no_wait_that_was_seen(name, monkeypatch):
+    monkeypatch.setattr(Parts, "step", broken)
+    with pytest.raises(AssertionError, match="another error: TypeError: a mistake in the loop"):
+        seen(name, PRETENDED)
+
+
+def test_a_guard_that_sees_no_wait_is_found_out(monkeypatch):
+    monkeypatch.setitem(FAULTS, "none", (LOOPS["the training steps alone"], ""))
+    with pytest.raises(AssertionError, match="the guard saw nothing"):
+        seen("none", PRETENDED)
 
 
 READERS = {
