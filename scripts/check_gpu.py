@@ -96,29 +96,23 @@ def wait_steps(device: str) -> Iterator[Step]:
     from gpu_state import Skip
 
     place = device if device == "cuda" else waits.PRETENDED
-    guarded = waits.STEPS - waits.FIRST_GUARDED - 1
     by = "torch's own guard" if device == "cuda" else "the meta device in place of a GPU"
 
     def no_wait(loop: waits.Guarded, *, pinned: bool = False, only_cuda: bool = False) -> str:
         if only_cuda and device == "cpu":
             raise Skip("not on a CPU")
-        waits.check(loop, place, pinned=pinned)
-        return f"{guarded} batches, {by}"
+        return f"{waits.check(loop, place, pinned=pinned)} batches, {by}"
 
-    def seen(loop: waits.Guarded) -> str:
-        try:
-            waits.check(loop, place)
-        except waits.WaitError as error:
-            return str(error).partition("\n")[0][:70]
-        raise AssertionError("the guard saw nothing")
+    def seen(name: str) -> str:
+        return waits.seen(name, place)[:70]
 
     def counted() -> str:
         if device == "cpu":
             raise Skip("not on a CPU")
         return profiled()
 
-    for name, loop in waits.FAULTS.items():
-        yield Step(f"a wait is seen: {name}", partial(seen, loop))
+    for name in waits.FAULTS:
+        yield Step(f"a wait is seen: {name}", partial(seen, name))
     for name, loop in waits.LOOPS.items():
         yield Step(f"no wait: {name}", partial(no_wait, loop))
     for name, loop in waits.CUDA_ONLY.items():
@@ -323,12 +317,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Step("the tests that need a GPU", partial(tests, options.device)),
         *cost_steps(options.device, costs, start + 60 * options.minutes),
     ]
+    chosen = [step for step in steps if options.only in step.name]
+    if not chosen:
+        names = "".join(f"\n  {step.name}" for step in steps)
+        print(f"check_gpu: no step has {options.only!r} in its name:{names}", file=sys.stderr)
+        return 2
     machine, outcomes = about(options.device), []
     print(f"{machine['device']}; {machine['versions']}")
-    for step in steps:
-        if options.only in step.name:
-            outcomes.append(outcome_of(step))
-            print(outcomes[-1], flush=True)
+    for step in chosen:
+        outcomes.append(outcome_of(step))
+        print(outcomes[-1], flush=True)
     states = [outcome.state for outcome in outcomes]
     count = {state: states.count(state) for state in ("ok", "FAILED", "skipped")}
     options.out.mkdir(parents=True, exist_ok=True)

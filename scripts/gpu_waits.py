@@ -54,6 +54,7 @@ class Watched:
         begin: Called before the first step to be guarded.
         finish: Called after the last.
         end: Called at the end, be it an error.
+        note: Called before every step.
     """
 
     def __init__(
@@ -62,9 +63,10 @@ class Watched:
         begin: Callable[[], object] = nothing,
         finish: Callable[[], object] = nothing,
         end: Callable[[], object] = nothing,
+        note: Callable[[], object] = nothing,
     ) -> None:
         self.batches = batches
-        self._begin, self._finish, self._end = begin, finish, end
+        self._begin, self._finish, self._end, self._note = begin, finish, end, note
 
     def __iter__(self) -> Iterator[Any]:
         last = len(self.batches) - 1
@@ -74,6 +76,7 @@ class Watched:
                     self._begin()
                 if number == last:
                     self._finish()
+                self._note()
                 yield batch
         finally:
             self._end()
@@ -119,10 +122,11 @@ class Guard:
 
     Attributes:
         finished: Whether all steps were made.
+        steps: How many of them were guarded.
     """
 
     def __init__(self, device: str) -> None:
-        self._device, self.finished = device, False
+        self._device, self.finished, self.steps = device, False, 0
         self._modes: ExitStack | None = None
 
     def begin(self) -> None:
@@ -133,6 +137,17 @@ class Guard:
         self._modes = ExitStack()
         self._modes.enter_context(_Copies())
         self._modes.enter_context(_Made())
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a wait is an error."""
+        if self._device == "cuda":
+            return torch.cuda.get_sync_debug_mode() > 0
+        return self._modes is not None
+
+    def note(self) -> None:
+        """A step begins."""
+        self.steps += self.is_on
 
     def finish(self) -> None:
         """All steps were made, and no error."""
@@ -364,8 +379,14 @@ CUDA_ONLY: dict[str, Guarded] = {
 }
 """Loops that need a device whose tensors have values."""
 
-FAULTS: dict[str, Guarded] = {"a loss that is read": waiting, "a tensor that is copied": copying}
-"""Loops that wait, to see that it is noticed."""
+FAULTS: dict[str, tuple[Guarded, str]] = {
+    "a loss that is read": (waiting, "Tensor.item() cannot be called on meta tensors"),
+    "a tensor that is copied": (copying, "a copy between cpu and meta"),
+}
+"""Loops that wait, to see that it is noticed, and what is said of it of the pretended device."""
+
+ON_CUDA = "called a synchronizing CUDA operation"
+"""What torch's own guard says of any wait."""
 
 
 def batches_for(device: str, steps: int, *, pinned: bool = False) -> list[Any]:
@@ -374,7 +395,7 @@ def batches_for(device: str, steps: int, *, pinned: bool = False) -> list[Any]:
     return [tuple(part.pin_memory() for part in batch) if pinned else batch] * steps
 
 
-def check(loop: Guarded, device: str, *, pinned: bool = False) -> None:
+def check(loop: Guarded, device: str, *, pinned: bool = False) -> int:
     """Run a loop under the guard.
 
     Args:
@@ -382,12 +403,15 @@ def check(loop: Guarded, device: str, *, pinned: bool = False) -> None:
         device: "cuda", or the pretended one.
         pinned: Whether the batches are in pinned memory.
 
+    Returns:
+        How many steps were guarded: all but the first and the last.
+
     Raises:
         WaitError: It waits for the device, or fails otherwise.
     """
     guard = Guard(device)
     batches = batches_for(device, STEPS, pinned=pinned)
-    loader = Watched(batches, guard.begin, guard.finish, guard.end)
+    loader = Watched(batches, guard.begin, guard.finish, guard.end, guard.note)
     with nullcontext() if device == "cuda" else pretending():
         try:
             loop(loader, device)
@@ -400,6 +424,29 @@ def check(loop: Guarded, device: str, *, pinned: bool = False) -> None:
             guard.end()
     if not guard.finished:
         raise WaitError("the loop ended before its last batch")
+    return guard.steps
+
+
+def seen(fault: str, device: str) -> str:
+    """What the guard says of a loop that waits.
+
+    Args:
+        fault: A name of `FAULTS`.
+        device: "cuda", or the pretended one.
+
+    Raises:
+        AssertionError: The guard says nothing, or the loop failed for another reason.
+    """
+    loop, on_pretended = FAULTS[fault]
+    try:
+        check(loop, device)
+    except WaitError as error:
+        said = str(error).partition("\n")[0]
+        wanted = ON_CUDA if device == "cuda" else on_pretended
+        if wanted not in said:
+            raise AssertionError(f"no wait, but another error: {said}") from error
+        return said
+    raise AssertionError("the guard saw nothing")
 
 
 def waits_among(names: list[str]) -> int:

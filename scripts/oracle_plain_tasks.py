@@ -39,6 +39,12 @@ CLICKS = nn.BCEWithLogitsLoss()
 lion = partial(Lion, weight_decay=0.1)
 lamb = partial(Lamb, weight_decay=0.01)
 
+RATED = 80, 60
+"""People, and the things that they rate or click on."""
+rated, clicked = partial(ratings, *RATED), partial(clicks, *RATED)
+factors = partial(Factors, *RATED)
+biased_factors = partial(factors, biases=True)
+
 REGRESSION_TABLES = {
     "petals linear, Adagrad": OracleTask(petals, partial(dense, 3, 1), Adagrad, SQUARES, 8),
     "diabetes mlp, RMSprop": OracleTask(
@@ -92,30 +98,22 @@ CLASSIFICATION_TABLES = {
 }  # fmt: skip
 RECOMMENDERS = {
     "ratings factors, Adagrad": OracleTask(
-        partial(ratings, 80, 60, 1.0, 0.3), partial(Factors, 80, 60, 6), Adagrad, SQUARES, 64
+        partial(rated, 1.0, 0.3), partial(factors, 6), Adagrad, SQUARES, 64
     ),
     "ratings biased factors, SGD": OracleTask(
-        partial(ratings, 80, 60, 0.5, 0.3),
-        partial(Factors, 80, 60, 4, biases=True),
-        SGD,
-        SQUARES,
-        512,
+        partial(rated, 0.5, 0.3), partial(biased_factors, 4), SGD, SQUARES, 512
     ),
     "clicks biased factors, Adam": OracleTask(
-        partial(clicks, 80, 60, 1.0), partial(Factors, 80, 60, 6, biases=True), Adam, CLICKS, 256
+        partial(clicked, 1.0), partial(biased_factors, 6), Adam, CLICKS, 256
     ),
     "few ratings biased factors, NAdam": OracleTask(
-        partial(ratings, 80, 60, 0.3, 0.3),
-        partial(Factors, 80, 60, 4, biases=True),
-        NAdam,
-        SQUARES,
-        32,
+        partial(rated, 0.3, 0.3), partial(biased_factors, 4), NAdam, SQUARES, 32
     ),
     "clicks factors, Muon": OracleTask(
-        partial(clicks, 80, 60, 0.7), partial(Factors, 80, 60, 8), Muon, CLICKS, 64
+        partial(clicked, 0.7), partial(factors, 8), Muon, CLICKS, 64
     ),
     "ratings neural factors, Adam": OracleTask(
-        partial(ratings, 80, 60, 0.7, 0.3), partial(NeuralFactors, 80, 60, 8), Adam, SQUARES, 32
+        partial(rated, 0.7, 0.3), partial(NeuralFactors, *RATED, 8), Adam, SQUARES, 32
     ),
 }
 KNOWN_CURVATURE = {

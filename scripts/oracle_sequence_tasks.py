@@ -23,6 +23,8 @@ from oracle_sequence_networks import Attention, Elman, Gated, Recurrent, Window
 from oracle_task import SHORT, OracleTask
 from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam, RMSprop
 
+twelve_letters, reader = partial(words, 1000, 12), partial(Attention, 11, 12)
+
 MEMORY = {
     "adding gru, RMSprop": OracleTask(
         partial(adding, 2000, 12), partial(Recurrent, Gated, 2, 24, 1), RMSprop, SQUARES, 64
@@ -85,18 +87,9 @@ TEXT = {
         32,
     ),
     "words attention, Muon": OracleTask(
-        partial(words, 1000, 12),
-        partial(Attention, 11, 12, width=24, bias=False),
-        Muon,
-        CLASSES,
-        16,
+        twelve_letters, partial(reader, width=24, bias=False), Muon, CLASSES, 16
     ),
     "words deep attention without norm, momentum": OracleTask(
-        partial(words, 1000, 12),
-        partial(Attention, 11, 12, blocks=3, norm=None),
-        momentum,
-        CLASSES,
-        16,
-        SHORT,
+        twelve_letters, partial(reader, blocks=3, norm=None), momentum, CLASSES, 16, SHORT
     ),
 }

@@ -50,10 +50,7 @@ class Flag(enum.Enum):
         "a non-finite loss ended the sweep while this average was still falling, so its true "
         "minimum lies at a higher learning rate"
     )
-    NO_DESCENT = (
-        "the loss never fell by more than its noise: lower `start_lr`, raise `num_iter`, use "
-        "larger batches or a probe, or check that the model can learn from this data"
-    )
+    NO_DESCENT = Verdict.NO_DESCENT.value
     TOO_SHORT = (
         f"fewer than {FEWEST_LOSSES} finite losses were recorded: raise `num_iter`, lower "
         "`start_lr`, or check `loss_fn` if the first losses are not finite"

@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lrfind.analysis.answers import CannotTell
 from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
@@ -25,7 +23,7 @@ from lrfind.analysis.rules import RULES
 from lrfind.analysis.sensitivity_table import LIMITS, sensitivity_table, spread_words
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.analysis.suggestion import suggest
-from lrfind.support.arguments import require_beta
+from lrfind.support.arguments import require_betas
 from lrfind.support.errors import CannotTellError
 from lrfind.support.text import plain_text, uncut, wrapped
 
@@ -122,23 +120,23 @@ def sensitivity(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Sensitiv
 
     Args:
         curves: The sweep.
-        betas: Betas of the averages, each in [0, 1).
+        betas: Betas of the averages, each in [0, 1); one that is repeated counts once.
 
     Returns:
         The table.
 
     Raises:
-        ValueError: A beta outside [0, 1).
+        TypeError: A beta is not a number.
+        ValueError: A beta outside [0, 1), or `betas` is no flat sequence.
 
     Example:
+        >>> import numpy as np
         >>> lr = np.geomspace(1e-5, 1e1, 120)
         >>> table = sensitivity(SweepCurves(lr, np.abs(np.log10(lr) + 1) + 1))
         >>> round(table.over_sub_sweeps.largest, 1), len(table.rows[0].sub_sweeps)
         (0.1, 5)
     """
-    if np.ndim(betas) != 1:
-        raise ValueError(f"`betas` must be a flat sequence of numbers, got {betas!r}.")
-    questions = tuple(_questions([require_beta(beta) for beta in betas]))
+    questions = tuple(_questions(require_betas(betas)))
     answers = [_ask_all(curves, questions, 1, 0)]
     for stride in STRIDES:
         answers += [_ask_all(curves, questions, stride, phase) for phase in range(stride)]

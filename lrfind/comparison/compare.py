@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.comparison.rate_shifts import RateShift, rate_shifts
 from lrfind.comparison.table import comparison_table, rate_table
-from lrfind.support.arguments import require_beta
+from lrfind.support.arguments import require_betas
 from lrfind.support.text import notes_below, plain_text, uncut
 
 if TYPE_CHECKING:
@@ -82,17 +80,16 @@ def compare(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Comparison:
 
     Args:
         curves: The sweep.
-        betas: The betas to show, each in [0, 1).
+        betas: The betas to show, each in [0, 1); one that is repeated is shown once.
 
     Returns:
         The table.
 
     Raises:
-        ValueError: A beta outside [0, 1).
+        TypeError: A beta is not a number.
+        ValueError: A beta outside [0, 1), or `betas` is no flat sequence.
     """
-    if np.ndim(betas) != 1:
-        raise ValueError(f"`betas` must be a flat sequence of numbers, got {betas!r}.")
-    checked = [require_beta(beta) for beta in betas]
+    checked = require_betas(betas)
     return Comparison(curve_rows(curves, checked), rate_shifts(curves, checked))
 
 

@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from lrfind.loop.batches import endless
 from lrfind.loop.forward import LossFn, forward_of
 from lrfind.loop.frozen_step import FrozenStep
-from lrfind.loop.options import LoopOptions, with_defaults
+from lrfind.loop.options import LoopOptions, unused_with_step, with_defaults
 from lrfind.loop.own_step import Step, own_step
 from lrfind.loop.probe import Probe, mean_probe, probe_batches
 from lrfind.loop.progress import progress_bar
@@ -122,13 +122,7 @@ class Loop:
                 alone=self._alone,
                 maker=maker,
             )
-        check_unused(
-            accumulation_steps=self._count > 1,
-            autocast=options["autocast"] is not None,
-            clip_grad=options["clip_grad"] is not None,
-            probe=options["probe"] is not None,
-            total=options["total"] is not None,
-        )
+        check_unused(unused_with_step(options))
         return own_step(options["step"], self.device, alone=self._alone)
 
     def run(

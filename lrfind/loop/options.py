@@ -11,6 +11,7 @@ import torch
 from lrfind.loop.probe import Metric
 from lrfind.loop.step import ClipGrad, Forward
 from lrfind.loop.task_forward import Total
+from lrfind.loop.validation import check_unused
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -93,6 +94,12 @@ DONE_BY_A_STEP = (
 )  # fmt: skip
 """What a `step` of the user's replaces."""
 
+KEPT_STEP = (
+    "the `step` that is kept from the result: do it inside the step, leave it out, or pass a "
+    "`loss_fn` or `forward`, which replaces the step."
+)
+"""For the error message, where the user gave an option but no `step`."""
+
 PLACEHOLDER = "options: See `LoopOptions`."
 """The line in the `Args` of a docstring that `shows_loop_options` replaces by the descriptions."""
 
@@ -121,6 +128,12 @@ def shows_loop_options(function: F) -> F:
     return function
 
 
+def unused_with_step(options: LoopOptions) -> list[str]:
+    """Names of the given options that have no effect with a `step`, which does the same itself."""
+    given = [name for name in DONE_BY_A_STEP if options.get(name) is not None]
+    return [name for name in given if (name, options.get(name)) != ("accumulation_steps", 1)]
+
+
 def with_kept(kept: Mapping[str, Any], options: LoopOptions, loss_fn: object) -> LoopOptions:
     """The given options, completed by those that a sweep was run with.
 
@@ -132,6 +145,9 @@ def with_kept(kept: Mapping[str, Any], options: LoopOptions, loss_fn: object) ->
         kept: The options of the sweep, by name.
         options: The given options.
         loss_fn: The given loss function, or None.
+
+    Raises:
+        ValueError: A given option has no effect with a `step` that is kept.
     """
     replaced: tuple[str, ...] = ()
     if options.get("step") is not None:
@@ -141,6 +157,8 @@ def with_kept(kept: Mapping[str, Any], options: LoopOptions, loss_fn: object) ->
     if "probe" in options and options["probe"] is None:
         replaced += ("metric",)
     rest = {name: value for name, value in kept.items() if name not in replaced}
+    if "step" not in options and rest.get("step") is not None:
+        check_unused(unused_with_step(options), KEPT_STEP)
     return cast(LoopOptions, {**rest, **options})
 
 

@@ -17,6 +17,7 @@ from lrfind.loop.loop import Loop
 from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS
+from lrfind.support.arrays import Array
 from lrfind.sweep.sweep import Sweep
 
 
@@ -27,8 +28,8 @@ def range_test(
     loss_fn: LossFn | None,
     train_loader: Iterable[Any],
     *,
-    start_lr: float | Sequence[float] = DEFAULTS.start_lr,
-    end_lr: float | Sequence[float] = DEFAULTS.end_lr,
+    start_lr: float | Sequence[float] | Array = DEFAULTS.start_lr,
+    end_lr: float | Sequence[float] | Array = DEFAULTS.end_lr,
     num_iter: int = DEFAULTS.num_iter,
     step_mode: str = DEFAULTS.step_mode,
     diverge_th: float | None = DEFAULTS.diverge_th,
@@ -53,10 +54,10 @@ def range_test(
             one argument. None if the model returns its own loss, or with `forward` or `step`.
         train_loader: Any iterable of batches; restarted when it runs out. Tensors, and NumPy
             arrays as tensors, are moved to the model's device.
-        start_lr: Learning rate of the first step, above 0; or a list with one for each parameter
-            group, whose ratios the groups then keep.
+        start_lr: Learning rate of the first step, above 0; or a list or array with one for each
+            parameter group, whose ratios the groups then keep.
         end_lr: Learning rate of the last step, above `start_lr`, of the group with the largest; or
-            a list in the ratios of `start_lr`.
+            a list or array in the ratios of `start_lr`.
         num_iter: Number of optimizer steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its decrease so

@@ -67,15 +67,18 @@ def check_preserve(preserve: Any) -> None:
         )
 
 
-def check_unused(**options: bool) -> None:
+def check_unused(names: Sequence[str], step: str = "`step`: do it inside the step.") -> None:
     """Reject options that a user's `step` would silently ignore.
 
+    Args:
+        names: The options.
+        step: Which step, and what to do, for the error message.
+
     Raises:
-        ValueError: One of them is given.
+        ValueError: There are some.
     """
-    for name, given in options.items():
-        if given:
-            raise ValueError(f"`{name}` has no effect with `step`: do it inside the step.")
+    if names:
+        raise ValueError(f"`{names[0]}` has no effect with {step}")
 
 
 def loader_objects(train_loader: Any) -> list[Any]:

@@ -16,7 +16,7 @@ from lrfind.result.figures import STYLES, band_label
 from lrfind.result.titles import title_verdict
 from lrfind.support import axes
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BAND, SUGGESTED, TEXT, draw_legend, title
+from lrfind.support.axes import BAND, SUGGESTED, TEXT, draw_legend
 from lrfind.support.text import words
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def plot_betas(
     """Draw minimum and suggested learning rate against beta; see `RangeTestResult.plot_betas`."""
     ax = beta_axes(ax)
     if curves.sweep_flags:
-        title(ax, curves.sweep_flags[0].value)
+        title_verdict(ax, answer)
         return ax
     raw, window = curves.minimum(RAW).lr, 1 / (1 - BETAS)
     minima = {name: minima_against_beta(curves, name) for name in SMOOTHERS}

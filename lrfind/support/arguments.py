@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 
 def require_positive(name: str, value: object) -> float:
@@ -30,6 +32,13 @@ def require_beta(value: object) -> float:
     if not 0 <= beta < 1:
         raise ValueError(f"`beta` must be in [0, 1), got {value!r}.")
     return beta
+
+
+def require_betas(values: Sequence[float]) -> list[float]:
+    """Return the different betas of a flat sequence as floats, or raise if it is something else."""
+    if np.ndim(values) != 1:
+        raise ValueError(f"`betas` must be a flat sequence of numbers, got {values!r}.")
+    return list(dict.fromkeys(map(require_beta, values)))
 
 
 def require_count(name: str, value: object, least: int) -> int:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-import platform
 import warnings
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from lrfind._version import __version__
 from lrfind.analysis.schedule import lr_sequence
 from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS, StopReason, SweepSettings
 from lrfind.support.arguments import require_count, require_positive
+from lrfind.support.arrays import Array
 from lrfind.sweep.group_rates import warn_of_own_rates
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.stop_rules import divergence
+from lrfind.sweep.sweep_result import sweep_result
 from lrfind.sweep.swept_range import swept_range
 
 if TYPE_CHECKING:
@@ -49,10 +48,10 @@ class Sweep:
     Args:
         optimizer: One optimizer or several. All parameter groups keep the ratios of their learning
             rates; the largest one is swept from `start_lr` to `end_lr`.
-        start_lr: Learning rate of the first step, above 0; or a list with one for each parameter
-            group, whose ratios the groups then keep.
+        start_lr: Learning rate of the first step, above 0; or a list or array with one for each
+            parameter group, whose ratios the groups then keep.
         end_lr: Learning rate of the last step, above `start_lr`, of the group with the largest; or
-            a list in the ratios of `start_lr`.
+            a list or array in the ratios of `start_lr`.
         num_iter: Number of steps, at least 2.
         step_mode: "exp" (uniform in log10) or "linear".
         diverge_th: Stop when the loss has risen above its best by this many times its decrease so
@@ -98,8 +97,8 @@ class Sweep:
         self,
         optimizer: Optimizer | Sequence[Optimizer],
         *,
-        start_lr: float | Sequence[float] = DEFAULTS.start_lr,
-        end_lr: float | Sequence[float] = DEFAULTS.end_lr,
+        start_lr: float | Sequence[float] | Array = DEFAULTS.start_lr,
+        end_lr: float | Sequence[float] | Array = DEFAULTS.end_lr,
         num_iter: int = DEFAULTS.num_iter,
         step_mode: str = DEFAULTS.step_mode,
         diverge_th: float | None = DEFAULTS.diverge_th,
@@ -236,25 +235,5 @@ class Sweep:
         Raises:
             RuntimeError: The sweep was never entered.
         """
-        recording = self._recorder.recording()
-        lr, scale = recording.lr[: recording.loss.size], recording.group_scale
-        return RangeTestResult(
-            lr=lr,
-            loss=recording.loss,
-            stop_reason=recording.stop_reason,
-            settings=self.settings,
-            group_scale=scale,
-            probe=recording.probe,
-            metric=recording.metric,
-            tasks=recording.tasks,
-            skipped=recording.skipped,
-            layers=None if self._layers is None else self._layers.layers(lr, scale),
-            optimizer="+".join(type(each).__name__ for each in self._recorder.optimizers),
-            seed=recording.seed,
-            versions={
-                "lrfind": __version__,
-                "python": platform.python_version(),
-                "torch": str(torch.__version__),
-                "numpy": np.__version__,
-            },
-        )
+        recorder = self._recorder
+        return sweep_result(recorder.recording(), self.settings, recorder.optimizers, self._layers)

@@ -20,6 +20,8 @@ def swept_range(
 ) -> tuple[Any, Any, tuple[float, ...] | None]:
     """The range of one sweep, from a learning rate for all groups or a list with one for each.
 
+    A list may be any sequence or array of one dimension.
+
     Args:
         start_lr: Learning rate of the first step, or of the first step of every group.
         end_lr: The same of the last step.
@@ -57,7 +59,7 @@ def _one_each(
     name: str, value: Any, optimizer: Optimizer | Sequence[Optimizer]
 ) -> list[float] | None:
     """The learning rates in a list, one for each parameter group; None if it is no list."""
-    if not isinstance(value, list | tuple):
+    if isinstance(value, str) or not (is_array(value) or isinstance(value, Sequence)):
         return None
     groups = sum(len(each.param_groups) for each in as_optimizers(optimizer))
     if len(value) != groups:
@@ -65,7 +67,13 @@ def _one_each(
             f"`{name}` must be one number, or a list with one for each of the {groups} parameter "
             f"groups of `optimizer`, got {len(value)}."
         )
-    return [require_positive(name, rate) for rate in value]
+    rates = value.tolist() if is_array(value) else value
+    return [require_positive(name, rate) for rate in rates]
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array with a length, be it of NumPy, torch or another library."""
+    return getattr(value, "ndim", 0) > 0
 
 
 def _check_one_multiplier(starts: list[float], ends: list[float]) -> None:

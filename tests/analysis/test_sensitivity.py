@@ -178,6 +178,11 @@ def test_betas_are_checked(betas, error):
         make_result().sensitivity(betas)
 
 
+def test_a_beta_that_is_repeated_counts_once():
+    curves = sweep(typical())
+    assert sensitivity(curves, (0.9, 0.5, 0.9)) == sensitivity(curves, np.array([0.9, 0.5]))
+
+
 def test_a_result_asks_its_losses_or_its_probe():
     result = make_result(probe=make_result().loss + 0.01)
     assert result.sensitivity() == sensitivity(result.curves())

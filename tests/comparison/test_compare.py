@@ -180,6 +180,11 @@ def test_betas_must_be_a_flat_sequence():
         compare(curves_of(quadratic(100, 60)), [[0.9, 0.98]])
 
 
+def test_a_beta_that_is_repeated_has_one_row_of_each_average_and_rule():
+    curves = curves_of(quadratic(100, 60))
+    assert compare(curves, (0.9, 0.5, 0.9)) == compare(curves, (0.9, 0.5))
+
+
 def test_a_beta_out_of_range_is_refused():
     with pytest.raises(ValueError, match="`beta`"):
         compare(curves_of(quadratic(100, 60)), (0.9, 1.0))

@@ -170,6 +170,35 @@ def test_a_way_to_compute_the_loss_replaces_the_one_of_the_sweep():
     assert with_kept(kept, {"probe": None}, None) == no_probe
 
 
+def test_what_a_kept_step_does_itself_is_refused_in_words_that_name_its_origin():
+    made = digits_problem(model="mlp", optimizer="sgd")
+    batch = next(iter(made.train_loader))
+    entropy, options = given("step", made.model, made.optimizer, made.train_loader)
+    four = made.model, made.optimizer, None, made.train_loader
+    assert entropy is None
+    result = range_test(*four, num_iter=30, **options)
+    for name, value in {"probe": batch, "clip_grad": 1.0, "accumulation_steps": 2}.items():
+        message = f"`{name}` has no effect with the `step` that is kept from the result"
+        with pytest.raises(ValueError, match=message):
+            verify(*four, 0.1, result=result, num_iter=4, **{name: value})
+        with pytest.raises(ValueError, match=f"`{name}` has no effect with `step`"):
+            verify(*four, 0.1, result=result, num_iter=4, **options, **{name: value})
+    plain = verify(*four, 0.1, result=result, num_iter=4)
+    off = {"probe": None, "clip_grad": None, "accumulation_steps": 1, "store": "device"}
+    assert verify(*four, 0.1, result=result, num_iter=4, **off) == plain
+    scored = verify(*made_with_loss(made), 0.1, result=result, num_iter=4, probe=batch)
+    assert scored.trials != plain.trials
+    # The sweep has recorded the probe losses, so that a probe is no option of its controls.
+    bare = controls(*four, result, frozen=False)
+    assert controls(*four, result, frozen=False, probe=batch) == bare
+    with pytest.raises(ValueError, match="`step`, given or kept from `result`, does both"):
+        controls(*four, result)
+
+
+def made_with_loss(made):
+    return made.model, made.optimizer, made.loss_fn, made.train_loader
+
+
 def test_the_options_of_a_sweep_stay_in_memory_and_do_not_count(tmp_path):
     made = digits_problem(model="mlp", optimizer="sgd")
 

@@ -47,7 +47,7 @@ BAD = [
     ({"loss_fn": nn.CrossEntropyLoss}, TypeError, "loss_fn"),
     ({"loss_fn": None, "forward": lambda m, b: 1.0}, TypeError, "forward"),
     ({"loss_fn": None, "step": lambda b: None}, TypeError, "step"),
-    ({"start_lr": np.array([1e-3, 1e-2])}, TypeError, "start_lr"),
+    ({"start_lr": np.array([1e-3, 1e-2])}, ValueError, "start_lr"),
     ({"end_lr": 10**400}, TypeError, "end_lr"),
 ]
 

@@ -219,6 +219,22 @@ def test_the_second_figure_of_a_flat_sweep_says_why_it_is_empty():
     assert not ax.get_lines()
 
 
+@pytest.mark.parametrize(
+    ("loss", "verdict", "said"),
+    [
+        (np.full(100, 2.0), Verdict.NO_DESCENT, "the loss never fell by more than its noise"),
+        (np.linspace(1, 3, 100), Verdict.AT_START, "the loss is lowest where the sweep starts"),
+        (np.linspace(3, 1, 9), Verdict.TOO_SHORT, "fewer than 10 finite losses were recorded"),
+    ],
+)
+def test_both_figures_say_the_same_of_a_sweep_without_a_minimum(loss, verdict, said):
+    result = make_result(loss)
+    assert result.curves().verdict is verdict
+    title = result.plot_betas().get_title()
+    assert title.startswith(f"No suggestion: {said}")
+    assert title == result.plot().get_title()
+
+
 def test_the_second_figure_draws_the_minimum_for_every_beta():
     result = noisy_result()
     ax = result.plot_betas()

@@ -88,6 +88,26 @@ def test_a_failing_step_makes_the_exit_status_1_and_the_others_run(tmp_path, cap
     )
 
 
+def test_a_name_of_no_step_is_an_error_that_lists_the_names(tmp_path, capsys):
+    assert main(["--device", "cpu", "--out", str(tmp_path / "out"), "--only", "put bakc"]) == 2
+    first, *names = capsys.readouterr().err.splitlines()
+    assert first == "check_gpu: no step has 'put bakc' in its name:"
+    assert {f"  {name}" for name in gpu_state.PROOFS} < set(names)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_fault_that_fails_for_another_reason_makes_the_exit_status_1(
+    tmp_path, capsys, monkeypatch
+):
+    def broken(self, batch):
+        raise TypeError("a mistake in the loop")
+
+    monkeypatch.setattr(gpu_waits.Parts, "step", broken)
+    arguments = ["--device", "cpu", "--out", str(tmp_path), "--only", "a wait is seen"]
+    assert main(arguments) == 1
+    assert set(lines_of(capsys).values()) == {"FAILED"}
+
+
 def test_a_step_is_ok_failed_or_skipped(capsys):
     def fail():
         raise ValueError

@@ -8,15 +8,19 @@ import torch
 from gpu_waits import (
     CUDA_ONLY,
     FAULTS,
+    FIRST_GUARDED,
     LOOPS,
     PRETENDED,
+    STEPS,
     Guard,
+    Parts,
     WaitError,
     Watched,
     bare_scaled,
     check,
     plain,
     scaled,
+    seen,
     waits_among,
     waits_per_step,
 )
@@ -28,29 +32,48 @@ from lrfind.sweep.series import Series
 # The script makes the proofs of these itself, so that it leaves the slow ones out.
 CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.slow])
 
+GUARDED = STEPS - FIRST_GUARDED - 1
+"""All steps but the first, and the last."""
+
 
 @pytest.mark.parametrize("device", [PRETENDED, CUDA])
 @pytest.mark.parametrize("name", LOOPS)
 def test_no_step_waits_for_the_device(name, device):
-    check(LOOPS[name], device)
+    assert check(LOOPS[name], device) == GUARDED
 
 
 @pytest.mark.parametrize("device", [CUDA])
 @pytest.mark.parametrize("name", CUDA_ONLY)
 def test_no_step_waits_for_a_gpu(name, device):
-    check(CUDA_ONLY[name], device)
+    assert check(CUDA_ONLY[name], device) == GUARDED
 
 
 @pytest.mark.parametrize("device", [CUDA])
 def test_batches_in_pinned_memory_are_not_waited_for(device):
-    check(plain, device, pinned=True)
+    assert check(plain, device, pinned=True) == GUARDED
 
 
 @pytest.mark.parametrize("device", [PRETENDED, CUDA])
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_wait_is_seen(name, device):
-    with pytest.raises(WaitError):
-        check(FAULTS[name], device)
+    assert seen(name, device)
+
+
+def broken(self, batch):
+    raise TypeError("a mistake in the loop")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_another_error_is_no_wait_that_was_seen(name, monkeypatch):
+    monkeypatch.setattr(Parts, "step", broken)
+    with pytest.raises(AssertionError, match="another error: TypeError: a mistake in the loop"):
+        seen(name, PRETENDED)
+
+
+def test_a_guard_that_sees_no_wait_is_found_out(monkeypatch):
+    monkeypatch.setitem(FAULTS, "none", (LOOPS["the training steps alone"], ""))
+    with pytest.raises(AssertionError, match="the guard saw nothing"):
+        seen("none", PRETENDED)
 
 
 READERS = {
@@ -92,6 +115,11 @@ def test_a_loop_that_ends_early_proves_nothing():
         check(lambda loader, device: next(iter(loader)), PRETENDED)
 
 
+def test_a_guard_that_is_never_on_has_guarded_nothing(monkeypatch):
+    monkeypatch.setattr(Guard, "begin", lambda self: None)
+    assert check(LOOPS["the training steps alone"], PRETENDED) == 0
+
+
 def test_the_guard_is_on_from_the_third_batch_to_the_last_but_one_and_off_after_an_error():
     said = []
     loader = Watched(
@@ -113,8 +141,10 @@ def test_the_guard_is_on_from_the_third_batch_to_the_last_but_one_and_off_after_
     guard.begin()
     with pytest.raises(WaitError, match=r"torch\.tensor"):
         torch.tensor(1.0, device=PRETENDED)
+    assert guard.is_on
     guard.end()
     guard.end()
+    assert not guard.is_on
     assert torch.tensor(1.0, device=PRETENDED).is_meta
 
 

@@ -63,6 +63,14 @@ def test_steps_skipped_at_the_end_are_counted_after_the_last():
     assert result.skipped == (0,) * 7 + (30,)
 
 
+def step(optimizer, scaler, loss):
+    """One step of a loop of the user's own."""
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+
 def test_a_nan_loss_under_a_scaler_is_a_nan_loss_and_no_skip():
     weight = torch.nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([weight], lr=0.1)
@@ -70,11 +78,8 @@ def test_a_nan_loss_under_a_scaler_is_a_nan_loss_and_no_skip():
     with lrfind.Sweep(optimizer, num_iter=20, scaler=scaler) as sweep:
         more = True
         while more:
-            optimizer.zero_grad()
             loss = (weight**2).sum() * (float("nan") if sweep.steps == 5 else 1.0)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
+            step(optimizer, scaler, loss)
             more = sweep.record(loss)
     assert sweep.result().stop_reason is lrfind.StopReason.NON_FINITE
     assert sweep.result().lr.size == 6
@@ -83,15 +88,12 @@ def test_a_nan_loss_under_a_scaler_is_a_nan_loss_and_no_skip():
 def test_a_scaler_in_a_loop_of_the_users_own():
     model, optimizer, forward, _ = scaled_problem(overflow_at={1})
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
-    step = {"scaler": scaler, "num_iter": 5, "end_lr": 0.1}
-    with lrfind.preserve_state(model, scaler), lrfind.Sweep(optimizer, **step) as sweep:
+    options = {"scaler": scaler, "num_iter": 5, "end_lr": 0.1}
+    with lrfind.preserve_state(model, scaler), lrfind.Sweep(optimizer, **options) as sweep:
         more = True
         while more:
-            optimizer.zero_grad()
             loss = forward(model, None)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
+            step(optimizer, scaler, loss)
             more = sweep.record(loss)
     assert sweep.result().skipped == (0, 1, 0, 0, 0)
 
@@ -115,11 +117,7 @@ def reads_of_record(fused, overflow_at):
     with lrfind.Sweep(optimizer, scaler=scaler, num_iter=6, end_lr=0.1) as sweep:
         more = True
         while more:
-            optimizer.zero_grad()
-            loss = forward(model, None)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
+            step(optimizer, scaler, forward(model, None))
             with Reads() as seen:
                 more = sweep.record(1.0)
             reads.append(seen.count)

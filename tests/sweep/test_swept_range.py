@@ -1,5 +1,7 @@
 """A learning rate for each parameter group: closed forms on two weights, ratios that hold."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 import torch
@@ -56,6 +58,10 @@ RANGES = [
     (tuple(START), [0.1, 1.0, 0.01]),
     (1e-3, [0.1, 1.0, 0.01]),
     (np.array(START).tolist(), np.float64(1.0)),
+    (np.array(START), 1.0),
+    (1e-3, np.array([0.1, 1.0, 0.01])),
+    (torch.tensor(START, dtype=torch.float64), np.array([0.1, 1.0, 0.01])),
+    (deque(START), np.array(1.0)),
 ]
 
 
@@ -119,6 +125,11 @@ def test_without_a_list_the_ratios_are_those_of_the_optimizer():
          "e for each of the 3 parameter groups of `optimizer`, got 2"),
         ({"end_lr": []}, ValueError, "`end_lr` must be one number, or a list .* got 0"),
         ({"start_lr": [1e-4, 0, 1e-3]}, ValueError, "`start_lr` must be a finite number above 0"),
+        ({"start_lr": np.array([1e-4, 1e-3])}, ValueError, "must be one number, or .* got 2"),
+        ({"end_lr": np.array([[1.0]] * 3)}, TypeError, r"`end_lr` must be a number, got \[1.0\]"),
+        ({"end_lr": np.array([1.0, 0, 1.0])}, ValueError, "a finite number above 0, got 0.0"),
+        ({"start_lr": np.array(["1"] * 3)}, TypeError, "`start_lr` must be a number, got '1'"),
+        ({"start_lr": {1e-4, 1e-3, 1e-5}}, TypeError, "`start_lr` must be a number"),
         ({"end_lr": [1, -1, 1]}, ValueError, "`end_lr` must be a finite number above 0"),
         ({"end_lr": [1, float("nan"), 1]}, ValueError, "`end_lr` must be a finite number above 0"),
         ({"start_lr": [1e-4, "low", 1e-3]}, TypeError, "`start_lr` must be a number"),

@@ -33,9 +33,10 @@ class TimeShare:
         step: Where the centred curve of the sweep is lowest.
         lr: The learning rate there.
         fall: Decrease of the sweep's loss up to that step.
-        time_fall: Decrease of the constant run's loss up to that step.
+        time_step: `step`, or the last step of the constant run if it ended before.
+        time_fall: Decrease of the constant run's loss up to `time_step`.
         share: `time_fall / fall`; None if the sweep's loss did not decrease. Noise may make it
-            slightly negative or larger than 1.
+            slightly negative or larger than 1. Without what time does after `time_step`.
         minimum: The minimum of the centred curve of the time-corrected sweep.
         shift: Distance of that minimum from the sweep's own, in decades; None if one is unusable.
     """
@@ -43,6 +44,7 @@ class TimeShare:
     step: int
     lr: float
     fall: float
+    time_step: int
     time_fall: float
     share: float | None
     minimum: Minimum
@@ -105,10 +107,15 @@ def time_fall(constant: Array, frozen: Array, count: int) -> Array:
         >>> np.abs(time_fall(batches - np.arange(4) / 2, batches, 4).round(6)).tolist()
         [0.0, 0.5, 1.0, 1.5]
     """
-    losses = constant[:count]
-    bad = np.flatnonzero(~np.isfinite(losses))
-    fall = fall_of(losses[: bad[0]] if bad.size else losses, frozen[:count])
+    losses = constant[: min(count, finite_count(constant))]
+    fall = fall_of(losses, frozen[:count])
     return np.append(fall, np.full(count - fall.size, fall[-1]))
+
+
+def finite_count(loss: Array) -> int:
+    """How many losses there are before the first that is not finite."""
+    bad = np.flatnonzero(~np.isfinite(loss))
+    return int(bad[0]) if bad.size else loss.size
 
 
 def fall_of(loss: Array, frozen: Array) -> Array:
@@ -148,7 +155,7 @@ def data_part(frozen: Array, count: int) -> Array:
 
 
 def time_share(
-    sweep: SweepCurves, corrected: SweepCurves, constant_fall: Array, frozen: Array
+    sweep: SweepCurves, corrected: SweepCurves, constant_fall: Array, frozen: Array, last: int
 ) -> TimeShare:
     """Compare the loss decrease of a sweep with that of training time alone, at its minimum.
 
@@ -157,6 +164,7 @@ def time_share(
         corrected: The time-corrected sweep.
         constant_fall: Shape `(n,)`, from `time_fall`.
         frozen: Shape `(n,)`, the losses of the frozen-weights control; or empty.
+        last: The last step of the constant run with a finite loss.
 
     Returns:
         The comparison.
@@ -166,9 +174,10 @@ def time_share(
     top = sweep.fit.level + CAP_SIGMAS * sweep.fit.noise
     capped = np.where(np.isnan(sweep.fit.smooth), top, sweep.loss)
     whole = float(fall_of(capped, frozen[: capped.size])[own.step])
-    time = float(constant_fall[own.step])
+    known = min(own.step, last)
+    time = float(constant_fall[known])
     share = time / whole if own.usable and whole > 0 else None
-    return TimeShare(own.step, own.lr, whole, time, share, left, decades_between(own, left))
+    return TimeShare(own.step, own.lr, whole, known, time, share, left, decades_between(own, left))
 
 
 def data_share(sweep: SweepCurves, corrected: SweepCurves, frozen: Array) -> DataShare:

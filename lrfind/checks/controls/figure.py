@@ -80,8 +80,9 @@ def _draw_share(ax: Axes, time: TimeShare, low: float) -> None:
     if time.share is None or time.time_fall <= 0:
         return
     color = CORRECTED["color"]
+    cut = f"\nof the first {time.time_step} steps" if time.time_step < time.step else ""
     ax.vlines(time.lr, low, low + time.time_fall, color=color, linewidth=1.2, zorder=2)
     ax.annotate(
-        f"{percent(time.share)} of the loss decrease\nis training time alone", (time.lr, low),
+        f"{percent(time.share)} of the loss decrease\nis training time alone{cut}", (time.lr, low),
         (0, -9), textcoords="offset points", ha="center", va="top", color=color, zorder=5, **TEXT,
     )  # fmt: skip

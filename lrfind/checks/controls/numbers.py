@@ -15,6 +15,7 @@ from lrfind.checks.controls.attribution import (
     data_part,
     data_share,
     decades_between,
+    finite_count,
     time_fall,
     time_share,
 )
@@ -80,7 +81,8 @@ class ControlNumbers:
     def time_fall(self) -> Array:
         """Shape `(m,)`: decrease of the constant run's loss before each finite loss of the sweep.
 
-        Smoothed; see `lrfind.checks.controls.attribution.time_fall`.
+        Smoothed, and held beyond the end of that run; see
+        `lrfind.checks.controls.attribution.time_fall`.
         """
         return time_fall(self.constant.loss, self.frozen, self._sweep.loss.size)
 
@@ -112,7 +114,8 @@ class ControlNumbers:
     @cached_property
     def time(self) -> TimeShare:
         """How much of the loss decrease of the sweep is training time alone."""
-        return time_share(self._sweep, self._time_corrected, self.time_fall, self.frozen)
+        last = finite_count(self.constant.loss) - 1
+        return time_share(self._sweep, self._time_corrected, self.time_fall, self.frozen, last)
 
     @cached_property
     def data(self) -> DataShare:

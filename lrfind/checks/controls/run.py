@@ -79,8 +79,8 @@ def controls(
         (True, True)
     """
     kept = getattr(result, "loop_options", {})
-    options = with_defaults(with_kept(kept, options, loss_fn), "controls")
     options["probe"] = options["metric"] = None
+    options = with_defaults(with_kept(kept, options, loss_fn), "controls")
     rate = _check(result, train_loader, suggested, frozen, options)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     if result.optimizer not in ("", now := _names(loop)):
@@ -115,8 +115,8 @@ def _check(
     check_restartable(train_loader)
     if frozen and options["step"] is not None:
         raise ValueError(
-            "`frozen` needs the loss without the step, but `step` does both at once: pass "
-            "`frozen=False`, or `forward` instead of `step`."
+            "`frozen` needs the loss without the step, but `step`, given or kept from `result`, "
+            "does both at once: pass `frozen=False`, or `forward` instead of `step`."
         )
     if isinstance(suggested, bool):
         return result.suggest().lr if suggested else None

@@ -86,9 +86,15 @@ def time_sentence(numbers: ControlNumbers) -> str:
     time, run = numbers.time, numbers.constant
     if time.share is None:
         return "Time: the sweep shows no clear decrease of the loss that time could explain."
-    ended = ""
+    steps, rest, ended = "as many steps", "", ""
     if run.loss.size < numbers.result.loss.size:
-        ended = f" That run has {run.loss.size} losses, the sweep {numbers.result.loss.size}."
+        ended = (
+            f" That run has {run.loss.size} losses, the sweep {numbers.result.loss.size}: what "
+            "time does after these is not taken off."
+        )
+    if time.time_step < time.step:
+        steps = f"the {time.time_step} steps before it ended"
+        rest = f", not counting the {time.step - time.time_step} steps from there to the minimum"
     if time.shift is None:
         reason = next(flag.value for flag in time.minimum.flags if flag in UNUSABLE)
         corrected = f"The time-corrected sweep has no usable minimum: {reason}."
@@ -100,8 +106,8 @@ def time_sentence(numbers: ControlNumbers) -> str:
     return (
         f"Time: at its minimum, after {time.step} steps, the sweep's loss has decreased by "
         f"{time.fall:.3g}. Training at a constant learning rate of {run.lr:.2e}, from the same "
-        f"state on the same batches, decreases it by {time.time_fall:.2g} in as many steps: "
-        f"{percent(time.share)} of the sweep's loss decrease is training time alone. "
+        f"state on the same batches, decreases it by {time.time_fall:.2g} in {steps}: "
+        f"{percent(time.share)} of the sweep's loss decrease is training time alone{rest}. "
         f"{corrected}{ended}"
     )
 

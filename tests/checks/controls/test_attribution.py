@@ -10,6 +10,7 @@ from lrfind.checks.controls.attribution import (
     FEWEST_DIFFERENCES,
     data_part,
     data_share,
+    finite_count,
     stretches_of,
     time_fall,
     time_share,
@@ -26,7 +27,8 @@ SWEPT = 2 / (1 + np.exp(-(STEPS - 60) / 4)) - 3 * np.exp((STEPS - 110) / 8)
 def time_corrected(loss, constant, frozen):
     fall = time_fall(constant, frozen, loss.size)
     sweep = SweepCurves(LR, loss)
-    return time_share(sweep, SweepCurves(LR, loss + fall), fall, frozen)
+    last = finite_count(constant) - 1
+    return time_share(sweep, SweepCurves(LR, loss + fall), fall, frozen, last)
 
 
 def test_the_noise_of_the_batches_leaves_no_trace_in_the_fall():
@@ -68,6 +70,18 @@ def test_the_share_of_time_is_that_which_was_put_in(share):
     found = time_corrected(loss, BATCHES - whole, BATCHES)
     assert found.share == pytest.approx(whole[found.step] / found.fall)
     assert found.time_fall == pytest.approx(whole[found.step], abs=1e-6)
+    assert found.time_step == found.step
+
+
+@pytest.mark.parametrize("end", [[], [np.nan], [np.inf, 3.0]])
+def test_a_constant_run_that_ended_before_the_minimum_says_up_to_which_step_it_knows(end):
+    drift = STEPS / N
+    loss = BATCHES - drift - np.exp(-(((STEPS - 80) / 8) ** 2))
+    found = time_corrected(loss, np.append((BATCHES - drift)[:40], end), BATCHES)
+    assert found.step > 75
+    assert found.time_step == 39
+    assert found.time_fall == pytest.approx(drift[39])
+    assert found.share == pytest.approx(drift[39] / found.fall)
 
 
 def test_where_time_goes_on_falling_its_minimum_lay_too_far_right():

@@ -90,11 +90,35 @@ def test_a_second_rate_is_told_with_its_fall_or_its_end():
     assert "ended after 2 steps" in words(ended)
 
 
-def test_a_constant_run_that_ended_early_and_other_random_numbers_are_told():
+def cut_at(found, size):
+    return dataclasses.replace(found, constant=ConstantRun(1e-7, found.constant.loss[:size]))
+
+
+def test_a_constant_run_that_ended_before_the_minimum_leaves_the_rest_of_time_open():
     found = make_controls()
-    early = dataclasses.replace(found, constant=ConstantRun(1e-7, found.constant.loss[:40]))
-    assert "has 40 losses, the sweep 100" in words(early)
-    other = dataclasses.replace(found, same_numbers=False)
+    early, step = cut_at(found, 40), found.time.step
+    assert step > 40
+    assert f"decreases it by {early.time.time_fall:.2g} in the 39 steps before it ended" in words(
+        early
+    )
+    share = f"{early.time.share:.1%} of the sweep's loss decrease is training time alone"
+    assert f"{share}, not counting the {step - 39} steps from there to the minimum." in words(early)
+    assert "has 40 losses, the sweep 100: what time does after these is not taken" in words(early)
+    assert "\nof the first 39 steps" in early.plot().texts[0].get_text()
+
+
+def test_a_constant_run_that_ended_after_the_minimum_knows_all_of_it():
+    found = make_controls()
+    late = cut_at(found, N - 1)
+    assert late.time.time_step == late.time.step
+    assert "in as many steps" in words(late)
+    assert "not counting" not in words(late)
+    assert "has 99 losses, the sweep 100: what time does after these is not taken" in words(late)
+    assert "of the first" not in late.plot().texts[0].get_text()
+
+
+def test_other_random_numbers_are_told():
+    other = dataclasses.replace(make_controls(), same_numbers=False)
     assert "the frozen-weights control saw other dropout masks" in words(other)
 
 
