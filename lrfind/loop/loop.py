@@ -204,6 +204,15 @@ class Loop:
     def _batches(self) -> Generator[Any, None, None]:
         return endless(self._loader, skip_empty=self._alone)
 
+    @property
+    def epoch_steps(self) -> float | None:
+        """Optimizer steps per epoch; None if the loader has no length."""
+        try:
+            batches = len(self._loader)  # type: ignore[arg-type]
+        except (TypeError, NotImplementedError):
+            return None
+        return batches / self._count if batches else None
+
     def batches_after(self, steps: int, count: int) -> list[Any]:
         """The batches that would come after a run of `steps` steps; the loader is restored.
 

@@ -104,7 +104,8 @@ def range_test(
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     state_bytes = loop.run(sweep)
-    result = loop.agreed(replace(sweep.result(), state_bytes=state_bytes))
+    result = replace(sweep.result(), state_bytes=state_bytes, epoch_steps=loop.epoch_steps)
+    result = loop.agreed(result)
     if confirm:
         result = replace(result, cold_starts=cold_starts(loop, result))
     return replace(result, loop_options=given)

@@ -31,6 +31,7 @@ def to_document(record: SweepRecord) -> dict[str, Any]:
         "optimizer": record.optimizer,
         "seed": record.seed,
         "state_bytes": record.state_bytes,
+        "epoch_steps": record.epoch_steps,
         "versions": dict(record.versions),
         "lr": record.lr.tolist(),
         "loss": to_json(record.loss),
@@ -55,6 +56,7 @@ def fields_of(document: dict[str, Any]) -> dict[str, Any]:
     """
     settings, seed = dict(document["settings"]), document["seed"]
     layers, lr = document.get("layers"), from_json(document["lr"])
+    epoch = document.get("epoch_steps")
     # The same checks as for a new sweep; their messages name the damaged field.
     lr_sequence(
         settings["start_lr"], settings["end_lr"], settings["num_iter"], settings["step_mode"]
@@ -76,6 +78,7 @@ def fields_of(document: dict[str, Any]) -> dict[str, Any]:
         "state_bytes": require_count("state_bytes", document["state_bytes"], least=0),
         "versions": dict(document["versions"]),
         "layers": None if layers is None else _layers_from_json(layers, lr),
+        "epoch_steps": None if epoch is None else require_positive("epoch_steps", epoch),
         # Only in files of sweeps that were confirmed.
         "cold_starts": [_cold_start_from_json(each) for each in document.get("cold_starts", ())],
     }

@@ -15,7 +15,7 @@ from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import TRAIN
-from lrfind.result.report import Summary, ending
+from lrfind.result.report import Summary, ending, overfitting_sentence
 from lrfind.result.settings import SweepSettings
 from lrfind.result.sweep_analysis import Answer
 from lrfind.support.files import read_document, write_csv, write_json
@@ -44,6 +44,7 @@ class RangeTestResult(SweepPictures):
         layers: Norms of every trainable tensor at every step; None if they were not recorded.
         cold_starts: The short trainings from scratch at the suggested rate and below, with
             `confirm=True`; empty without. See `range_test`.
+        epoch_steps: Optimizer steps per epoch; None if the loader has no length.
         loop_options: The options of the training loop that were given to `range_test`, such as
             `accumulation_steps`, for `verify` and `controls`. In memory only: neither saved, copied
             nor compared. Read-only.
@@ -93,7 +94,8 @@ class RangeTestResult(SweepPictures):
         answer = self._answer(suggestion, TRAIN)
         if tasks is None and self.tasks:
             tasks = self.task_disagreement()
-        return Summary(ending(self), self.compare(betas), answer, tasks)
+        compared, fitted = self.compare(betas), overfitting_sentence(self)
+        return Summary(ending(self), compared, answer, tasks, fitted)
 
     def to_dict(
         self, betas: Sequence[float] = BETAS, *, suggestion: Answer | None = None

@@ -44,6 +44,7 @@ class SweepRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     layers: Layers | None = None
     cold_starts: tuple[ColdStart, ...] = ()
+    epoch_steps: float | None = None
     loop_options: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

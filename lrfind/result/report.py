@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,11 +16,23 @@ from lrfind.comparison.rate_shifts import RateShift
 from lrfind.comparison.table import with_error
 from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.cold_start import ColdStart
-from lrfind.result.record import SweepRecord
+from lrfind.result.record import PROBE, TRAIN, SweepRecord
+from lrfind.support.errors import CannotTellError
 from lrfind.support.text import decades, plain_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+
+EARLIER = 0.3
+"""A probe that turns this many decades before the batches shows overfitting."""
+
+REPEATED = 10
+"""A sweep of this many epochs without a probe cannot tell learning from memorising."""
+
+MANY = (
+    "The sweep went through the data {:.3g} times, so its losses cannot tell learning from "
+    "memorising: pass a held-out batch as `probe`."
+)
 
 
 @dataclass(frozen=True)
@@ -31,12 +44,14 @@ class Summary:
         comparison: The minima and shifts; a sentence explains the shift at the last beta.
         answer: The suggested learning rate.
         tasks: How far the tasks disagree; None with a single loss.
+        overfitting: What the sweep shows of overfitting; empty if nothing.
     """
 
     ending: str
     comparison: Comparison
     answer: Suggestion | CannotTell
     tasks: TaskDisagreement | None = None
+    overfitting: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.ending
@@ -48,6 +63,8 @@ class Summary:
         yield rate_sentence(comparison.rate_shifts, shown.beta)
         yield decade_sentence(comparison.rows, shown.beta, self.answer)
         yield str(self.answer)
+        if self.overfitting:
+            yield self.overfitting
         if self.tasks is not None:
             yield str(self.tasks)
 
@@ -129,8 +146,34 @@ def decade_sentence(
 def ending(record: SweepRecord) -> str:
     """How the sweep ended, as a sentence."""
     steps, last = record.lr.size, record.lr[-1] if record.lr.size else record.settings.start_lr
-    ended = f"Ended after {steps} steps at lr {last:.2e}: {record.stop_reason.value}."
+    epochs = "" if record.epoch_steps is None else f" ({steps / record.epoch_steps:.3g} epochs)"
+    ended = f"Ended after {steps} steps{epochs} at lr {last:.2e}: {record.stop_reason.value}."
     return " ".join([ended, *map(cold_start_sentence, record.cold_starts)])
+
+
+def overfitting_sentence(record: SweepRecord) -> str:
+    """What the sweep shows of overfitting; empty if nothing.
+
+    That the probe turns before the batches, or that there is none and the data was repeated often.
+    """
+    epochs = record.lr.size / (record.epoch_steps or math.inf)
+    if not record.probe.size:
+        return MANY.format(epochs) if epochs >= REPEATED else ""
+    try:
+        batches, probe = record.curves(TRAIN), record.curves(PROBE)
+    except CannotTellError:
+        return ""
+    if not (batches.fit.descended and probe.fit.descended):
+        return ""
+    before = math.log10(batches.posterior.unaided_mean / probe.posterior.unaided_mean)
+    if before < EARLIER:
+        return ""
+    repeated = f", {epochs:.3g} epochs of it," if epochs > 1 else ""
+    return (
+        f"The probe is lowest at {probe.posterior.unaided_mean:.1e}, {before:.1f} decades before "
+        f"the batches: beyond, the model fits the training data{repeated} and not new data. "
+        '`suggest(source="probe")` reads the probe.'
+    )
 
 
 def cold_start_sentence(tried: ColdStart) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_steps_down_until_a_training_from_scratch_starts() -> None:
     assert tried[0].lr == without.suggest().lr
     assert [each.started for each in tried] == [False] * (len(tried) - 1) + [True]
     assert len(tried) > 1
-    ratios = [one.lr / two.lr for one, two in zip(tried, tried[1:], strict=False)]
+    ratios = [one.lr / two.lr for one, two in pairwise(tried)]
     assert ratios == pytest.approx([math.sqrt(10)] * len(ratios))
     # On the plain nothing moves: every later loss is that of the plain.
     assert tried[0].loss == 11.0
