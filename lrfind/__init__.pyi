@@ -7,8 +7,9 @@ from .analysis.verdict import Verdict
 from .batch_size.rescaling import rescale, rescale_beta
 from .checks.controls.record import Controls
 from .checks.controls.run import controls
+from .checks.verification.find_lr import find_lr
 from .checks.verification.record import Verification
-from .checks.verification.run import find_lr, verify
+from .checks.verification.verify import verify
 from .comparison.compare import Comparison
 from .layers.layer_norms import BlowUp, Layers
 from .loop.range_test import range_test

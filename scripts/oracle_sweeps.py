@@ -1,7 +1,7 @@
 """Range tests of every task of the oracle, as raw records that rules are chosen and judged on.
 
 Usage: python scripts/oracle_sweeps.py [--jobs 2] [--locked]
-Writes scripts/oracle_sweeps.npz in about 15 minutes; the locked families are left out unless
+Writes scripts/oracle_sweeps.npz in about 2 minutes; the locked families are left out unless
 asked for, and are then all that is written, to scripts/oracle_sweeps_locked.npz.
 """
 
@@ -22,15 +22,14 @@ from oracle_table import write
 from tqdm import tqdm
 
 from lrfind import RangeTestResult
+from lrfind.analysis.schedule import lr_sequence
+from lrfind.result.settings import DEFAULTS
 
 FILE = Path(__file__).with_name("oracle_sweeps.npz")
 LOCKED_FILE = Path(__file__).with_name("oracle_sweeps_locked.npz")
 SEEDS = (0, 1, 2, 3, 4)
-NUM_ITER = (300, 100)
-"""Steps of the sweeps that are recorded; the first is the default."""
 PROBED = 100
 """Validation samples in the probe, as a user would hold them out."""
-RECORDED = ("lr", "loss", "probe")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Swept:
     probe: np.ndarray
 
 
-def sweep(task: str, seed: int, num_iter: int) -> RangeTestResult:
+def sweep(task: str, seed: int) -> RangeTestResult:
     """A range test with defaults, with a probe beside it."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -50,34 +49,33 @@ def sweep(task: str, seed: int, num_iter: int) -> RangeTestResult:
     problem = ORACLE_TASKS[task].build(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return problem.range_test(
-            num_iter=num_iter, probe=(inputs[:PROBED], targets[:PROBED]), progress=False
-        )
+        return problem.range_test(probe=(inputs[:PROBED], targets[:PROBED]), progress=False)
 
 
-def load(path: Path = FILE) -> dict[tuple[str, int, int], Swept]:
-    """The records by task, seed and number of steps.
+def load(path: Path = FILE) -> dict[tuple[str, int], Swept]:
+    """The records by task and seed.
 
     Raises:
         FileNotFoundError: They have not been made.
     """
-    found: dict[tuple[str, int, int], Swept] = {}
+    rates = lr_sequence(DEFAULTS.start_lr, DEFAULTS.end_lr, DEFAULTS.num_iter)
+    found: dict[tuple[str, int], Swept] = {}
     with np.load(path) as file:
         for key in file.files:
-            task, seed, num_iter = key.rsplit("/", 2)
-            lr, loss, probe = file[key]
-            found[task, int(seed), int(num_iter)] = Swept(lr, loss, probe)
+            task, seed = key.rsplit("/", 1)
+            loss, probe = file[key].astype(np.float64)
+            found[task, int(seed)] = Swept(rates[: loss.size], loss, probe)
     return found
 
 
 def record(tasks: Sequence[str], jobs: int, path: Path) -> None:
     """Sweep every task with every seed and write the records."""
-    keys = list(product(tasks, SEEDS, NUM_ITER))
+    keys = list(product(tasks, SEEDS))
     work = Parallel(jobs, return_as="generator")(delayed(sweep)(*key) for key in keys)
     results = zip(keys, tqdm(work, total=len(keys)), strict=True)
     arrays = {
-        f"{task}/{seed}/{num_iter}": np.array([getattr(result, name) for name in RECORDED])
-        for (task, seed, num_iter), result in results
+        f"{task}/{seed}": np.array([result.loss, result.probe], dtype=np.float32)
+        for (task, seed), result in results
     }
     write(arrays, path)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import hypot
 from typing import NoReturn
 
-from lrfind.analysis.calibration import CONFIDENCE, SCHEDULES
 from lrfind.analysis.curves import EXPECTED, Flag, Minimum, label_of
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.rules import RULES
+from lrfind.analysis.transfer import transfer
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.errors import CannotTellError
 from lrfind.support.param_groups import HasParamGroups, set_group_rates
@@ -56,12 +57,17 @@ class Suggestion:
         reason: Why, with figures where there are any, and the remedy.
         schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
             between the two.
+        total_steps: Length of the training it is meant for, in optimizer steps; None for a
+            compromise between several.
         interval: Nominal 90 % interval for the best learning rate of a training run, calibrated on
             the project's benchmark; it may cover less on tasks unlike those. It depends on the
             sweep and the schedule, and on neither rule nor factor: `lr` may lie outside. It ends
             where the sweep does. None only in a record made by hand, as all that follow.
         uncertainty: The components of the interval.
         expected_lr: The expected minimum of the sweep, whatever the rule.
+        expected_regret: Mean regret at `lr` over the tasks of the benchmark: the share of the
+            achievable decrease of the validation loss that is lost.
+        decade_below_regret: The same one decade below the expected minimum.
     """
 
     lr: float
@@ -75,9 +81,12 @@ class Suggestion:
     verdict: Verdict
     reason: str
     schedule: str | None = None
+    total_steps: int | None = None
     interval: tuple[float, float] | None = None
     uncertainty: Uncertainty | None = None
     expected_lr: float | None = None
+    expected_regret: float | None = None
+    decade_below_regret: float | None = None
 
     def __repr__(self) -> str:
         interval = ", best in {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
@@ -97,8 +106,8 @@ class Suggestion:
         lowest = f"minimum {self.minimum.lr:.2e}"
         name = label_of(self.curve, self.beta)
         if self.curve == EXPECTED:
-            return f"a factor of {self.factor:g} below the {name} {lowest}"
-        return f"a factor of {self.factor:g} below the {lowest} of the {name} curve"
+            return f"a factor of {self.factor:.3g} below the {name} {lowest}"
+        return f"a factor of {self.factor:.3g} below the {lowest} of the {name} curve"
 
     @property
     def cautions(self) -> tuple[Flag, ...]:
@@ -113,12 +122,15 @@ class Suggestion:
         """Why this rate and not one decade below a minimum, as the end of a sentence."""
         if self.curve != EXPECTED:
             return "by the rule asked for"
-        below = f"{self.factor:g} below the expected minimum {self.minimum.lr:.1e}"
-        if self.factor != SCHEDULES[self.schedule].factor:
-            return f"a factor of {below}, as asked for"
+        below = f"a factor of {self.factor:.3g} below the expected minimum {self.minimum.lr:.1e}"
+        if self.verdict is Verdict.COLD_START:
+            return f"{below}, where a training from scratch starts"
+        if self.factor != transfer(self.schedule, self.total_steps).factor:
+            return f"{below}, as asked for"
         of = {None: "", "constant": " at a constant rate", "one_cycle": " with one cycle"}
-        told = f"the best rate of a training run{of[self.schedule]}"
-        return f"because {told} lies about a factor of {below}"
+        length = "" if self.total_steps is None else f" of {self.total_steps:,} steps"
+        run = f"a training run{length}{of[self.schedule]}"
+        return f"because {run} is expected to lose least {below}"
 
     @property
     def uses_factor(self) -> bool:
@@ -153,12 +165,15 @@ class Suggestion:
             "verdict": self.verdict.name.lower(),
             "reason": self.reason,
             "schedule": self.schedule,
+            "total_steps": self.total_steps,
             "rule": self.rule,
             "factor": self.factor,
             "curve": self.curve,
             "beta": self.beta,
             "minimum_lr": self.minimum.lr,
             "expected_minimum_lr": self.expected_lr,
+            "expected_regret": self.expected_regret,
+            "decade_below_regret": self.decade_below_regret,
             "uncertainty": self.uncertainty and vars(self.uncertainty),
             "flags": flag_names(self.flags),
             "group_lr": list(self.group_lr),

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lrfind.analysis.calibration import BETWEEN_RUNS, SCHEDULES
 from lrfind.analysis.curves import CENTRED, CURVES, EXPECTED
 from lrfind.analysis.defaults import BETA, FACTOR
+from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.rules import DEFAULT, OF_A_CURVE, RULES
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
-from lrfind.support.arguments import require_beta, require_choice, require_number, require_positive
+from lrfind.analysis.transfer import SCHEDULES, Transfer, transfer
+from lrfind.support.arguments import (
+    require_beta,
+    require_choice,
+    require_count,
+    require_number,
+    require_positive,
+)
 
 
 @dataclass(frozen=True)
@@ -19,16 +26,23 @@ class Question:
 
     rule: str
     schedule: str | None
+    total_steps: int | None
     curve: str
     beta: float
     factor: float
     between: float
+
+    @property
+    def transfer(self) -> Transfer:
+        """The way from the expected minimum to the rate to train with."""
+        return transfer(self.schedule, self.total_steps)
 
 
 def ask(
     rule: str | None = None,
     *,
     schedule: str | None = None,
+    total_steps: int | None = None,
     curve: str | None = None,
     beta: float | None = None,
     factor: float | None = None,
@@ -39,26 +53,29 @@ def ask(
     Args:
         rule: A key of `RULES`; None for "minimum" if `curve` is given, else "expected".
         schedule: "constant" or "one_cycle", the LR schedule you will train with; None if it is not
-            known. It determines the factor of a calibrated rule.
+            known. It determines the factor of a calibrated rule, together with:
+        total_steps: Optimizer steps of the training run, at least 1; None if not known.
         curve: One of `CURVES`, for a rule on one curve; None for "centred".
         beta: Weight of the old value in [0, 1), for a curve that is a smoother; None for 0.98.
-        factor: What a minimum is divided by, above 0; None for that of the schedule (calibrated
-            rules) or 10 (other rules).
+        factor: What a minimum is divided by, above 0; None for that of the schedule and the length
+            (calibrated rules) or 10 (other rules).
         between: Standard deviation of the minimum from run to run, in decades.
 
     Returns:
         The question.
 
     Raises:
-        TypeError: `beta`, `factor` or `between` is not a number.
+        TypeError: `beta`, `factor` or `between` is not a number, or `total_steps` no integer.
         ValueError: An unknown rule, schedule or curve, an argument without effect (`curve` for a
             rule that uses none, `beta` without a smoother, `factor` for a rule that does not
-            divide), `beta` outside [0, 1), `factor` not above 0, or `between` negative or not
-            finite.
+            divide), `beta` outside [0, 1), `factor` not above 0, `total_steps` below 1, or
+            `between` negative or not finite.
     """
     name = rule or (DEFAULT if curve is None else OF_A_CURVE)
     chosen = RULES[require_choice("rule", name, RULES)]
     check_schedule(schedule)
+    if total_steps is not None:
+        total_steps = require_count("total_steps", total_steps, least=1)
     if curve is not None:
         require_choice("curve", curve, CURVES)
         if not chosen.reads_curve:
@@ -68,7 +85,7 @@ def ask(
         if curve not in SMOOTHERS:
             raise ValueError(f"`beta` has no effect without a `curve` such as {USUAL!r}.")
     if factor is None:
-        factor = SCHEDULES[schedule].factor if chosen.calibrated else FACTOR
+        factor = transfer(schedule, total_steps).factor if chosen.calibrated else FACTOR
     elif not chosen.uses_factor:
         raise ValueError(f"`factor` has no effect with the rule {name!r}: pass another `rule`.")
     spread = require_number("between", between)
@@ -77,6 +94,7 @@ def ask(
     return Question(
         rule=name,
         schedule=schedule,
+        total_steps=total_steps,
         curve=(curve or CENTRED) if chosen.reads_curve else EXPECTED,
         beta=BETA if beta is None else float(beta),
         factor=require_positive("factor", factor),
@@ -88,4 +106,4 @@ def check_schedule(schedule: str | None) -> str | None:
     """Return the name of a schedule or None, or raise `ValueError` with the valid names."""
     if schedule is None:
         return None
-    return require_choice("schedule", schedule, [name for name in SCHEDULES if name])
+    return require_choice("schedule", schedule, SCHEDULES)

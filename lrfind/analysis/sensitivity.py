@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell
-from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.question import Question, ask
@@ -23,6 +22,7 @@ from lrfind.analysis.rules import RULES
 from lrfind.analysis.sensitivity_table import LIMITS, sensitivity_table, spread_words
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.analysis.suggestion import suggest
+from lrfind.analysis.transfer import SCHEDULES
 from lrfind.support.arguments import require_betas
 from lrfind.support.errors import CannotTellError
 from lrfind.support.text import plain_text, uncut, wrapped
@@ -148,7 +148,7 @@ def _questions(betas: Sequence[float]) -> Iterator[Question]:
     """Every rule with every schedule, curve and beta that it supports; the default first."""
     for name, rule in RULES.items():
         if not rule.reads_curve:
-            yield from (ask(name, schedule=schedule) for schedule in SCHEDULES)
+            yield from (ask(name, schedule=schedule) for schedule in (None, *SCHEDULES))
             continue
         yield from (ask(name, curve=curve) for curve in ((RAW,) * rule.reads_raw + (CENTRED,)))
         for curve in SMOOTHERS if rule.reads_raw else (USUAL,):

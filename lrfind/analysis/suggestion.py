@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 
 from lrfind.analysis.answers import CannotTell, Suggestion, Uncertainty
-from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
+from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.posterior import around
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.rules import RULES, Seen
 from lrfind.analysis.smoothing import SMOOTHERS, settled
+from lrfind.analysis.transfer import Transfer
 from lrfind.analysis.verdict import Judgement, Verdict
 from lrfind.support.errors import CannotTellError
 
@@ -60,8 +61,8 @@ def suggest(
             )
         judged = Judgement(Verdict.COLD_START, f"at {lr:.1e} {Verdict.COLD_START.value}")
         lr, factor = highest, lowest.lr / highest
-    transfer = SCHEDULES[q.schedule]
-    parts = Uncertainty(curves.posterior.deviation, q.between, transfer.deviation)
+    way, mean = q.transfer, curves.posterior.mean
+    parts = Uncertainty(curves.posterior.deviation, q.between, way.deviation)
     return Suggestion(
         lr=lr,
         rule=q.rule,
@@ -74,15 +75,18 @@ def suggest(
         verdict=judged.verdict,
         reason=judged.reason,
         schedule=q.schedule,
-        interval=_interval(curves, transfer.factor, parts),
+        interval=_interval(curves, way, parts),
         uncertainty=parts,
-        expected_lr=curves.posterior.mean,
+        expected_lr=mean,
+        total_steps=q.total_steps,
+        expected_regret=way.regret(mean / lr),
+        decade_below_regret=way.regret(FACTOR),
     )
 
 
-def _interval(curves: SweepCurves, factor: float, parts: Uncertainty) -> tuple[float, float]:
+def _interval(curves: SweepCurves, way: Transfer, parts: Uncertainty) -> tuple[float, float]:
     """The interval of the best learning rate, whatever rate was asked for, as far as swept."""
-    low, high = around(curves.posterior.mean / factor, parts.total)
+    low, high = around(curves.posterior.mean / 10**way.best, parts.total)
     return max(low, float(curves.lr[0])), min(high, float(curves.lr[-1]))
 
 
@@ -98,7 +102,7 @@ def _unusable(
     if Flag.NO_DESCENT not in against:
         reason = "; ".join(flag.value for flag in against)
     elif verdict is Verdict.NO_DESCENT and blow_up is not None:
-        guess = curves.posterior.mean / SCHEDULES[q.schedule].factor
+        guess = curves.posterior.mean / q.transfer.factor
         cause, _, remedy = reason.partition(": ")
         hint = f"it diverged at {blow_up:.1e}, which by itself only hints at {guess:.1e}"
         said = f"{cause}; {hint}: {remedy}"

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lrfind.result.sweep_analysis import Answer
 
 NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode")
-"""Options that cannot be combined with `--budget`; nor can question options except schedule."""
+"""Options that cannot be combined with `--budget`; nor can question options except schedule
+and length."""
 
 
 def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options: Any) -> None:
@@ -73,7 +74,7 @@ def _check_budget(asked: dict[str, Any], question: dict[str, Any]) -> None:
     """Reject options that the budget determines."""
     names = [name for name in NOT_WITH_A_BUDGET if asked.get(name)]
     names += ["confirm"] * ("confirm" in asked)
-    names += [name for name in question if name != "schedule"]
+    names += [name for name in question if name not in ("schedule", "total_steps")]
     if names:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in names)
         raise click.UsageError(f"--budget cannot be combined with {listed}.")

@@ -21,7 +21,7 @@ from lrfind.analysis.defaults import (
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-QUESTION = ("schedule", "rule", "curve", "beta", "factor")
+QUESTION = ("schedule", "total_steps", "rule", "curve", "beta", "factor")
 """The options in `question_options`: arguments of `RangeTestResult.suggest`."""
 
 
@@ -52,7 +52,7 @@ class NameOf(click.ParamType[str]):
 
 
 def _schedules() -> Iterable[str | None]:
-    from lrfind.analysis.calibration import SCHEDULES
+    from lrfind.analysis.transfer import SCHEDULES
 
     return SCHEDULES
 
@@ -113,6 +113,9 @@ range_options = all_of(
 
 question_options = all_of(
     click.option("--schedule", type=NameOf(_schedules), help="LR schedule you will train with."),
+    click.option(
+        "--total-steps", type=click.IntRange(min=1), help="Optimizer steps you will train for."
+    ),
     click.option("--rule", type=NameOf(_rules), help="Rule that picks the learning rate."),
     click.option(
         "--curve",

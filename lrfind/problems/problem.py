@@ -11,8 +11,10 @@ from torch.optim import Optimizer
 
 from lrfind.checks.controls.record import Controls
 from lrfind.checks.controls.run import controls
+from lrfind.checks.verification.answering import Suggested
+from lrfind.checks.verification.find_lr import find_lr
 from lrfind.checks.verification.record import Verification
-from lrfind.checks.verification.run import Suggested, find_lr, verify
+from lrfind.checks.verification.verify import verify
 from lrfind.loop.forward import LossFn
 from lrfind.loop.options import LOOP_DEFAULTS
 from lrfind.loop.range_test import ARGUMENTS, range_test

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.curves import CENTRED
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.repeats.figure import COLORS, SettingCurves, plot_repeats
 from lrfind.repeats.rows import SettingRow
 from lrfind.repeats.runs import RunSet

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.problems.build import Plain
 from lrfind.repeats.agreement import RepeatSuggestion, agree, spread_of
 from lrfind.repeats.spread import COVERAGE, Band, RunCurve, Spread, between_run_sd, median_band

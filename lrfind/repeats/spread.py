@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from lrfind.analysis.calibration import CONFIDENCE
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.support.arguments import require_number
 from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError

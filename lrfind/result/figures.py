@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.comparison.compare import curve_rows
 from lrfind.comparison.curve_rows import CurveRow

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.compare import Comparison
@@ -140,7 +141,18 @@ def decade_sentence(
     if isinstance(answer, CannotTell):
         return f"{said}; lrfind suggests none."
     own = "lrfind's own" if answer.curve == EXPECTED else "suggested"
-    return f"{said}; {own} {answer.lr:.1e}, {answer.because}."
+    return f"{said}; {own} {answer.lr:.1e}, {answer.because}.{_cost_words(answer)}"
+
+
+def _cost_words(answer: Suggestion) -> str:
+    """What the suggestion costs in the mean over tasks, and what one decade below does."""
+    if answer.curve != EXPECTED or answer.expected_regret is None:
+        return ""
+    return (
+        f" In the mean over {TASKS} tasks it loses {answer.expected_regret:.0%} of the achievable "
+        f"decrease of the validation loss, and one decade below that minimum "
+        f"{answer.decade_below_regret:.0%}."
+    )
 
 
 def ending(record: SweepRecord) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.calibration import BETWEEN_RUNS
 from lrfind.analysis.curves import Flag
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
 from lrfind.analysis.defaults import BETAS
+from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.question import ask
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
@@ -56,6 +56,7 @@ class SweepAnalysis(SweepRecord):
         rule: str | None = None,
         *,
         schedule: str | None = None,
+        total_steps: int | None = None,
         curve: str | None = None,
         beta: float | None = None,
         factor: float | None = None,
@@ -71,6 +72,8 @@ class SweepAnalysis(SweepRecord):
                 "valley" or "slide". None for "minimum" if `curve` is given, else "expected".
             schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
                 peak and a decay to zero); None if it is not known yet.
+            total_steps: Optimizer steps you will train for; None if not known. The best rate falls
+                as a power of the length, as far as that was measured: from 300 to 4,800 steps.
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased"; None for 0.98.
             factor: What "expected" and "minimum" divide by, above 0; None for their default.
@@ -83,12 +86,18 @@ class SweepAnalysis(SweepRecord):
             A `Suggestion`, or a `CannotTell`, which is falsy and gives the reason; never None.
 
         Raises:
-            TypeError: `beta`, `factor` or `between` is not a number.
+            TypeError: `beta`, `factor` or `between` is not a number, or `total_steps` no integer.
             ValueError: An unknown rule, schedule, curve or source, an argument without effect (such
                 as `beta` without a curve), or one out of range.
         """
         question = ask(
-            rule, schedule=schedule, curve=curve, beta=beta, factor=factor, between=between
+            rule,
+            schedule=schedule,
+            total_steps=total_steps,
+            curve=curve,
+            beta=beta,
+            factor=factor,
+            between=between,
         )
         try:
             curves = self.curves(source)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lrfind.analysis.calibration import CONFIDENCE
 from lrfind.analysis.curves import CENTRED, UNUSABLE, Flag
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.checks.controls.attribution import DataShare
 from lrfind.checks.controls.numbers import MINI_BATCH, PROBE_BATCH, ControlNumbers, MinimumRow
 from lrfind.checks.controls.verdict import controlled

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfind.analysis.calibration import CARRIED_ON, CONFIDENCE
+from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.verdict import Verdict
 from lrfind.checks.verification.scores import TrialScores
+from lrfind.checks.verification.trial import CARRIED_ON
 from lrfind.support.arrays import Array
 from lrfind.support.axes import (
     BAND,
@@ -67,16 +68,20 @@ def _lines(scores: TrialScores) -> list[tuple[str, Array, dict[str, Any]]]:
     """Label, losses and style of each line; a trial that diverged is a gap."""
     if scores.all_blew_up:
         return []
-    steps = max(trial.run.loss.size for trial in scores.trials)
-    carried_on = steps + round(CARRIED_ON * steps / 2)
+    lengths = {trial.run.loss.size for trial in scores.trials if trial.finite}
+    steps = max(lengths)
+    after = (f"after {steps // 2} steps", f"after {steps} steps")
+    carried_on = f"extrapolated to {steps + round(CARRIED_ON * steps / 2)} steps"
+    if len(lengths) > 1:
+        after, carried_on = ("half-way", "at the end"), "extrapolated"
     values = np.array([(trial.halfway, trial.end) for trial in scores.trials])
     values = np.column_stack([values, scores.scores])
     values[~np.isfinite(scores.scores)] = np.nan
     halfway, end, extrapolated = values.T
     return [
-        (f"after {steps // 2} steps", halfway, HALFWAY),
-        (f"after {steps} steps", end, END),
-        (f"extrapolated to {carried_on} steps", extrapolated, EXTRAPOLATED),
+        (after[0], halfway, HALFWAY),
+        (after[1], end, END),
+        (carried_on, extrapolated, EXTRAPOLATED),
     ]
 
 

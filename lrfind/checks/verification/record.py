@@ -26,11 +26,14 @@ class Verification(TrialScores):
         steps: Total optimizer steps, including those of a preceding sweep, and steps that were not
             made because the loss was not finite.
         schedule: LR schedule you will train with: "constant", "one_cycle" or None.
+        total_steps: Its length in optimizer steps, or None.
         scale: Learning rate of each parameter group as a multiple of the largest.
+        sweep: What the sweep before the trials says; None without one.
+        regrets: Regret of each trial where they had different lengths; empty otherwise.
 
     Example:
         >>> import numpy as np
-        >>> from lrfind.checks.verification.scores import Trial
+        >>> from lrfind.checks.verification.trial import Trial
         >>> from lrfind.result.constant_run import ConstantRun
         >>> ends = {0.01: 1.8, 0.1: 1.0, 1.0: 1.9}
         >>> trials = [Trial(ConstantRun(lr, np.ones(50)), end, end) for lr, end in ends.items()]
@@ -85,6 +88,8 @@ class Verification(TrialScores):
         return answer | {
             "verdict": self.verdict.name.lower(),
             "schedule": self.schedule,
+            "total_steps": self.total_steps,
+            "expected_minimum_lr": None if self.sweep is None else self.sweep.minimum,
             "suggested": self.suggested,
             "stands": self.stands,
             "steps": self.steps,

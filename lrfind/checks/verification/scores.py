@@ -16,15 +16,19 @@ from functools import cached_property
 
 import numpy as np
 
-from lrfind.analysis.calibration import BETWEEN_RUNS, CARRIED_ON, DOUBT, VERIFIED
-from lrfind.analysis.posterior import around
+from lrfind.analysis.posterior import BETWEEN_RUNS, around
+from lrfind.analysis.transfer import Transfer, transfer
 from lrfind.analysis.verdict import FLAT, Verdict
-from lrfind.result.constant_run import ConstantRun
+from lrfind.checks.verification.decision import SweepSays, decide, highest_trained_well
+from lrfind.checks.verification.trial import Trial
 from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
 
 TOLERATED = 0.1
 """Regret against the best trial up to which a learning rate counts as about equally good."""
+
+DOUBT = 0.05
+"""Regret at which a trial has 1/e of the weight of the best trial."""
 
 LOG_ROUNDING = 1e-9
 """Tolerance for rounding in the distance between two learning rates, in decades."""
@@ -51,40 +55,6 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One short training run, and the loss it reached.
-
-    Attributes:
-        run: The record of the run.
-        halfway: Loss on the score batches half-way.
-        end: The same at the end.
-    """
-
-    run: ConstantRun
-    halfway: float
-    end: float
-
-    @property
-    def finite(self) -> bool:
-        """Whether the loss stayed finite; otherwise the trial counts as diverged."""
-        return math.isfinite(self.halfway) and math.isfinite(self.end)
-
-    def heading(self, *, straight: bool = False) -> float:
-        """The extrapolated loss: `end * (end / halfway) ** 2` if it decreases, else `end`.
-
-        Args:
-            straight: Extrapolate along a straight line instead, `end + 2 * (end - halfway)`: for
-                losses of 0 or below, where a ratio is meaningless.
-        """
-        if not self.finite:
-            return math.inf
-        fall = min(self.end - self.halfway, 0.0)
-        if straight or not fall:
-            return self.end + CARRIED_ON * fall
-        return float(self.end * (1 + fall / self.halfway) ** CARRIED_ON)
-
-
-@dataclass(frozen=True)
 class TrialScores:
     """The fields of `Verification`, which documents them, and what is computed from them."""
 
@@ -94,7 +64,10 @@ class TrialScores:
     noise: float
     steps: int
     schedule: str | None = None
+    total_steps: int | None = None
     scale: tuple[float, ...] = (1.0,)
+    sweep: SweepSays | None = None
+    regrets: tuple[float, ...] = ()
 
     @property
     def rates(self) -> Array:
@@ -117,7 +90,10 @@ class TrialScores:
         """Regret of each trial: the share of the best trial's loss decrease that it misses.
 
         0 for the best, at most 2. If no trial decreased the loss, 0 for the best and 2 for others.
+        A trial that was given up early is compared with the others at that length.
         """
+        if self.regrets:
+            return np.array(self.regrets)
         best = float(self.scores.min())
         if not (best < self.level and math.isfinite(self.level)):
             return np.where((self.scores == best) & np.isfinite(best), 0.0, MOST_REGRET)
@@ -137,10 +113,10 @@ class TrialScores:
     def lr(self) -> float:
         """The learning rate to train with: the suggestion, unless the trials speak against it.
 
-        If it does not hold up, lies outside the learning rates tried, or there is none: the mean
-        rate of the trials, `mean_lr`, divided by the factor between this mean and the best learning
-        rate that was calibrated for the schedule on the benchmark. That is usually none of those
-        tried, and may lie outside their range.
+        If it does not hold up, lies outside the learning rates tried, or there is none: where the
+        sweep and the trials together expect the least regret. After a sweep with a suggestion not
+        above that, since short runs favour higher rates than training does; and never above the
+        highest rate that trained well. Without a sweep the mean rate of the trials, `mean_lr`.
 
         Raises:
             CannotTellError: Every trial diverged.
@@ -168,7 +144,14 @@ class TrialScores:
     @property
     def _trials_lr(self) -> float:
         """The learning rate that the trials point to, whatever was suggested."""
-        return self.mean_lr / VERIFIED[self.schedule].factor
+        self._require_one()
+        if self.sweep is None:
+            return min(self.mean_lr, highest_trained_well(self.rates, self.losses))
+        return decide(self.rates, self.losses, self.sweep, self._way)
+
+    @property
+    def _way(self) -> Transfer:
+        return transfer(self.schedule, self.total_steps)
 
     @property
     def group_lr(self) -> tuple[float, ...]:
@@ -177,11 +160,14 @@ class TrialScores:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """90 % interval for the best learning rate of a training run, by the trials.
+        """90 % interval for the best learning rate of a training run.
 
-        Widened where it would leave out `lr`, the suggestion that holds up.
+        Around the best rate that the sweep points to, or the trials without one; widened where it
+        would leave out `lr`.
         """
-        low, high = around(self._trials_lr, VERIFIED[self.schedule].deviation)
+        way = self._way
+        middle = self._trials_lr if self.sweep is None else self.sweep.minimum / 10**way.best
+        low, high = around(middle, way.deviation)
         return min(low, self.lr), max(high, self.lr)
 
     @property
@@ -226,7 +212,10 @@ class TrialScores:
             return Verdict.FLAT
         # If the highest learning rate is about as good as the best, even higher ones may be better.
         # That does not hold at the low end, where the loss only gets worse further down.
-        bracketed = self.rates[0] < self.best < self.rates[-1] and self.losses[-1] > DOUBT
+        # A sweep's own suggestion is not exceeded anyway.
+        above = self.best < self.rates[-1] and self.losses[-1] > DOUBT
+        bounded = self.sweep is not None and self.sweep.lr is not None
+        bracketed = self.rates[0] < self.best and (above or bounded)
         return Verdict.CLEAR if bracketed else Verdict.AT_END
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import interval_words
-from lrfind.analysis.calibration import VERIFIED
 from lrfind.checks.verification.scores import MOST_REGRET, TrialScores
 from lrfind.support.text import group_words, new_table, words
 
@@ -47,9 +46,7 @@ def answer_sentence(scores: TrialScores) -> str:
         return f"{_finding(scores, '. ')}No learning rate can be suggested, {cost}. {verdict}"
     source = ""
     if not scores.keeps_suggestion:
-        factor = VERIFIED[scores.schedule].factor
-        below = f"{factor:g} below" if factor >= 1 else f"{1 / factor:.3g} above"
-        source = f", a factor of {below} the weighted mean {scores.mean_lr:.2e} of the trials"
+        source = ", by the trials" if scores.sweep is None else ", by the sweep and the trials"
     instead = "" if scores.suggested is None or scores.keeps_suggestion else " instead"
     train = "Train" if scores.suggested is None else "train"
     rate = f"{scores.lr:.2e}{group_words(scores.group_lr)}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrfind.checks.verification.scores import Trial
+from lrfind.checks.verification.trial import Trial
 from lrfind.loop.loop import Loop
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import StopReason
