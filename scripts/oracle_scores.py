@@ -92,20 +92,23 @@ def score(
     means: dict[Column, float] = {}
     every, given = [], []
     for column, (asked, rates) in _asked(answers, table).items():
-        found = _regrets(table, asked, rates) if choose is None else (
-            _scaled(table, asked, rates, column, choose))  # fmt: skip
+        factors = np.ones(len(asked))
+        if choose is not None:
+            by_factor = _by_factor(table, asked, rates).mean(axis=1)
+            factors = choose(column, [case.family for case in asked], by_factor)
+        found = _regrets(table, asked, rates / factors[:, None])
         means[column] = float(found.mean())
         every.append(found.ravel())
         given.append(np.isfinite(rates).ravel())
+    steps = [answer.steps for (task, _), answer in answers.items() if task in table]
     return Score(
         finder,
         means,
         failed=float(np.mean(np.concatenate(every) > FAILURE)),
         without=1 - float(np.mean(np.concatenate(given))),
-        steps=float(np.mean([answer.steps for (task, _), answer in answers.items()
-                             if task in table])),
+        steps=float(np.mean(steps)),
         fitted=choose is not None,
-    )  # fmt: skip
+    )
 
 
 def left_out(column: Column, families: Sequence[str], by_factor: np.ndarray) -> np.ndarray:
@@ -152,15 +155,6 @@ def _regrets(table: Table, asked: Sequence[Case], rates: np.ndarray) -> np.ndarr
 def _by_factor(table: Table, asked: Sequence[Case], rates: np.ndarray) -> np.ndarray:
     """The regrets of rates divided by every factor, shape (cases, seeds, factors)."""
     return _regrets(table, asked, rates[..., None] / FACTORS)
-
-
-def _scaled(
-    table: Table, asked: Sequence[Case], rates: np.ndarray, column: Column, choose: Choose
-) -> np.ndarray:
-    """The regrets of rates divided by chosen factors, shape (cases, seeds)."""
-    by_factor = _by_factor(table, asked, rates)
-    chosen = choose(column, [case.family for case in asked], by_factor.mean(axis=1))
-    return _regrets(table, asked, rates / chosen[:, None])
 
 
 def table_of(scores: Sequence[Score]) -> str:
