@@ -18,8 +18,6 @@ their own number of steps, 100; "lrfind, 100 steps" has as many.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import json
 import logging
 import math
@@ -28,15 +26,18 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peer_finders
 import torch
 from benchmark_oracle import RATES, SCHEDULES, TABLE, batches
 from benchmark_tasks import TASKS, Task
 from joblib import Parallel, delayed
+from peer_finders import short_grid
 from scipy import stats
 from tqdm import tqdm
 
@@ -132,45 +133,27 @@ def documented_default(task: Task, seed: int, schedule: str) -> Answer:
     return Answer(task.build(seed).optimizer.defaults["lr"], 0)
 
 
-def short_grid(rates: int, steps: int) -> Finder:
-    """What a careful user does by hand: a few rates, a few steps each, the best last losses."""
+def peer(finder: peer_finders.Finder) -> Finder:
+    """A finder of `peer_finders`, whose answer is the same for every schedule."""
 
     def find(task: Task, seed: int, schedule: str) -> Answer:
-        tried = np.logspace(-5, 0.5, rates)
-        ends = []
-        for lr in tried:
-            problem = task.build(seed)
-            for group in problem.optimizer.param_groups:
-                group["lr"] = float(lr)
-            losses = [one_step(problem, batch) for batch in batches(problem.train_loader, steps)]
-            end = float(np.mean(losses[-steps // 5 :]))
-            ends.append(end if math.isfinite(end) else math.inf)
-        return Answer(float(tried[int(np.argmin(ends))]), rates * steps)
+        asked = peer_finders.ask(finder, partial(task.build, seed))
+        return Answer(asked.lr, asked.steps)
 
     return find
-
-
-def one_step(problem: Problem, batch: Any) -> float:
-    """An ordinary training step; the loss before it."""
-    problem.optimizer.zero_grad()
-    loss = problem.loss_fn(problem.model(batch[0]), batch[1])
-    loss.backward()
-    problem.optimizer.step()
-    return float(loss.item())
 
 
 def fastai_curve(task: Task, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """What fastai 2 records: 100 steps at 1e-7 * (1e8)**(k/100), debiased EMA 0.98, 4 times best.
 
-    Recomputed from its published definition, as fastai's own class needs its own loaders.
+    Recomputed from its published definition; `peer_finders.fastai` asks the package itself.
     """
     problem = task.build(seed)
     rates, losses, average, best = [], [], 0.0, math.inf
-    for k, batch in enumerate(batches(problem.train_loader, 100)):
+    for k, (inputs, targets) in enumerate(batches(problem.train_loader, 100)):
         lr = 1e-7 * 1e8 ** (k / 100)
-        for group in problem.optimizer.param_groups:
-            group["lr"] = lr
-        average = 0.98 * average + 0.02 * one_step(problem, batch)
+        peer_finders.set_rate(problem, lr)
+        average = 0.98 * average + 0.02 * peer_finders.step(problem, inputs, targets)
         smooth = average / (1 - 0.98 ** (k + 1))
         rates.append(lr)
         losses.append(smooth)
@@ -232,80 +215,6 @@ FASTAI: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 
 
-def torch_lr_finder(task: Task, seed: int, schedule: str) -> Answer:
-    """torch-lr-finder with its defaults: 100 steps from 1e-7 to 10, its suggestion."""
-    import matplotlib.pyplot as plt
-    from torch_lr_finder import LRFinder
-
-    problem = task.build(seed)
-    for group in problem.optimizer.param_groups:
-        group["lr"] = 1e-7
-    finder = LRFinder(problem.model, problem.optimizer, problem.loss_fn, device="cpu")
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        finder.range_test(problem.train_loader, end_lr=10, num_iter=100)
-        steps = len(finder.history["lr"])
-        _, axes = plt.subplots()
-        try:
-            _, lr = finder.plot(suggest_lr=True, ax=axes)
-        except (RuntimeError, ValueError):
-            lr = math.nan
-        finally:
-            plt.close("all")
-    return Answer(float(lr), steps)
-
-
-def ignite_finder(task: Task, seed: int, schedule: str) -> Answer:
-    """pytorch-ignite with its defaults over 100 steps from 1e-7 to 10."""
-    from ignite.engine import create_supervised_trainer
-    from ignite.handlers import FastaiLRFinder
-
-    problem = task.build(seed)
-    trainer = create_supervised_trainer(problem.model, problem.optimizer, problem.loss_fn)
-    finder = FastaiLRFinder()
-    epochs = math.ceil(100 / len(problem.train_loader))
-    saved = {"model": problem.model, "optimizer": problem.optimizer}
-    options = {"num_iter": 100, "start_lr": 1e-7, "end_lr": 10.0}
-    with finder.attach(trainer, saved, **options) as training:
-        training.run(problem.train_loader, max_epochs=epochs)
-    steps = len(finder.get_results()["lr"])
-    try:
-        return Answer(float(finder.lr_suggestion()), steps)
-    except (RuntimeError, ValueError):
-        return Answer(math.nan, steps)
-
-
-def lightning_finder(task: Task, seed: int, schedule: str) -> Answer:
-    """Lightning's tuner with its defaults: 100 steps from 1e-8 to 1."""
-    import lightning
-
-    class Module(lightning.LightningModule):  # type: ignore[misc]
-        def __init__(self, problem: Problem) -> None:
-            super().__init__()
-            self.lr = 1e-3
-            self.problem, self.model = problem, problem.model
-
-        def training_step(self, batch: Any, index: int) -> torch.Tensor:
-            return self.problem.loss_fn(self.model(batch[0]), batch[1])
-
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            for group in self.problem.optimizer.param_groups:
-                group["lr"] = self.lr
-            return self.problem.optimizer
-
-    problem = task.build(seed)
-    trainer = lightning.Trainer(
-        max_epochs=100, accelerator="cpu", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
-    module = Module(problem)
-    with contextlib.redirect_stderr(io.StringIO()):
-        found = lightning.pytorch.tuner.Tuner(trainer).lr_find(
-            module, train_dataloaders=problem.train_loader
-        )
-    lr = found.suggestion() if found else None
-    return Answer(math.nan if lr is None else float(lr), len(found.results["lr"]) if found else 0)
-
-
 FINDERS: dict[str, Finder] = {
     "lrfind": sweep_finder(),
     "lrfind, schedule unknown": sweep_finder(known=False),
@@ -317,15 +226,16 @@ FINDERS: dict[str, Finder] = {
     "lrfind.find_lr": budget_finder(False),
     "lrfind.find_lr, probe": budget_finder(True),
     "documented default": documented_default,
-    "grid of 12 rates x 25 steps": short_grid(12, 25),
-    "grid of 12 rates x 33 steps": short_grid(12, 33),
+    "grid of 12 rates x 25 steps": peer(partial(short_grid, 12, 25)),
+    "grid of 12 rates x 33 steps": peer(partial(short_grid, 12, 33)),
     "fastai valley": fastai_finder("valley"),
     "fastai slide": fastai_finder("slide"),
     "fastai minimum": fastai_finder("minimum"),
     "fastai steep": fastai_finder("steep"),
-    "torch-lr-finder": torch_lr_finder,
-    "pytorch-ignite": ignite_finder,
-    "lightning": lightning_finder,
+    **{
+        name: peer(peer_finders.FINDERS[name])
+        for name in ("torch-lr-finder", "pytorch-ignite", "lightning")
+    },
 }
 
 

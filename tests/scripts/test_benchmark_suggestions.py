@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from benchmark_suggestions import (
     fastai_curve,
     markdown,
     minimum_coverage,
+    peer,
     row,
-    short_grid,
     sweep_finder,
     true_minimum,
 )
 from benchmark_tasks import STEPS, TASKS
 from makers import README, ROOT
+from peer_finders import short_grid
 
 from lrfind.analysis.rules import RULES, Seen
 
@@ -138,7 +140,7 @@ def test_the_recomputed_fastai_rules_are_those_of_the_package():
 def test_finders_that_need_no_peer_answer():
     task = TASKS["digits softmax, SGD"]
     assert documented_default(task, 0, "constant").lr == 1e-3
-    assert short_grid(3, 5)(task, 0, "constant").steps == 15
+    assert peer(partial(short_grid, 3, 5))(task, 0, "constant").steps == 15
     answer = sweep_finder(num_iter=60)(task, 0, "constant")
     assert 1e-3 < answer.lr < 10
     low, high = answer.interval
