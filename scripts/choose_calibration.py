@@ -261,13 +261,13 @@ ASKED: tuple[tuple[str | None, tuple[str, ...]], ...] = (
 """What may be asked for, and the schedules that its numbers are chosen on."""
 
 
-def transfers(study: Study) -> Iterator[str]:
-    """The rows of the table, as source text."""
+def transfers(study: Study, without: str = "") -> Iterator[str]:
+    """The rows of the table, chosen on all families but one, as source text."""
     for name, schedules in ASKED:
-        way = study.choose(schedules)
+        way = study.choose(schedules, without)
         for steps in (None, *HORIZONS):
-            best, deviation = study.spread(schedules, steps)
-            costs = np.interp(COST_AT, BELOW, study.cost(schedules, steps)).round(3)
+            best, deviation = study.spread(schedules, steps, without)
+            costs = np.interp(COST_AT, BELOW, study.cost(schedules, steps, without)).round(3)
             numbers = f"{way.at(steps):.3f}, {best:.2f}, {deviation:.2f}"
             named = "None" if name is None else f'"{name}"'
             yield f"    ({named}, {steps}): ({numbers},\n        {_row(costs)}),"
