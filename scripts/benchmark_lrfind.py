@@ -31,7 +31,7 @@ from make_oracle import settle
 from oracle_families import FAMILY_OF, LOCKED, ORACLE_TASKS
 from oracle_finders import SEEDS, Answer, Answers, save
 from oracle_regret import best_rate, cases, regret
-from oracle_table import SCHEDULES, Table, load
+from oracle_table import MEASURED, SCHEDULES, Table, load
 from tqdm import tqdm
 
 import lrfind
@@ -43,6 +43,8 @@ from lrfind.checks.verification.decision import SweepSays
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / ".github" / "benchmark" / "lrfind.md"
 CHEAP, CLOSE, RUINED, BAD = 0.05, 0.2, 0.5, 0.2
+Tables = tuple[dict[Any, Any], dict[Any, Any]]
+"""`TRANSFERS` and `WITHOUT_OVERFITTING` of `calibration.py`."""
 QUESTIONS = {"lrfind": True, "lrfind, nothing known": False}
 """By finder: whether the schedule and the length are told."""
 
@@ -75,26 +77,27 @@ class Told:
 
 
 @cache
-def study() -> choose_calibration.Study:
-    """The study that the numbers are chosen by."""
+def study(measured: str) -> choose_calibration.Study:
+    """The study that the numbers are chosen by; regret is counted in that loss."""
     sweeps = {key: choose_calibration.seen(each) for key, each in oracle_sweeps.load().items()}
-    return choose_calibration.Study(load(), sweeps)
+    return choose_calibration.Study(load(), sweeps, measured)
 
 
-def ask(task: str, seed: int, table: dict[Any, Any] | None) -> tuple[list[Told], dict[str, int]]:
+def ask(task: str, seed: int, tables: Tables | None) -> tuple[list[Told], dict[str, int]]:
     """All finders of lrfind on a task with one seed, on one thread.
 
     Args:
         task: The task.
         seed: Of weights and batches.
-        table: In place of `TRANSFERS`; None for the committed one.
+        tables: In place of those of `calibration.py`; None for these.
 
     Returns:
         What they told, and the steps that each took.
     """
     settle()
-    if table is not None:
-        transfer.TRANSFERS = table  # in a process of its own
+    if tables is not None:
+        # In a process of its own.
+        transfer.TRANSFERS, transfer.WITHOUT_OVERFITTING = tables
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         problem = ORACLE_TASKS[task].build(seed)
@@ -106,7 +109,8 @@ def ask(task: str, seed: int, table: dict[Any, Any] | None) -> tuple[list[Told],
             key = (task, seed, schedule, horizon)
             for finder, known in QUESTIONS.items():
                 told.append(_of_sweep(finder, key, result, known))
-            told.append(_of_search(key, found))
+            epochs = horizon / result.epoch_steps if result.epoch_steps else None
+            told.append(_of_search(key, epochs, found))
     taken = result.lr.size + sum(each.steps for each in result.cold_starts)
     steps = dict.fromkeys(QUESTIONS, taken)
     return told, steps | {"lrfind.find_lr": 0 if found is None else found.steps}
@@ -132,16 +136,18 @@ def _of_sweep(
     return Told(finder, *key, answer.lr, answer.interval or (math.nan, math.nan), minimum, verdict)
 
 
-def _of_search(key: tuple[str, int, str, int], found: Verification | None) -> Told:
+def _of_search(
+    key: tuple[str, int, str, int], epochs: float | None, found: Verification | None
+) -> Told:
     """The answer for a schedule and a length; the trials are the same for all."""
     finder, (_, _, schedule, steps) = "lrfind.find_lr", key
     if found is None or found.all_blew_up or found.sweep is None:
         return Told(finder, *key, math.nan, (math.nan, math.nan), math.nan, "refused")
     minimum, lr = found.sweep.minimum, found.sweep.lr
     if lr is not None:
-        lr = minimum / transfer.transfer(schedule, steps).factor
+        lr = minimum / transfer.transfer(schedule, steps, epochs).factor
     says = SweepSays(minimum, lr)
-    asked = replace(found, schedule=schedule, total_steps=steps, sweep=says)
+    asked = replace(found, schedule=schedule, total_steps=steps, epochs=epochs, sweep=says)
     return Told(finder, *key, asked.lr, asked.interval, minimum, asked.verdict.name.lower())
 
 
@@ -163,11 +169,12 @@ def ask_all(locked: bool, jobs: int) -> tuple[list[Told], Answers]:
     return told, answers
 
 
-def left_out_transfers(family: str) -> dict[Any, Any]:
-    """The table of `calibration.py` without a family."""
-    namespace: dict[str, Any] = {}
-    exec("rows = {" + "\n".join(choose_calibration.transfers(study(), family)) + "}", namespace)
-    return dict(namespace["rows"])
+def left_out_transfers(family: str) -> Tables:
+    """The tables of `calibration.py` without a family."""
+    whole, training = (
+        dict(choose_calibration.numbers(study(measured), family)) for measured in MEASURED
+    )
+    return whole, training
 
 
 def judged(told: Sequence[Told], table: Table) -> list[str]:
@@ -268,6 +275,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     written = page(told, Table(chosen), arguments.locked)
     print(written)
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.with_stem(PAGE.stem + suffix).write_text(written)
 
 

@@ -23,9 +23,6 @@ from lrfind.demo import digits
 Data = tuple[torch.Tensor, torch.Tensor]
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
-STEPS = 400
-"""Steps of a full training."""
-
 
 @dataclass(frozen=True)
 class Task:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
-from benchmark_oracle import batches
 from benchmark_tasks import Data
+from ordinary_training import batches
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from benchmark_oracle import validation_loss
 from oracle_families import FAMILIES, LOCKED
 from oracle_table import Entry, Table
 from oracle_task import SEEDS, OracleTask, epochs
+from ordinary_training import validation_loss
 from torch import nn
 
 INTRODUCTION = """# The tasks of the oracle

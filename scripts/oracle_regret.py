@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 from oracle_families import FAMILY_OF, ORACLE_TASKS
-from oracle_table import SCHEDULES, Table
+from oracle_table import MEASURED, SCHEDULES, Table
 from torch import nn, zeros
 
 
@@ -47,19 +47,27 @@ def cases(table: Table, schedules: Sequence[str] = SCHEDULES) -> Iterator[Case]:
                 yield Case(task, schedule, steps)
 
 
-def regret(table: Table, case: Case, lr: float) -> float:
-    """The regret of training at a rate; without one, at the optimizer's documented default."""
+def regret(table: Table, case: Case, lr: float, measured: str = "validation") -> float:
+    """The regret of training at a rate; without one, at the optimizer's documented default.
+
+    Args:
+        table: The oracle.
+        case: The training.
+        lr: The rate; not finite or not above 0 for none.
+        measured: The loss that counts, "validation" or "training".
+    """
     rate = lr if math.isfinite(lr) and lr > 0 else documented_default(case.task)
     entry = table[case.task]
-    values = entry.values(case.schedule, case.steps)
-    initial, best = float(np.median(entry.initial[:, 0])), float(values.min())
+    values = entry.values(case.schedule, case.steps, measured)
+    initial = float(np.median(entry.initial[:, MEASURED.index(measured)]))
+    best = float(values.min())
     at = float(np.interp(math.log10(rate), np.log10(entry.rates), values))
     return (at - best) / (initial - best)
 
 
-def best_rate(table: Table, case: Case) -> float:
-    """The rate of the grid with the lowest validation loss."""
-    return table[case.task].best(case.schedule, case.steps)[0]
+def best_rate(table: Table, case: Case, measured: str = "validation") -> float:
+    """The rate of the grid with the lowest loss."""
+    return table[case.task].best(case.schedule, case.steps, measured)[0]
 
 
 def documented_default(task: str) -> float:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from benchmark_oracle import batches
 from benchmark_tasks import Data, Task
+from ordinary_training import batches
 from pytorch_optimizer import Lamb, Lion
 from schedulefree import AdamWScheduleFree, SGDScheduleFree
 from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam, Optimizer, RMSprop

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from benchmark_oracle import batches, one_cycle
 from oracle_optimizers import RULES, Rule, State, Step, evaluated
 from oracle_task import OracleTask, Run
+from ordinary_training import batches, one_cycle
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmark_oracle import batches
+from ordinary_training import batches
 
 from lrfind import Problem
 

@@ -59,6 +59,7 @@ class Suggestion:
             between the two.
         total_steps: Length of the training it is meant for, in optimizer steps; None for a
             compromise between several.
+        epochs: How many epochs these are; None if it is not known.
         interval: Nominal 90 % interval for the best learning rate of a training run, calibrated on
             the project's benchmark; it may cover less on tasks unlike those. It depends on the
             sweep and the schedule, and on neither rule nor factor: `lr` may lie outside. It ends
@@ -82,6 +83,7 @@ class Suggestion:
     reason: str
     schedule: str | None = None
     total_steps: int | None = None
+    epochs: float | None = None
     interval: tuple[float, float] | None = None
     uncertainty: Uncertainty | None = None
     expected_lr: float | None = None
@@ -125,10 +127,11 @@ class Suggestion:
         below = f"a factor of {self.factor:.3g} below the expected minimum {self.minimum.lr:.1e}"
         if self.verdict is Verdict.COLD_START:
             return f"{below}, where a training from scratch starts"
-        if self.factor != transfer(self.schedule, self.total_steps).factor:
+        if self.factor != transfer(self.schedule, self.total_steps, self.epochs).factor:
             return f"{below}, as asked for"
         of = {None: "", "constant": " at a constant rate", "one_cycle": " with one cycle"}
         length = "" if self.total_steps is None else f" of {self.total_steps:,} steps"
+        length += "" if self.epochs is None else f", {self.epochs:.3g} epochs,"
         run = f"a training run{length}{of[self.schedule]}"
         return f"because {run} is expected to lose least {below}"
 
@@ -166,6 +169,7 @@ class Suggestion:
             "reason": self.reason,
             "schedule": self.schedule,
             "total_steps": self.total_steps,
+            "epochs": self.epochs,
             "rule": self.rule,
             "factor": self.factor,
             "curve": self.curve,

@@ -27,6 +27,7 @@ class Question:
     rule: str
     schedule: str | None
     total_steps: int | None
+    epochs: float | None
     curve: str
     beta: float
     factor: float
@@ -35,7 +36,7 @@ class Question:
     @property
     def transfer(self) -> Transfer:
         """The way from the expected minimum to the rate to train with."""
-        return transfer(self.schedule, self.total_steps)
+        return transfer(self.schedule, self.total_steps, self.epochs)
 
 
 def ask(
@@ -43,6 +44,7 @@ def ask(
     *,
     schedule: str | None = None,
     total_steps: int | None = None,
+    epoch_steps: float | None = None,
     curve: str | None = None,
     beta: float | None = None,
     factor: float | None = None,
@@ -55,6 +57,7 @@ def ask(
         schedule: "constant" or "one_cycle", the LR schedule you will train with; None if it is not
             known. It determines the factor of a calibrated rule, together with:
         total_steps: Optimizer steps of the training run, at least 1; None if not known.
+        epoch_steps: Optimizer steps of an epoch; None if not known.
         curve: One of `CURVES`, for a rule on one curve; None for "centred".
         beta: Weight of the old value in [0, 1), for a curve that is a smoother; None for 0.98.
         factor: What a minimum is divided by, above 0; None for that of the schedule and the length
@@ -76,6 +79,7 @@ def ask(
     check_schedule(schedule)
     if total_steps is not None:
         total_steps = require_count("total_steps", total_steps, least=1)
+    epochs = None if total_steps is None or epoch_steps is None else total_steps / epoch_steps
     if curve is not None:
         require_choice("curve", curve, CURVES)
         if not chosen.reads_curve:
@@ -85,7 +89,8 @@ def ask(
         if curve not in SMOOTHERS:
             raise ValueError(f"`beta` has no effect without a `curve` such as {USUAL!r}.")
     if factor is None:
-        factor = transfer(schedule, total_steps).factor if chosen.calibrated else FACTOR
+        way = transfer(schedule, total_steps, epochs)
+        factor = way.factor if chosen.calibrated else FACTOR
     elif not chosen.uses_factor:
         raise ValueError(f"`factor` has no effect with the rule {name!r}: pass another `rule`.")
     spread = require_number("between", between)
@@ -95,6 +100,7 @@ def ask(
         rule=name,
         schedule=schedule,
         total_steps=total_steps,
+        epochs=epochs,
         curve=(curve or CENTRED) if chosen.reads_curve else EXPECTED,
         beta=BETA if beta is None else float(beta),
         factor=require_positive("factor", factor),

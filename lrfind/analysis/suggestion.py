@@ -79,6 +79,7 @@ def suggest(
         uncertainty=parts,
         expected_lr=mean,
         total_steps=q.total_steps,
+        epochs=q.epochs,
         expected_regret=way.regret(mean / lr),
         decade_below_regret=way.regret(FACTOR),
     )

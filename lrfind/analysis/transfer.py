@@ -5,6 +5,10 @@ the training. The rate to suggest is the one that loses least in expectation ove
 true cost of each: too high a rate costs everything, too low a rate little. The numbers are in
 `calibration.py`, at a few lengths; in between they are interpolated linearly in the logarithm of
 the length, so that the rate falls as a power of it, and beyond them they stay as they are.
+
+Most of that fall is overfitting: the trainings that were measured repeat small data for up to
+hundreds of epochs. Where a training makes a few epochs only, the numbers are those for the training
+loss, for which the rate hardly depends on the length.
 """
 
 from __future__ import annotations
@@ -15,7 +19,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrfind.analysis.calibration import COST_AT, HORIZONS, TRANSFERS
+from lrfind.analysis.calibration import (
+    COST_AT,
+    FEW_EPOCHS,
+    HORIZONS,
+    TRANSFERS,
+    WITHOUT_OVERFITTING,
+)
 
 SCHEDULES = ("constant", "one_cycle")
 """The LR schedules that a training run may have."""
@@ -46,20 +56,24 @@ class Transfer(NamedTuple):
         return float(np.interp(math.log10(factor), COST_AT, self.costs))
 
 
-def transfer(schedule: str | None = None, total_steps: float | None = None) -> Transfer:
+def transfer(
+    schedule: str | None = None, total_steps: float | None = None, epochs: float | None = None
+) -> Transfer:
     """The way from the minimum for a schedule and a length of the training run.
 
     Args:
         schedule: A name in `SCHEDULES`; None if it is not known.
         total_steps: Optimizer steps of the training run; None if it is not known. Beyond the
             lengths that were measured, the nearest counts.
+        epochs: How many epochs these are; None if it is not known.
 
     Returns:
         The way.
     """
+    table = TRANSFERS if epochs is None or epochs > FEW_EPOCHS else WITHOUT_OVERFITTING
     if total_steps is None:
-        return Transfer(*TRANSFERS[schedule, None])
-    rows = [Transfer(*TRANSFERS[schedule, steps]) for steps in HORIZONS]
+        return Transfer(*table[schedule, None])
+    rows = [Transfer(*table[schedule, steps]) for steps in HORIZONS]
     below, best, deviation = (
         _between(each, total_steps)
         for each in ([row.below for row in rows], [row.best for row in rows],

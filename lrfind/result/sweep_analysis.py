@@ -73,7 +73,9 @@ class SweepAnalysis(SweepRecord):
             schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
                 peak and a decay to zero); None if it is not known yet.
             total_steps: Optimizer steps you will train for; None if not known. The best rate falls
-                as a power of the length, as far as that was measured: from 300 to 4,800 steps.
+                as a power of the length, as far as that was measured, from 300 to 4,800 steps: by
+                little if these are at most 10 epochs of the loader that was swept, by more if they
+                are many, where the model overfits.
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased"; None for 0.98.
             factor: What "expected" and "minimum" divide by, above 0; None for their default.
@@ -94,6 +96,7 @@ class SweepAnalysis(SweepRecord):
             rule,
             schedule=schedule,
             total_steps=total_steps,
+            epoch_steps=self.epoch_steps,
             curve=curve,
             beta=beta,
             factor=factor,

@@ -57,6 +57,7 @@ def put_together(
         steps=spent + ran.steps,
         schedule=asked.schedule,
         total_steps=asked.total_steps,
+        epochs=asked.epochs,
         scale=ran.scale,
         sweep=says,
         regrets=tuple(regrets),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -86,7 +87,7 @@ def find_lr(
         (True, True)
     """
     options = with_defaults(options, "find_lr")
-    asked = ask(schedule=schedule, total_steps=total_steps)
+    ask(schedule=schedule, total_steps=total_steps)  # before anything is touched
     budget = require_count("budget", budget, least=80)
     sweep = Sweep(
         optimizer,
@@ -101,6 +102,8 @@ def find_lr(
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     loop.run(sweep, probes=())
     result = loop.agreed(sweep.result())
+    result = replace(result, epoch_steps=loop.epoch_steps)
+    asked = ask(schedule=schedule, total_steps=total_steps, epoch_steps=loop.epoch_steps)
     says = said_by(result, asked)
     rates = [says.minimum * multiple for multiple in MULTIPLES]
     ran, regrets = halving(loop, rates, budget - sweep.steps, result.group_scale)

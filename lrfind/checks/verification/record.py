@@ -27,6 +27,7 @@ class Verification(TrialScores):
             made because the loss was not finite.
         schedule: LR schedule you will train with: "constant", "one_cycle" or None.
         total_steps: Its length in optimizer steps, or None.
+        epochs: How many epochs these are, or None.
         scale: Learning rate of each parameter group as a multiple of the largest.
         sweep: What the sweep before the trials says; None without one.
         regrets: Regret of each trial where they had different lengths; empty otherwise.

@@ -65,6 +65,7 @@ class TrialScores:
     steps: int
     schedule: str | None = None
     total_steps: int | None = None
+    epochs: float | None = None
     scale: tuple[float, ...] = (1.0,)
     sweep: SweepSays | None = None
     regrets: tuple[float, ...] = ()
@@ -151,7 +152,7 @@ class TrialScores:
 
     @property
     def _way(self) -> Transfer:
-        return transfer(self.schedule, self.total_steps)
+        return transfer(self.schedule, self.total_steps, self.epochs)
 
     @property
     def group_lr(self) -> tuple[float, ...]:

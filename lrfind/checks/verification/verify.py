@@ -120,6 +120,7 @@ def verify(
     asked = ask(
         schedule=asked.schedule or getattr(answer, "schedule", None),
         total_steps=asked.total_steps or getattr(answer, "total_steps", None),
+        epoch_steps=loop.epoch_steps,
     )
     ran = run_trials(loop, rates, num_iter, _scale(loop, sweep, answer))
     return put_together(ran, suggested, asked, sweep, _says(sweep, asked), spent=spent)
