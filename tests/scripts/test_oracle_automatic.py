@@ -6,12 +6,12 @@ import numpy as np
 import oracle_automatic
 import pytest
 import torch
-from benchmark_oracle import batches, validation_loss
 from oracle_automatic import AUTOMATIC, load, main, optimizer_for, scores, train
 from oracle_families import ORACLE_TASKS
 from oracle_table import Entry, Table
 from oracle_task import Run
 from oracle_training import train_ordinarily
+from ordinary_training import batches, validation_loss
 from pytorch_optimizer import DAdaptAdam, DAdaptSGD, Prodigy
 from schedulefree import AdamWScheduleFree, SGDScheduleFree
 from torch import nn

@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from benchmark_oracle import batches
 from benchmark_tasks import CLASSES, SQUARES, momentum
 from oracle_data_images import digit_images
 from oracle_data_tables import quadratic
 from oracle_networks import dense
 from oracle_task import OracleTask, Run
 from oracle_training import schedule, train, train_ordinarily
+from ordinary_training import batches
 from torch.optim import SGD, Adam
 
 DIGITS = OracleTask(digit_images, partial(dense, 64, 24, 10, norm="batch"), momentum, CLASSES, 64)
