@@ -4,8 +4,8 @@ Usage: python scripts/benchmark_lrfind.py [--jobs 2]   ask and judge on the open
        python scripts/benchmark_lrfind.py --locked     on the locked ones: once, at the end
        python scripts/benchmark_lrfind.py --report     judge what was answered before
 Writes scripts/oracle_answers_lrfind.json, which `benchmark_peers.py --also` puts beside the other
-finders, scripts/oracle_told_lrfind.json, and .github/benchmark/lrfind.md; with `--locked` files
-named so. About 10 minutes.
+finders, what was told beside the rates in .oracle/, and .github/benchmark/lrfind.md; with
+`--locked` files named so. About 10 minutes.
 
 On the open families every number of `calibration.py` that is used on a task was chosen on the other
 families. On the locked ones the committed file is used.
@@ -41,6 +41,7 @@ from lrfind.analysis.calibration import HORIZONS
 from lrfind.checks.verification.decision import SweepSays
 
 FOLDER = Path(__file__).parent
+TOLD = FOLDER.parent / ".oracle"
 PAGE = FOLDER.parent / ".github" / "benchmark" / "lrfind.md"
 CHEAP, CLOSE, RUINED, BAD = 0.05, 0.2, 0.5, 0.2
 Tables = tuple[dict[Any, Any], dict[Any, Any]]
@@ -261,10 +262,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--report", action="store_true", help="ask nothing")
     arguments = parser.parse_args(argv)
     suffix = "_locked" if arguments.locked else ""
-    told_file = FOLDER / f"oracle_told_lrfind{suffix}.json"
+    told_file = TOLD / f"told_lrfind{suffix}.json"
     if not arguments.report:
         told, answers = ask_all(arguments.locked, arguments.jobs)
         save(answers, FOLDER / f"oracle_answers_lrfind{suffix}.json")
+        TOLD.mkdir(exist_ok=True)
         told_file.write_text("\n".join(json.dumps(vars(each)) for each in told) + "\n")
     told = [Told(**json.loads(line)) for line in told_file.read_text().splitlines()]
     table = load(locked=arguments.locked)

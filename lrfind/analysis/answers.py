@@ -133,7 +133,7 @@ class Suggestion:
         length = "" if self.total_steps is None else f" of {self.total_steps:,} steps"
         length += "" if self.epochs is None else f", {self.epochs:.3g} epochs,"
         run = f"a training run{length}{of[self.schedule]}"
-        return f"because {run} is expected to lose least {below}"
+        return f"{below}, where {run} is expected to lose least"
 
     @property
     def uses_factor(self) -> bool:

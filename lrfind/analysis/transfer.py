@@ -70,7 +70,7 @@ def transfer(
     Returns:
         The way.
     """
-    table = TRANSFERS if epochs is None or epochs > FEW_EPOCHS else WITHOUT_OVERFITTING
+    table = {"validation": TRANSFERS, "training": WITHOUT_OVERFITTING}[judged_by(epochs)]
     if total_steps is None:
         return Transfer(*table[schedule, None])
     rows = [Transfer(*table[schedule, steps]) for steps in HORIZONS]
@@ -81,6 +81,11 @@ def transfer(
     )  # fmt: skip
     costs = zip(*(row.costs for row in rows), strict=True)
     return Transfer(below, best, deviation, tuple(_between(each, total_steps) for each in costs))
+
+
+def judged_by(epochs: float | None) -> str:
+    """The loss that regret is counted in: "training" for a few epochs, else "validation"."""
+    return "training" if epochs is not None and epochs <= FEW_EPOCHS else "validation"
 
 
 def _between(values: Sequence[float], total_steps: float) -> float:

@@ -11,6 +11,7 @@ from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE
 from lrfind.analysis.smoothing import USUAL
+from lrfind.analysis.transfer import judged_by
 from lrfind.comparison.compare import Comparison
 from lrfind.comparison.curve_rows import CurveRow
 from lrfind.comparison.rate_shifts import RateShift
@@ -149,8 +150,8 @@ def _cost_words(answer: Suggestion) -> str:
     if answer.curve != EXPECTED or answer.expected_regret is None:
         return ""
     return (
-        f" In the mean over {TASKS} tasks it loses {answer.expected_regret:.0%} of the achievable "
-        f"decrease of the validation loss, and one decade below that minimum "
+        f" On {TASKS} tasks this cost {answer.expected_regret:.0%} of the achievable decrease of "
+        f"the {judged_by(answer.epochs)} loss in the mean, and one decade below that minimum "
         f"{answer.decade_below_regret:.0%}."
     )
 
