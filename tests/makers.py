@@ -17,14 +17,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import stdtrit
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lrfind import Controls, Problem, RangeTestResult, RepeatSet, StopReason, Verification
+from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.question import ask
 from lrfind.analysis.suggestion import suggest as answer_to
-from lrfind.checks.verification.scores import Trial
+from lrfind.checks.verification.trial import Trial
 from lrfind.repeats.runs import Run
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import SweepSettings
@@ -147,6 +149,77 @@ class Counted:
 
     def stop(self) -> None:
         self._hook.remove()
+
+
+def learning(optimizer="momentum", steps=3, **loader):
+    """A model, optimizer and loader with something to learn, some steps into a training."""
+    model, batches = make_model(), make_loader(**loader)
+    inputs, labels = batches.dataset.tensors
+    labels.copy_(inputs[:, :3].argmax(1))
+    made = OPTIMIZERS[optimizer](trainable(model))
+    if steps:
+        train(model, made, batches, steps)
+    return model, made, batches
+
+
+class Valley(nn.Module):
+    """Loss w^2 / 2, on which SGD multiplies w by 1 - lr; batches do not matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+    def forward(self) -> torch.Tensor:
+        return self.w**2 / 2
+
+
+def valley():
+    """The four arguments of a training in it, with `valley_loss` for its `forward`."""
+    model = Valley()
+    return model, torch.optim.SGD(model.parameters(), lr=0.5), None, [(0,)] * 5
+
+
+def valley_loss(model, batch):
+    return model()
+
+
+def valley_losses(lr, steps):
+    """Before each of so many steps."""
+    return (1 - lr) ** (2 * np.arange(steps)) / 2
+
+
+class Walled(nn.Module):
+    """A wide bowl behind a steep wall, and a flat plain on the far side.
+
+    Small steps slide down the wall into the bowl, which bears rates up to 20; one large step from
+    the top of the wall lands on the plain, where nothing moves any more.
+    """
+
+    def __init__(self, start: float = 4.0) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.tensor(start))
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        bowl = self.place**2 / 20 + 5 * (self.place - 2).clamp(min=0)
+        plain = torch.where(self.place < -6, 11.0, bowl)
+        return plain + 0 * batch.sum() + 0 * self.place
+
+
+def walled(start=4.0):
+    """The four arguments of a training over it."""
+    model = Walled(start)
+    return model, torch.optim.SGD(model.parameters(), lr=0.1), None, [torch.zeros(1)] * 8
+
+
+WALLED = {"start_lr": 1e-4, "end_lr": 1e3, "progress": False}
+"""How it is swept."""
+
+
+class Untouchable(list):
+    """A loader that must not be asked for a batch."""
+
+    def __iter__(self):
+        raise AssertionError("a batch was taken")
 
 
 class Stateful:
@@ -340,6 +413,11 @@ def make_trial(lr, halfway, end):
 def flat_trials(*scores):
     """Trials that stay where they are, so that their scores are those given."""
     return [make_trial(10.0 ** (k / 2 - 3), score, score) for k, score in enumerate(scores)]
+
+
+def half_of(deviation):
+    """Half of a 90 % interval, in decades: its deviation was measured on those tasks."""
+    return stdtrit(TASKS - 1, 0.95) * deviation
 
 
 def make_verification(trials, suggested=None, level=2.0, noise=0.1, **rest):

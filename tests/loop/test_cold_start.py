@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
+from makers import WALLED, walled
 
 import lrfind
 from lrfind.analysis.verdict import Verdict
@@ -18,30 +18,10 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import StopReason, SweepSettings
 
 
-class Walled(torch.nn.Module):
-    """A wide bowl behind a steep wall, and a flat plain on the far side.
-
-    Small steps slide down the wall into the bowl, which bears rates up to 20; one large step from
-    the top of the wall lands on the plain, where nothing moves any more.
-    """
-
-    def __init__(self, start: float = 4.0) -> None:
-        super().__init__()
-        self.place = torch.nn.Parameter(torch.tensor(start))
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        bowl = self.place**2 / 20 + 5 * (self.place - 2).clamp(min=0)
-        plain = torch.where(self.place < -6, 11.0, bowl)
-        return plain + 0 * batch.sum() + 0 * self.place
-
-
 def swept(start: float = 4.0, **settings: object) -> RangeTestResult:
-    model = Walled(start)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    data = [torch.zeros(1)] * 8
-    options = {"end_lr": 1e3, "start_lr": 1e-4, "progress": False}
-    result = lrfind.range_test(model, optimizer, None, data, **{**options, **settings})
-    assert float(model.place.detach()) == start
+    parts = walled(start)
+    result = lrfind.range_test(*parts, **{**WALLED, **settings})
+    assert float(parts[0].place.detach()) == start
     return result
 
 

@@ -122,8 +122,14 @@ def test_every_function_takes_every_option(name):
     assert (result.loop_options, bare.loop_options) == (options, {})
     checked = verify(*four, bare, num_iter=4, **options)
     assert verify(*four, result, num_iter=4) == checked
-    assert verify(*four, result.suggest(), result=result, num_iter=4) == checked
     assert Problem(*four).verify(result, num_iter=4) == checked
+    # A result is first tried from the start, unless it was already; a suggestion never is.
+    confirmed = range_test(*four, num_iter=60, confirm=True, **options)
+    (cold,) = confirmed.cold_starts
+    warm = dataclasses.replace(checked, steps=checked.steps - cold.steps)
+    assert warm.steps == 4 * 4
+    assert verify(*four, confirmed, num_iter=4) == warm
+    assert verify(*four, result.suggest(), result=result, num_iter=4) == warm
     assert controls(*four, result, **frozen) == expected
     assert Problem(*four).controls(result) == expected
 

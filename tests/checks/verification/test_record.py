@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import BEFORE, flat_trials, make_verification
+from makers import BEFORE, flat_trials, half_of, make_verification
 
 from lrfind import Verification
-from lrfind.analysis.calibration import VERIFIED
-from lrfind.checks.verification.scores import ALL_BLEW_UP, Trial
+from lrfind.analysis.transfer import transfer
+from lrfind.checks.verification.decision import SweepSays
+from lrfind.checks.verification.scores import ALL_BLEW_UP
+from lrfind.checks.verification.trial import Trial
 from lrfind.result.constant_run import ConstantRun
 
 BLOWN = math.inf
@@ -26,19 +28,33 @@ def test_the_numbers_of_the_version_before_give_its_document(name):
     )
     if "cannot_tell" in document:
         document["cannot_tell"] = ALL_BLEW_UP  # the words may change
-    if document["stands"]:
-        # That version answered with a rate of the trials beside the suggestion that holds up.
-        assert document["lr"] == answer.mean_lr / VERIFIED[answer.schedule].factor
-        document |= {"lr": answer.suggested, "group_lr": [answer.suggested]}
-    if "cannot_tell" not in document:
-        # Student's t instead of the normal quantile: the tasks of the calibration were twelve.
-        wider, before = (
-            math.log10(high / low) for low, high in (answer.interval, document["interval"])
-        )
-        assert wider == pytest.approx(before * 1.7958848 / 1.6448536)
-        document["interval"] = list(answer.interval)
-    assert answer.to_dict() == document
-    assert list(answer.to_dict()) == list(document)
+    else:
+        document |= answered_now(document, answer)
+    # That version was not told the length of the training, and kept nothing of the sweep.
+    new = {"total_steps": None, "expected_minimum_lr": None}
+    assert answer.to_dict() == document | new
+    assert [key for key in answer.to_dict() if key not in new] == list(document)
+
+
+BEFORE_BELOW = {None: 1.25, "one_cycle": 0.7}
+BEFORE_DEVIATION = {None: 0.45, "one_cycle": 0.49}
+
+
+def answered_now(document, answer):
+    """The rate and the interval, where that version answered otherwise."""
+    schedule = document["schedule"]
+    # It divided the mean of the trials by a factor, beside a suggestion that holds up too.
+    assert document["lr"] == answer.mean_lr / BEFORE_BELOW[schedule]
+    lr = document["suggested"] if document["stands"] else answer.mean_lr
+    # Its interval was around that, with the deviation on twelve tasks, and the normal quantile.
+    low, high = document["interval"]
+    assert math.sqrt(low * high) == pytest.approx(document["lr"])
+    half = math.log10(high / low) / 2
+    assert half == pytest.approx(1.6448536 * BEFORE_DEVIATION[schedule])
+    half = half_of(transfer(schedule).deviation)
+    interval = [answer.mean_lr / 10**half, answer.mean_lr * 10**half]
+    assert list(answer.interval) == pytest.approx(interval)
+    return {"lr": lr, "group_lr": [lr], "interval": list(answer.interval)}
 
 
 def trial_of(document):
@@ -63,6 +79,20 @@ def test_it_is_saved_whole_with_infinities_as_strings(tmp_path):
     assert read["trials"][2]["end"] == "inf"
     assert read["trials"][2]["loss"][-1] == "nan"
     assert (read["best"], read["stands"], read["verdict"]) == (answer.best, False, "clear")
+
+
+def test_what_a_search_was_told_and_found_is_saved():
+    says = SweepSays(minimum=0.03, lr=0.004)
+    regrets = (0.9, 0.0, 0.4)
+    answer = make_verification(
+        flat_trials(1.5, 0.5, 0.6), sweep=says, regrets=regrets, schedule="constant",
+        total_steps=900,
+    )  # fmt: skip
+    document = answer.to_dict()
+    assert (document["schedule"], document["total_steps"]) == ("constant", 900)
+    assert document["expected_minimum_lr"] == 0.03
+    assert tuple(trial["loses"] for trial in document["trials"]) == regrets
+    assert (document["lr"], document["suggested"]) == (answer.lr, None)
 
 
 def test_two_alike_are_equal():

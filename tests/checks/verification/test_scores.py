@@ -6,36 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import flat_trials, make_trial, make_verification
+from makers import flat_trials, half_of, make_trial, make_verification
 
 from lrfind import CannotTellError, Verdict
-from lrfind.analysis.calibration import VERIFIED
+from lrfind.analysis.posterior import BETWEEN_RUNS
+from lrfind.analysis.transfer import SCHEDULES, transfer
+from lrfind.checks.verification.decision import SweepSays, decide
 
-
-@pytest.mark.parametrize(
-    ("halfway", "end", "straight", "expected"),
-    [
-        (1.0, 0.5, False, 0.5 * 0.5**2),
-        (0.8, 0.6, False, 0.6 * 0.75**2),
-        (0.5, 1.0, False, 1.0),
-        (0.5, 0.5, False, 0.5),
-        (1.0, 0.5, True, 0.5 - 2 * 0.5),
-        (-1.0, -2.0, True, -4.0),
-        (-2.0, -1.0, True, -1.0),
-        (1.0, math.inf, False, math.inf),
-        (math.nan, 1.0, False, math.inf),
-    ],
-)
-def test_a_fall_is_carried_on_and_a_rise_is_not(halfway, end, straight, expected):
-    assert make_trial(0.1, halfway, end).heading(straight=straight) == pytest.approx(expected)
-
-
-@given(st.floats(0.01, 10), st.floats(0.05, 0.95), st.integers(1, 40))
-def test_an_exponential_decay_is_carried_on_exactly(start, factor, half):
-    """Twice as far again: from 2 halves to 4."""
-    at = [start * factor ** (half * k) for k in range(5)]
-    if at[4] > 1e-300:
-        assert make_trial(0.1, at[1], at[2]).heading() == pytest.approx(at[4], rel=1e-9)
+BLOWN = math.inf
+each_schedule = pytest.mark.parametrize("schedule", [None, *SCHEDULES])
 
 
 def test_one_loss_that_reaches_zero_carries_all_trials_on_along_straight_lines():
@@ -55,27 +34,109 @@ def test_regrets_are_shares_of_the_best_gain_and_at_most_2():
 def test_without_a_gain_only_the_best_is_kept_and_the_verdict_says_so(level):
     answer = make_verification(flat_trials(3.0, 1.0, 2.0), level=level, noise=0.0)
     np.testing.assert_array_equal(answer.losses, [2.0, 0.0, 2.0])
-    assert answer.lr == pytest.approx(answer.rates[1] / VERIFIED[None].factor)
+    assert answer.lr == pytest.approx(answer.rates[1])
     assert answer.verdict is Verdict.NO_DESCENT
 
 
-def test_the_rate_is_the_weighted_mean_over_the_factor_of_the_schedule():
+@each_schedule
+def test_without_a_sweep_the_rate_is_the_weighted_mean_whatever_is_asked(schedule):
     trials = flat_trials(1.5, 0.55, 0.5, math.inf)
     weights = [math.exp(-share / 0.05) for share in (1.0 / 1.5, 0.05 / 1.5, 0.0, 2.0)]
     mean = sum(w * math.log10(t.run.lr) for w, t in zip(weights, trials, strict=True))
     mean /= sum(weights)
-    for schedule in (None, "constant", "one_cycle"):
-        answer = make_verification(trials, schedule=schedule)
-        assert answer.lr == pytest.approx(10**mean / VERIFIED[schedule].factor)
+    answer = make_verification(trials, schedule=schedule, total_steps=900)
+    assert answer.lr == answer.mean_lr == pytest.approx(10**mean)
 
 
-@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
-def test_the_interval_is_centred_and_as_wide_as_its_deviation_says(schedule):
-    answer = make_verification(flat_trials(1.5, 0.5, 1.0), schedule=schedule)
+def test_the_mean_is_no_rate_above_the_highest_that_trained_well():
+    # The lowest is best, and nothing else trained well, though its weight still moves the mean.
+    answer = make_verification(flat_trials(0.5, 1.26, 1.27, 1.28))
+    assert min(answer.losses[1:]) > 0.5
+    assert answer.mean_lr > answer.rates[0] == answer.lr
+    # Where the next one trained well too, the mean lies below that.
+    answer = make_verification(flat_trials(0.55, 0.5, 1.9))
+    assert answer.mean_lr == answer.lr < answer.rates[1]
+
+
+SAYS = SweepSays(minimum=0.03, lr=0.004)
+
+
+@pytest.mark.parametrize("total_steps", [None, 300, 2000])
+@each_schedule
+@pytest.mark.parametrize("says", [SAYS, SweepSays(0.03, None)])
+def test_with_a_sweep_the_rate_is_what_both_decide(schedule, total_steps, says):
+    answer = make_verification(
+        flat_trials(1.5, 1.0, 0.5, 0.6, 1.9), sweep=says, schedule=schedule, total_steps=total_steps
+    )
+    way = transfer(schedule, total_steps)
+    assert answer.lr == decide(answer.rates, answer.losses, says, way)
+    assert answer.lr <= min(answer.rates[3], says.lr or math.inf)
+
+
+def test_the_epochs_of_a_training_choose_its_way():
+    trials = flat_trials(0.5, 0.5, 0.5, 0.5, 0.5)
+    rates = {}
+    for epochs in (None, 5.0, 50.0):
+        answer = make_verification(
+            trials, sweep=SweepSays(0.03, None), total_steps=1000, epochs=epochs
+        )
+        way = transfer(None, 1000, epochs)
+        rates[epochs] = answer.lr
+        assert answer.lr == decide(answer.rates, answer.losses, answer.sweep, way)
+    assert rates[5.0] > rates[50.0] == rates[None]
+
+
+def test_a_suggestion_gives_way_to_what_the_sweep_and_the_trials_decide():
+    answer = make_verification(flat_trials(1.5, 1.0, 0.5, 0.6), 10**-2.9, sweep=SAYS)
+    assert answer.stands is False
+    assert answer.lr == decide(answer.rates, answer.losses, SAYS, transfer())
+
+
+@given(
+    st.lists(st.floats(0.01, 1.9) | st.just(math.inf), min_size=2, max_size=6),
+    st.none() | st.floats(1e-4, 1),
+)
+def test_the_rate_of_a_search_is_never_above_one_that_trained_well(scores, limit):
+    answer = make_verification(flat_trials(*scores), sweep=SweepSays(0.03, limit))
+    if not answer.all_blew_up:
+        highest = answer.rates[answer.losses < 0.5].max()
+        assert answer.lr <= min(highest, limit or math.inf) * (1 + 1e-9)
+
+
+def test_regrets_of_trials_of_several_lengths_are_taken_as_they_are():
+    regrets = (0.8, 0.3, 0.0, 0.01)
+    answer = make_verification(flat_trials(0.1, 0.2, 0.3, 0.4), regrets=regrets)
+    assert tuple(answer.losses) == regrets
+    assert answer.best == answer.rates[2]
+    weights = [math.exp(-share / 0.05) for share in regrets]
+    mean = np.dot(weights, np.log10(answer.rates)) / sum(weights)
+    assert answer.lr == pytest.approx(10**mean)
+
+
+@pytest.mark.parametrize("total_steps", [None, 300, 2000])
+@each_schedule
+def test_the_interval_is_centred_and_as_wide_as_its_deviation_says(schedule, total_steps):
+    asked = {"schedule": schedule, "total_steps": total_steps}
+    way = transfer(schedule, total_steps)
+    answer = make_verification(flat_trials(1.5, 0.5, 1.0), **asked)
     low, high = np.log10(answer.interval)
     assert (low + high) / 2 == pytest.approx(math.log10(answer.lr))
-    # The 95 % quantile of the normal distribution.
-    assert (high - low) / 2 == pytest.approx(1.7958848 * VERIFIED[schedule].deviation)
+    assert (high - low) / 2 == pytest.approx(half_of(way.deviation))
+    # With a sweep it is around the best rate that this points to, whatever the trials say.
+    for scores in ((1.5, 0.5, 1.0), (0.5, 1.0, 1.5)):
+        answer = make_verification(flat_trials(*scores), sweep=SweepSays(0.03, None), **asked)
+        low, high = np.log10(answer.interval)
+        assert (low + high) / 2 == pytest.approx(math.log10(0.03) - way.best)
+        assert (high - low) / 2 == pytest.approx(half_of(way.deviation))
+
+
+def test_the_interval_is_widened_to_a_rate_that_the_sweep_does_not_expect():
+    # Only the lowest rate trained, three decades below what the sweep points to.
+    way = transfer()
+    answer = make_verification(flat_trials(0.5, 1.5, 1.6), sweep=SweepSays(10**way.best, None))
+    assert answer.lr == pytest.approx(1e-3)
+    assert half_of(way.deviation) < 3
+    assert answer.interval == pytest.approx((answer.lr, 10 ** half_of(way.deviation)))
 
 
 def test_every_group_has_its_rate():
@@ -101,7 +162,7 @@ def test_a_suggestion_holds_up_if_its_regret_is_a_tenth_at_most(decades, stands)
     assert make_verification(trials, suggested=10.0**decades).stands is stands
 
 
-@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
+@each_schedule
 @pytest.mark.parametrize("decades", [-2.0, -2.1, -1.5])
 def test_a_suggestion_that_holds_up_is_the_answer_and_lies_in_the_interval(decades, schedule):
     suggested = 10.0**decades
@@ -115,12 +176,12 @@ def test_a_suggestion_that_holds_up_is_the_answer_and_lies_in_the_interval(decad
 
 
 def test_the_interval_is_widened_to_a_suggestion_at_its_end_that_holds_up():
-    level_over_two_decades = flat_trials(0.5, 0.5, 0.5, 0.5, 0.5)
-    answer = make_verification(level_over_two_decades, suggested=0.1)
-    alone = make_verification(level_over_two_decades)
-    assert (answer.stands, answer.lr) == (True, 0.1)
-    assert alone.interval[1] < 0.1
-    assert answer.interval == (alone.interval[0], 0.1)
+    level_over_six_decades = flat_trials(*[0.5] * 13)
+    answer = make_verification(level_over_six_decades, suggested=1000.0)
+    alone = make_verification(level_over_six_decades)
+    assert (answer.stands, answer.lr) == (True, 1000.0)
+    assert alone.interval[1] < 1000.0
+    assert answer.interval == (alone.interval[0], 1000.0)
 
 
 def test_a_suggestion_that_does_not_hold_up_gives_way_to_the_rate_of_the_trials():
@@ -133,13 +194,13 @@ def test_a_suggestion_that_does_not_hold_up_gives_way_to_the_rate_of_the_trials(
         assert answer.lr != suggested
 
 
-@given(st.floats(-3, -1), st.sampled_from([None, "constant", "one_cycle"]))
+@given(st.floats(-3, -1), st.sampled_from([None, *SCHEDULES]))
 def test_a_suggestion_is_never_replaced_by_the_same_rate(decades, schedule):
     trials = flat_trials(1.5, 1.0, 0.5, 0.6, 1.9)
     answer = make_verification(trials, 10.0**decades, schedule=schedule)
     apart = abs(math.log10(answer.lr / answer.suggested))
     assert (apart == 0) == answer.stands
-    assert answer.stands or apart > 0.1
+    assert answer.stands or apart > BETWEEN_RUNS
 
 
 def test_a_suggestion_that_diverged_does_not_hold_up_wherever_the_trials_point():
@@ -155,9 +216,6 @@ def test_trials_that_learnt_nothing_leave_the_suggestion_as_it_is():
 
 def test_without_a_suggestion_none_can_hold_up():
     assert make_verification(flat_trials(1.5, 0.5)).stands is None
-
-
-BLOWN = math.inf
 
 
 @pytest.mark.parametrize(
@@ -182,19 +240,30 @@ def test_the_verdict_and_its_reason(scores, verdict, says):
     assert says in answer.reason
 
 
+def test_the_suggestion_of_a_sweep_needs_no_worse_rate_above_it():
+    """It is not exceeded anyway; a limit below is none of the sweep's."""
+    trials = flat_trials(1.5, 1.0, 0.8, 0.5)
+    assert make_verification(trials, sweep=SAYS).verdict is Verdict.CLEAR
+    assert make_verification(trials, sweep=SweepSays(0.03, None)).verdict is Verdict.AT_END
+    lowest = make_verification(flat_trials(0.5, 0.7, 1.0, BLOWN), sweep=SAYS)
+    assert lowest.verdict is Verdict.AT_END
+
+
 @given(st.lists(st.floats(0.01, 1.9) | st.just(BLOWN), min_size=2, max_size=6))
-def test_the_rate_lies_among_those_tried_but_for_the_factor(scores):
+def test_the_rate_lies_among_those_tried_that_trained_well(scores):
     answer = make_verification(flat_trials(*scores))
     assert answer.all_blew_up == (set(scores) == {BLOWN})
     assert answer.losses.min() == (2.0 if answer.all_blew_up else 0.0)
     if not answer.all_blew_up:
-        mean = answer.lr * VERIFIED[None].factor
-        assert answer.rates[0] * 0.999 <= mean <= answer.rates[-1] * 1.001
+        assert answer.rates[0] * 0.999 <= answer.mean_lr <= answer.rates[-1] * 1.001
+        highest = answer.rates[answer.losses < 0.5].max()
+        assert answer.lr == min(answer.mean_lr, highest)
 
 
 @pytest.mark.parametrize("name", ["lr", "best", "interval", "group_lr"])
 def test_when_all_blew_up_every_rate_raises(name):
-    answer = make_verification(flat_trials(BLOWN, BLOWN), suggested=1e-3)
-    with pytest.raises(CannotTellError, match="every trial diverged"):
-        getattr(answer, name)
-    assert answer.stands is False
+    for says in (None, SAYS):
+        answer = make_verification(flat_trials(BLOWN, BLOWN), suggested=1e-3, sweep=says)
+        with pytest.raises(CannotTellError, match="every trial diverged"):
+            getattr(answer, name)
+        assert answer.stands is False

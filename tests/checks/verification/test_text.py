@@ -6,6 +6,8 @@ import re
 import pytest
 from makers import flat_trials, make_verification
 
+from lrfind.checks.verification.decision import SweepSays
+
 BLOWN = math.inf
 
 
@@ -68,17 +70,14 @@ def test_trials_that_learnt_nothing_do_not_judge_the_suggestion():
     assert "Verdict: no descent, as no trial decreased the loss" in said
 
 
-@pytest.mark.parametrize(
-    ("schedule", "says"),
-    [
-        (None, "a factor of 1.25 below"),
-        ("constant", "a factor of 2 below"),
-        ("one_cycle", "a factor of 1.43 above"),
-    ],
-)
-def test_the_words_say_where_a_rate_of_the_trials_comes_from(schedule, says):
-    answer = make_verification(flat_trials(1.5, 0.5, 1.0), schedule=schedule)
-    assert f"{says} the weighted mean {answer.mean_lr:.2e} of the trials, after 3" in words(answer)
+def test_the_words_say_where_a_rate_comes_from_that_is_no_suggestion():
+    trials = flat_trials(1.5, 0.5, 1.0)
+    assert "), by the trials, after 3 short" in words(make_verification(trials))
+    answer = make_verification(trials, sweep=SweepSays(0.03, 0.01))
+    assert "), by the sweep and the trials, after 3 short" in words(answer)
+    assert f"Train at about {answer.lr:.2e} (" in words(answer)
+    holds = make_verification(trials, 10**-2.5, sweep=SweepSays(0.03, None))
+    assert "by the" not in words(holds)
 
 
 def test_without_a_suggestion_none_is_mentioned():
@@ -91,9 +90,8 @@ def test_the_words_say_the_rates_what_they_cost_and_the_verdict():
     low, high = answer.interval
     rates = f"{answer.lr:.2e} {groups} (90% interval of the best {low:.1e} to {high:.1e})"
     cost = "after 4 short training runs and 200 steps in total"
-    source = f"a factor of 1.25 below the weighted mean {answer.mean_lr:.2e} of the trials"
     assert (
-        f"Train at about {rates}, {source}, {cost}. Verdict: at end, as {answer.reason}."
+        f"Train at about {rates}, by the trials, {cost}. Verdict: at end, as {answer.reason}."
         in words(answer)
     )
 
