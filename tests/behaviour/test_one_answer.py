@@ -17,6 +17,10 @@ QUESTIONS = {
     (): {},
     ("--schedule", "constant"): {"schedule": "constant"},
     ("--schedule", "one-cycle"): {"schedule": "one_cycle"},
+    ("--total-steps", "3000"): {"total_steps": 3000},
+    ("--schedule", "constant", "--total-steps", "300"): {
+        "schedule": "constant", "total_steps": 300,
+    },
     ("--curve", "debiased"): {"curve": "debiased"},
     ("--rule", "minimum", "--curve", "ema", "--beta", "0.9", "--factor", "5"): {
         "rule": "minimum", "curve": "ema", "beta": 0.9, "factor": 5.0,

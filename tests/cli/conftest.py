@@ -42,6 +42,9 @@ PROBLEM = """
             return (model(batch[0]) - batch[1]).pow(2).mean()
         return lrfind.Problem(model, optimizer, None, data, options={"forward": forward})
 
+    def unconfirmed():
+        return lrfind.Problem(*parts(), options={"confirm": False})
+
     def too_few():
         return parts()[:3]
 

@@ -21,7 +21,13 @@ import pytest
         ["demo", "--budget", "100", "--verify"],
         ["demo", "--budget", "100", "--num-iter", "50"],
         ["demo", "--budget", "100", "--step-mode", "linear"],
+        ["demo", "--budget", "100", "--confirm"],
+        ["demo", "--budget", "100", "--no-confirm"],
+        ["demo", "--budget", "100", "--total-steps", "900", "--factor", "3"],
         ["demo", "--schedule", "cosine"],
+        ["demo", "--total-steps", "0"],
+        ["demo", "--total-steps", "1e3"],
+        ["show", "r.json", "--total-steps", "0"],
         ["nonsense"],
     ],
 )
@@ -29,6 +35,12 @@ def test_a_wrong_call_is_exit_code_2(invoke, arguments):
     done = invoke(*arguments)
     assert done.exit_code == 2
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("option", ["--confirm", "--no-confirm"])
+def test_what_a_budget_excludes_is_named(invoke, option):
+    done = invoke("demo", "--budget", 100, option)
+    assert "--budget cannot be combined with --confirm." in done.stderr
 
 
 def test_a_value_out_of_range_is_named(invoke):

@@ -1,5 +1,8 @@
 """`lrfind run` as a person meets it."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from makers import SWEEP_FILES, TRIAL_FILES
 
@@ -50,6 +53,59 @@ def test_what_cannot_be_verified_is_one_line_after_the_report_of_the_sweep(
     assert done.stderr.count("no learning rate can be suggested: fewer than 10") == 1
     assert "No learning rate can be suggested" in done.stdout
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == SWEEP_FILES
+
+
+def test_the_suggestion_is_confirmed_from_the_start_and_that_is_said(invoke, problem, tmp_path):
+    done = invoke("run", f"{problem}:parts", "--out", "mine")
+    assert done.exit_code == 0, done.stderr
+    tried = lrfind.load(tmp_path / "mine" / "result.json").cold_starts
+    assert tried
+    said = " ".join(done.stdout.split())
+    for each in tried:
+        found = "starts" if each.started else "does not start"
+        assert (
+            f"A training from scratch at {each.lr:.2e} {found} ({each.steps} more steps)." in said
+        )
+
+
+def test_unless_that_is_not_wanted(invoke, problem, tmp_path):
+    bare = invoke("run", f"{problem}:parts", "--out", "mine", "--no-confirm")
+    assert bare.exit_code == 0, bare.stderr
+    assert lrfind.load(tmp_path / "mine" / "result.json").cold_starts == ()
+    assert "from scratch" not in bare.stdout
+    # Nothing else of the sweep depends on it.
+    invoke("run", f"{problem}:parts", "--out", "again", "--confirm")
+    confirmed = lrfind.load(tmp_path / "again" / "result.json")
+    assert replace(confirmed, cold_starts=()) == lrfind.load(tmp_path / "mine" / "result.json")
+
+
+@pytest.mark.parametrize(("option", "confirmed"), [([], False), (["--confirm"], True)])
+def test_a_problem_may_say_so_itself(invoke, problem, tmp_path, option, confirmed):
+    done = invoke("run", f"{problem}:unconfirmed", "--out", "mine", *option)
+    assert done.exit_code == 0, done.stderr
+    result = lrfind.load(tmp_path / "mine" / "result.json")
+    assert (result.cold_starts != ()) is confirmed
+
+
+@pytest.mark.parametrize("option", [[], ["--no-confirm"]])
+def test_trials_do_not_confirm_a_second_time(invoke, problem, tmp_path, option):
+    invoke("run", f"{problem}:parts", "--out", "mine", "--verify", *option)
+    answer = json.loads((tmp_path / "mine" / "verification.json").read_text())
+    assert answer["steps"] == sum(len(trial["loss"]) for trial in answer["trials"])
+    assert answer["suggested"] == lrfind.load(tmp_path / "mine" / "result.json").suggest().lr
+
+
+@pytest.mark.parametrize("more", [["--verify"], ["--budget", 200]])
+def test_the_length_of_the_training_reaches_the_trials(invoke, problem, tmp_path, more):
+    asked = ["--schedule", "constant", "--total-steps", 900]
+    done = invoke("run", f"{problem}:parts", "--out", "mine", *asked, *more)
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads((tmp_path / "mine" / "verification.json").read_text())
+    assert (answer["schedule"], answer["total_steps"]) == ("constant", 900)
+    assert f"ain at about {answer['lr']:.2e}" in " ".join(done.stdout.split())
+    if more == ["--verify"]:
+        result = lrfind.load(tmp_path / "mine" / "result.json")
+        assert answer["suggested"] == result.suggest(schedule="constant", total_steps=900).lr
 
 
 def test_modules_beside_the_file_can_be_imported(invoke, problem, tmp_path):

@@ -33,6 +33,18 @@ def test_show_json_is_json_and_nothing_else(invoke, saved):
     assert (read["stop_reason"], read["steps"]) == ("diverged", 100)
 
 
+@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
+def test_show_answers_for_the_length_of_the_training(invoke, saved, schedule):
+    asked = ["--total-steps", 3000]
+    asked += [] if schedule is None else ["--schedule", schedule.replace("_", "-")]
+    answer = lrfind.load(saved).suggest(schedule=schedule, total_steps=3000)
+    assert json.loads(invoke("show", saved, "--json", *asked).stdout)["suggestion"] == (
+        json.loads(json.dumps(answer.to_dict()))
+    )
+    assert str(answer) in " ".join(invoke("show", saved, *asked).stdout.split())
+    assert answer.lr < lrfind.load(saved).suggest(schedule=schedule, total_steps=300).lr
+
+
 def test_show_adds_the_sensitivity_on_demand(invoke, saved):
     done = invoke("show", saved, "--sensitivity", "--betas", "0.5,0.75")
     assert done.exit_code == 0
