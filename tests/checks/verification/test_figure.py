@@ -1,12 +1,15 @@
 """The figure of a verification, through the numbers it draws."""
 
 import math
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
 import pytest
 from makers import line, make_trial, make_verification
 from matplotlib import pyplot
+
+from lrfind.result.constant_run import ConstantRun
 
 
 def make(*trials, suggested=0.03, level=2.0):
@@ -31,6 +34,16 @@ def test_the_measured_and_the_extrapolated_losses_of_every_trial():
         np.testing.assert_array_equal(losses, values)
     assert ax.get_xscale() == "log"
     assert ax.get_title() == ""
+
+
+def test_trials_of_several_lengths_are_named_by_no_number_of_steps():
+    trials = [make_trial(0.01, 1.8, 1.5), make_trial(0.1, 1.0, 0.5)]
+    trials.append(replace(trials[1], run=ConstantRun(1.0, [2.0, 1.5, 1.2, 1.0, 0.8, 0.7])))
+    ax = make_verification(trials, regrets=(0.8, 0.3, 0.0)).plot()
+    for label, values in {"half-way": [1.8, 1.0, 1.0], "at the end": [1.5, 0.5, 0.5]}.items():
+        np.testing.assert_array_equal(line(ax, label)[1], values)
+    np.testing.assert_array_equal(line(ax, "extrapolated")[0], [0.01, 0.1, 1.0])
+    assert line(ax, "best trial 1.00e+00")[0] == 1.0
 
 
 def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
