@@ -99,3 +99,27 @@ def test_every_column_is_explained():
     for column in COLUMNS:
         name = column.strip().replace("\n", " ").removesuffix(" dec (steps)")
         assert name.removesuffix(" (debiasing)") in terms
+
+
+def rows_of(text):
+    """The rows of figures of markdown tables, by the first cell."""
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    return {row[0]: row[1:] for row in cells if len(row) > 3}
+
+
+def test_the_table_of_finders_is_that_of_the_locked_families():
+    shown = rows_of(README)
+    measured = rows_of((ROOT / ".github" / "benchmark" / "peers_locked.md").read_text())
+    named = {
+        "lrfind, schedule and length told": "lrfind",
+        "lrfind, nothing told": "lrfind, nothing known",
+        "`lrfind.find_lr`": "lrfind.find_lr",
+        "by hand, 12 rates of 33 steps": "grid of 12 rates x 33 steps",
+        "fastai valley": "fastai valley",
+        "torch-lr-finder": "torch-lr-finder",
+    }
+    for name, finder in named.items():
+        constant, one_cycle, steps = shown[name]
+        figures = [f"{float(figure):.2f}" for figure in measured[finder][:6]]
+        assert f"{constant}, {one_cycle}".split(", ") == figures
+        assert steps == measured[finder][8]
