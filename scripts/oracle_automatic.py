@@ -1,7 +1,7 @@
 """What people take instead of searching a rate: optimizers that need none, trained in full.
 
 Usage: python scripts/oracle_automatic.py [--jobs 2] [--locked]
-Needs the extra `bench`. Half an hour of one core; each task is saved when it is done, and a command
+Needs the extra `bench`. 40 minutes of one core; each task is saved when it is done, and a command
 that was stopped goes on with the next. Writes scripts/oracle_automatic.npz, or with `--locked`,
 which trains the locked families alone, scripts/oracle_automatic_locked.npz.
 
