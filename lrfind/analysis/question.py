@@ -80,14 +80,7 @@ def ask(
     if total_steps is not None:
         total_steps = require_count("total_steps", total_steps, least=1)
     epochs = None if total_steps is None or epoch_steps is None else total_steps / epoch_steps
-    if curve is not None:
-        require_choice("curve", curve, CURVES)
-        if not chosen.reads_curve:
-            raise ValueError(f"`curve` has no effect with the rule {name!r}: pass another `rule`.")
-    if beta is not None:
-        require_beta(beta)
-        if curve not in SMOOTHERS:
-            raise ValueError(f"`beta` has no effect without a `curve` such as {USUAL!r}.")
+    _check_curve(name, curve, beta)
     if factor is None:
         way = transfer(schedule, total_steps, epochs)
         factor = way.factor if chosen.calibrated else FACTOR
@@ -106,6 +99,17 @@ def ask(
         factor=require_positive("factor", factor),
         between=spread,
     )
+
+
+def _check_curve(rule: str, curve: str | None, beta: float | None) -> None:
+    if curve is not None:
+        require_choice("curve", curve, CURVES)
+        if not RULES[rule].reads_curve:
+            raise ValueError(f"`curve` has no effect with the rule {rule!r}: pass another `rule`.")
+    if beta is not None:
+        require_beta(beta)
+        if curve not in SMOOTHERS:
+            raise ValueError(f"`beta` has no effect without a `curve` such as {USUAL!r}.")
 
 
 def check_schedule(schedule: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lrfind.analysis.answers import CannotTell, Suggestion, Uncertainty
 from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
@@ -56,30 +57,40 @@ def suggest(
         return _beyond(curves, q, lowest, lr)
     if rule.calibrated and lr > highest:
         if not highest:
-            return CannotTell(
-                f"at {lr:.1e} {NEVER_STARTED}", q.rule, lowest.flags, Verdict.COLD_START
-            )
+            reason = f"at {lr:.1e} {NEVER_STARTED}"
+            return CannotTell(reason, q.rule, lowest.flags, Verdict.COLD_START)
         judged = Judgement(Verdict.COLD_START, f"at {lr:.1e} {Verdict.COLD_START.value}")
         lr, factor = highest, lowest.lr / highest
+    return replace(
+        _suggestion(curves, q, lowest, lr, judged),
+        factor=factor,
+        group_lr=tuple(lr * scale for scale in group_scale),
+    )
+
+
+def _suggestion(
+    curves: SweepCurves, q: Question, lowest: Minimum, lr: float, judged: Judgement
+) -> Suggestion:
+    """The suggestion of a rate, for one parameter group."""
     way, mean = q.transfer, curves.posterior.mean
     parts = Uncertainty(curves.posterior.deviation, q.between, way.deviation)
     return Suggestion(
         lr=lr,
         rule=q.rule,
-        factor=factor,
+        factor=1.0,
         curve=q.curve,
         beta=q.beta if q.curve in SMOOTHERS else None,
         minimum=lowest,
         flags=lowest.flags,
-        group_lr=tuple(lr * scale for scale in group_scale),
+        group_lr=(lr,),
         verdict=judged.verdict,
         reason=judged.reason,
         schedule=q.schedule,
+        total_steps=q.total_steps,
+        epochs=q.epochs,
         interval=_interval(curves, way, parts),
         uncertainty=parts,
         expected_lr=mean,
-        total_steps=q.total_steps,
-        epochs=q.epochs,
         expected_regret=way.regret(mean / lr),
         decade_below_regret=way.regret(FACTOR),
     )

@@ -54,7 +54,11 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
     if budget:
         found = problem.find_lr(budget=budget, **asked, **question)
         return _hand_over_verification(found, out) if first else None
-    result = problem.range_test(**{"confirm": problem.options.get("confirm", True), **asked})
+    asked.setdefault("confirm", problem.options.get("confirm", True))
+    if asked["confirm"] is True:
+        length = {name: question[name] for name in ("schedule", "total_steps") if name in question}
+        asked["confirm"] = length or True
+    result = problem.range_test(**asked)
     if first:
         result.save(out / "result.json")
     told = problem.controls(result) if controls else None

@@ -163,8 +163,8 @@ sweep_options = all_of(
     click.option(
         "--budget",
         type=click.IntRange(min=80),
-        help="Instead, find one learning rate within this many steps, half for a sweep and half "
-        "for short training runs.",
+        help="Instead, find one learning rate within this many steps, three quarters for a sweep "
+        "and the rest for short training runs.",
     ),
     question_options,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ CLEAR_OF_NOISE = 2.0
 in so few steps; there a cold start must only not diverge."""
 
 
-def cold_starts(loop: Loop, result: RangeTestResult) -> tuple[ColdStart, ...]:
+def cold_starts(loop: Loop, result: RangeTestResult, **question: Any) -> tuple[ColdStart, ...]:
     """Train from scratch for a few dozen steps at the suggested rate, and lower it until it trains.
 
     A training has started if its loss has decreased by at least half as much as the sweep's had at
@@ -38,12 +39,13 @@ def cold_starts(loop: Loop, result: RangeTestResult) -> tuple[ColdStart, ...]:
     Args:
         loop: The loop of the sweep.
         result: The sweep.
+        question: Arguments of `suggest`, such as `schedule`.
 
     Returns:
         One record for each learning rate tried, from the suggested one down; only the last can have
         started. Empty without a suggestion.
     """
-    answer = result.suggest()
+    answer = result.suggest(**question)
     tried: list[ColdStart] = []
     while answer and len(tried) < MOST and not (tried and tried[-1].started):
         tried.append(cold_start(loop, result, answer.lr / DOWN ** len(tried)))

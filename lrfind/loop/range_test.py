@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch.optim import Optimizer
 from typing_extensions import Unpack
 
+from lrfind.analysis.question import ask
 from lrfind.loop.cold_start import cold_starts
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
@@ -35,7 +36,7 @@ def range_test(
     diverge_th: float | None = DEFAULTS.diverge_th,
     probe_every: int = DEFAULTS.probe_every,
     layers: bool = False,
-    confirm: bool = False,
+    confirm: bool | Mapping[str, Any] = False,
     **options: Unpack[LoopOptions],
 ) -> RangeTestResult:
     """Run an LR range test and restore the training state bit for bit.
@@ -67,8 +68,9 @@ def range_test(
         layers: Whether to record the norms of every trainable tensor, its gradient and its update
             at each step, as `result.layers`.
         confirm: Whether to train from scratch for a few dozen steps at the suggested rate, and if
-            that does not start, at lower ones until one does, which is then suggested. See
-            `result.cold_starts`.
+            that does not start, at lower ones until one does, which is then suggested; see
+            `result.cold_starts`. Or the arguments of `suggest` to do so for, such as
+            `{"schedule": "one_cycle"}`.
         options: See `LoopOptions`.
 
     Returns:
@@ -90,6 +92,8 @@ def range_test(
         True
     """
     given, options = options, with_defaults(options, "range_test")
+    if not isinstance(confirm, bool):
+        ask(**confirm)  # before anything is touched
     sweep = Sweep(
         optimizer,
         start_lr=start_lr,
@@ -106,8 +110,9 @@ def range_test(
     state_bytes = loop.run(sweep)
     result = replace(sweep.result(), state_bytes=state_bytes, epoch_steps=loop.epoch_steps)
     result = loop.agreed(result)
-    if confirm:
-        result = replace(result, cold_starts=cold_starts(loop, result))
+    if confirm is not False:
+        question = {} if confirm is True else confirm
+        result = replace(result, cold_starts=cold_starts(loop, result, **question))
     return replace(result, loop_options=given)
 
 

@@ -67,15 +67,14 @@ class SweepAnalysis(SweepRecord):
 
         Args:
             rule: "expected": the expected minimum, an estimate from the whole sweep, divided by a
-                factor that was calibrated for the schedule. Or a rule on one curve: "minimum" (the
-                learning rate at its minimum, divided by `factor`, by default 10), "steepest",
-                "valley" or "slide". None for "minimum" if `curve` is given, else "expected".
+                calibrated factor. Or a rule on one curve: "minimum" (divided by `factor`, by
+                default 10), "steepest", "valley" or "slide". None for "minimum" if `curve` is
+                given, else "expected".
             schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
                 peak and a decay to zero); None if it is not known yet.
             total_steps: Optimizer steps you will train for; None if not known. The best rate falls
-                as a power of the length, as far as that was measured, from 300 to 4,800 steps: by
-                little if these are at most 10 epochs of the loader that was swept, by more if they
-                are many, where the model overfits.
+                as a power of the length, from 300 to 4,800 steps: by little if these are at most 5
+                epochs of the loader that was swept, by more if they are many and overfit.
             curve: "raw", "centred", "ema" or "debiased", for a rule on one curve.
             beta: Weight of the old value, in [0, 1), for "ema" and "debiased"; None for 0.98.
             factor: What "expected" and "minimum" divide by, above 0; None for their default.

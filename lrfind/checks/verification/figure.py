@@ -105,8 +105,9 @@ def _mark_top(ax: Axes, rates: Array, **style: Any) -> None:
 
 def _draw_answer(ax: Axes, scores: TrialScores) -> None:
     """The best trial, and the learning rate to train with and its interval."""
+    lowest = scores.scores[np.argmin(scores.losses)]
     ax.plot(
-        scores.best, scores.scores.min(), marker="o", markersize=16, markerfacecolor="none",
+        scores.best, lowest, marker="o", markersize=16, markerfacecolor="none",
         markeredgecolor=EXTRAPOLATED["color"], linestyle="none",
         label=f"best trial {scores.best:.2e}",
     )  # fmt: skip

@@ -106,6 +106,7 @@ def find_lr(
     asked = ask(schedule=schedule, total_steps=total_steps, epoch_steps=loop.epoch_steps)
     says = said_by(result, asked)
     rates = [says.minimum * multiple for multiple in MULTIPLES]
-    ran, regrets = halving(loop, rates, budget - sweep.steps, result.group_scale)
+    level = result.curves().fit.level
+    ran, regrets = halving(loop, rates, budget - sweep.steps, result.group_scale, level)
     # A search, not a check: the trials were placed around the minimum, not made to judge a rate.
     return put_together(ran, None, asked, result, says, spent=sweep.steps, regrets=regrets.tolist())

@@ -38,6 +38,9 @@ MOST_REGRET = 2.0
 
 ALL_BLEW_UP = "every trial diverged: try lower `rates`"
 AT_END = "the {} of the learning rates tried is among the best: verify `rates` beyond it"
+NOT_EXCEEDED = (
+    "the highest of the learning rates tried is best, and the sweep points to none above it"
+)
 ALIKE = "the learning rates tried are close together and about equally good: spread them"
 
 REASONS = {
@@ -175,7 +178,7 @@ class TrialScores:
     def stands(self) -> bool | None:
         """Whether the suggestion holds up: its regret against the best trial is at most 0.1.
 
-        It also does if the trials point to the same rate up to the spread between runs, 0.1
+        It also does if the trials point to the same rate up to the spread between runs, 0.16
         decades. None without a regret, or if no trial decreased the loss by more than its noise; a
         suggestion that diverged does not hold up.
         """
@@ -224,6 +227,8 @@ class TrialScores:
         """What the verdict means for these trials."""
         if self.all_blew_up:
             return ALL_BLEW_UP
+        if self.verdict is Verdict.CLEAR and self.best == self.rates[-1]:
+            return NOT_EXCEEDED
         if self.verdict is not Verdict.AT_END:
             return REASONS[self.verdict]
         if (self.losses <= TOLERATED).all():

@@ -106,24 +106,34 @@ def verify(
         centre_of(answer)
     else:
         rates = _checked_rates(rates)
-    suggested = _rate_of(answer, needed=rates is None)
     check_restartable(train_loader)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     spent = 0
     if isinstance(suggestion, RangeTestResult) and not suggestion.cold_starts:
-        sweep = replace(suggestion, cold_starts=cold_starts(loop, suggestion))
-        spent = sum(each.steps for each in sweep.cold_starts)
+        sweep, spent = _confirmed(loop, suggestion, asked)
         answer = _answer_of(sweep, asked)
-        suggested = _rate_of(answer, needed=rates is None)
+    suggested = _rate_of(answer, needed=rates is None)
     if rates is None:
         rates = [centre_of(answer) * multiple for multiple in MULTIPLES]
-    asked = ask(
+    asked = _completed(asked, answer, loop)
+    ran = run_trials(loop, rates, num_iter, _scale(loop, sweep, answer))
+    return put_together(ran, suggested, asked, sweep, _says(sweep, asked), spent=spent)
+
+
+def _confirmed(loop: Loop, sweep: RangeTestResult, asked: Question) -> tuple[RangeTestResult, int]:
+    """The sweep with its suggestion tried from the start, and the steps that this took."""
+    told = {"schedule": asked.schedule, "total_steps": asked.total_steps}
+    tried = cold_starts(loop, sweep, **told)
+    return replace(sweep, cold_starts=tried), sum(each.steps for each in tried)
+
+
+def _completed(asked: Question, answer: Suggested, loop: Loop) -> Question:
+    """Schedule and length that were not told are those of the suggestion."""
+    return ask(
         schedule=asked.schedule or getattr(answer, "schedule", None),
         total_steps=asked.total_steps or getattr(answer, "total_steps", None),
         epoch_steps=loop.epoch_steps,
     )
-    ran = run_trials(loop, rates, num_iter, _scale(loop, sweep, answer))
-    return put_together(ran, suggested, asked, sweep, _says(sweep, asked), spent=spent)
 
 
 def _answer_of(suggestion: Suggested, asked: Question) -> Suggested:
