@@ -10,6 +10,8 @@ from makers import make_result, noisy_result
 
 import lrfind
 from lrfind.analysis.rules import RULES
+from lrfind.analysis.suggestion import suggest
+from lrfind.analysis.transfer import transfer
 
 
 def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
@@ -20,7 +22,9 @@ def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
     assert said.startswith(
         f"Train at about {answer.lr:.2e} (90% interval of the best {low:.1e} to {high:.1e})"
     )
-    assert f"a factor of 3 below the expected minimum {answer.expected_lr:.2e}" in said
+    assert answer.factor == transfer().factor
+    below = f"a factor of {answer.factor:g} below the expected minimum {answer.expected_lr:.2e}"
+    assert below in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
 
@@ -67,25 +71,78 @@ def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, sche
     assert named == f"{read['minimum_lr']:.2e}"
 
 
+MEANT = {
+    "a training run": {},
+    "a training run at a constant rate": {"schedule": "constant"},
+    "a training run of 4,800 steps, 96 epochs, with one cycle": {
+        "schedule": "one_cycle", "total_steps": 4800
+    },
+    "a training run of 300 steps, 6 epochs,": {"total_steps": 300},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("run", MEANT)
+def test_the_training_that_a_rate_is_for_is_said(run):
+    answer = noisy_result(epoch_steps=50.0).suggest(**MEANT[run])
+    assert answer.because == (
+        f"a factor of {answer.factor:g} below the expected minimum {answer.minimum.lr:.1e}, "
+        f"where {run} is expected to lose least"
+    )
+
+
+def test_epochs_are_said_only_where_they_are_known():
+    answer = noisy_result().suggest(schedule="constant", total_steps=1200)
+    assert "a training run of 1,200 steps at a constant rate is expected" in answer.because
+
+
+def test_what_was_asked_for_is_said_to_be():
+    result = noisy_result()
+    answer = result.suggest(factor=40)
+    below = f"a factor of 40 below the expected minimum {answer.minimum.lr:.1e}"
+    assert answer.because == f"{below}, as asked for"
+    assert result.suggest("steepest").because == "by the rule asked for"
+    usual = transfer("constant", 300).factor
+    asked = result.suggest(factor=usual, schedule="constant", total_steps=300)
+    assert asked.because.endswith("is expected to lose least")
+    other = result.suggest(factor=usual, schedule="constant", total_steps=4800)
+    assert other.because.endswith("as asked for")
+
+
+def test_a_rate_that_starts_is_said_to_be_chosen_for_that():
+    result = noisy_result()
+    answer = suggest(result.curves(), highest=result.suggest().lr / 4)
+    assert answer.because == (
+        f"a factor of {answer.factor:.3g} below the expected minimum {answer.minimum.lr:.1e}, "
+        "where a training from scratch starts"
+    )
+    assert f"Verdict: cold start, as {answer.reason}" in str(answer)
+
+
 def test_the_repr_is_short():
     shown = repr(noisy_result().suggest())
     assert re.fullmatch(r"<Suggestion: lr [^ ]+, best in [^ ]+ to [^ ]+, clear>", shown)
 
 
 def test_an_answer_becomes_plain_numbers():
-    answer = noisy_result(group_scale=(1.0, 0.5)).suggest(schedule="constant")
+    result = noisy_result(group_scale=(1.0, 0.5), epoch_steps=50.0)
+    answer = result.suggest(schedule="constant", total_steps=600)
+    way = transfer("constant", 600, 12)
     assert answer.to_dict() == {
         "lr": answer.lr,
         "interval": list(answer.interval),
         "verdict": "clear",
         "reason": answer.reason,
         "schedule": "constant",
+        "total_steps": 600,
+        "epochs": 12.0,
         "rule": "expected",
-        "factor": 4.0,
+        "factor": way.factor,
         "curve": "expected",
         "beta": None,
         "minimum_lr": answer.minimum.lr,
         "expected_minimum_lr": answer.minimum.lr,
+        "expected_regret": pytest.approx(way.regret(way.factor), rel=1e-12),
+        "decade_below_regret": way.regret(10),
         "uncertainty": {
             "within": answer.uncertainty.within,
             "between": answer.uncertainty.between,

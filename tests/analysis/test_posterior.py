@@ -10,16 +10,18 @@ from makers import correlated
 from scipy import stats
 from scipy.linalg import toeplitz
 
-from lrfind.analysis.calibration import (
+from lrfind.analysis.calibration import TASKS
+from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.posterior import (
     BELOW_BLOW_UP,
     BELOW_BLOW_UP_SD,
     BETWEEN_RUNS,
     DRAWS,
     LEAST_PRIOR,
-    TASKS,
+    MinimumPosterior,
+    around,
+    blow_up_step,
 )
-from lrfind.analysis.curves import SweepCurves
-from lrfind.analysis.posterior import MinimumPosterior, around, blow_up_step
 from lrfind.analysis.whittaker import CentredFit
 
 RATES = np.linspace(-6, 1, 200)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from makers import make_result
 
 from lrfind import CannotTellError
-from lrfind.analysis.calibration import SCHEDULES
 from lrfind.analysis.curves import SweepCurves
 from lrfind.analysis.question import ask
 from lrfind.analysis.readings import Scatter, scatter
 from lrfind.analysis.sensitivity import sensitivity
 from lrfind.analysis.sensitivity_table import LIMITS
 from lrfind.analysis.suggestion import suggest
+from lrfind.analysis.transfer import SCHEDULES, transfer
 from lrfind.support.text import TEXT_WIDTH
 
 RATES = np.linspace(-7, 1, 300)
@@ -35,7 +35,7 @@ def sweep(loss):
 
 def questions(betas):
     """Every question, by hand: (rule, schedule, curve, beta)."""
-    expected = {("expected", schedule, None, None) for schedule in SCHEDULES}
+    expected = {("expected", schedule, None, None) for schedule in (None, *SCHEDULES)}
     plain = {("minimum", None, "raw", None)}
     plain |= {(rule, None, "centred", None) for rule in ("minimum", "steepest", "valley", "slide")}
     averaged = {("minimum", None, name, beta) for name, beta in product(("ema", "debiased"), betas)}
@@ -101,7 +101,7 @@ def test_the_spreads_are_those_of_their_rows():
     assert table.total.deviation == pytest.approx(np.std(rates))
     assert list(table.by_rule) == ["expected", "minimum", "steepest", "valley", "slide"]
     assert sum(each.count for each in table.by_rule.values()) == table.total.count == len(rates)
-    factors = [schedule.factor for schedule in SCHEDULES.values()]
+    factors = [transfer(schedule).factor for schedule in (None, *SCHEDULES)]
     apart = np.log10(max(factors) / min(factors))
     assert table.by_rule["expected"].largest == pytest.approx(apart)
     row = table.rows[5]

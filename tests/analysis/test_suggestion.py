@@ -1,29 +1,69 @@
 """The suggested rate: how it is made, how sure it is, and a reasoned answer in every corner."""
 
+import math
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import curves_of, suggest, typical_loss
+from makers import curves_of, half_of, suggest, typical_loss
 
 from lrfind import CannotTell, CannotTellError, Flag, Suggestion, Verdict
-from lrfind.analysis.calibration import SCHEDULES
+from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.curves import CURVES, SweepCurves
+from lrfind.analysis.question import ask
 from lrfind.analysis.rules import DEFAULT, RULES
+from lrfind.analysis.suggestion import NEVER_STARTED
+from lrfind.analysis.suggestion import suggest as answer_to
+from lrfind.analysis.transfer import SCHEDULES, transfer
 
 LR = np.geomspace(1e-7, 10, 100)
+ASKED = [*product((None, *SCHEDULES), (None, 100, 1200, 2000))]
 
 
-def test_the_default_is_the_expected_minimum_over_the_factor_of_the_schedule():
+@pytest.mark.parametrize(("schedule", "steps"), ASKED)
+def test_the_default_is_the_expected_minimum_over_the_factor_of_the_training(schedule, steps):
     curves = curves_of(typical_loss())
-    for schedule, (factor, deviation) in SCHEDULES.items():
-        answer = suggest(curves, schedule=schedule)
-        assert answer.lr == pytest.approx(curves.posterior.mean / factor)
-        assert (answer.rule, answer.schedule, answer.factor) == (DEFAULT, schedule, factor)
-        assert answer.uncertainty.transfer == deviation
-        assert answer.flags == ()
-        assert answer.verdict is Verdict.CLEAR
-        assert answer
+    way = transfer(schedule, steps)
+    answer = suggest(curves, schedule=schedule, total_steps=steps)
+    assert answer.lr == curves.posterior.mean / way.factor
+    assert (answer.rule, answer.schedule, answer.factor) == (DEFAULT, schedule, way.factor)
+    assert (answer.total_steps, answer.epochs) == (steps, None)
+    assert answer.uncertainty.transfer == way.deviation
+    assert answer.flags == ()
+    assert answer.verdict is Verdict.CLEAR
+    assert answer
+
+
+@pytest.mark.parametrize(("schedule", "steps"), ASKED)
+def test_what_it_costs_is_that_at_its_factor_and_at_ten(schedule, steps):
+    way = transfer(schedule, steps)
+    for question, factor in (({}, way.factor), ({"factor": 30}, 30)):
+        answer = suggest(
+            curves_of(typical_loss()), schedule=schedule, total_steps=steps, **question
+        )
+        assert answer.expected_regret == pytest.approx(way.regret(factor), rel=1e-9)
+        assert answer.decade_below_regret == way.regret(10)
+
+
+def test_what_a_rule_on_a_curve_costs_is_counted_from_the_expected_minimum():
+    curves = curves_of(typical_loss())
+    answer = suggest(curves, rule="steepest", schedule="constant", total_steps=1200)
+    expected = transfer("constant", 1200).regret(curves.posterior.mean / answer.lr)
+    assert answer.expected_regret == expected
+
+
+def test_a_few_epochs_are_asked_of_the_numbers_without_overfitting():
+    curves = curves_of(typical_loss())
+    for epoch_steps, epochs in ((400, 3), (40, 30)):
+        answer = suggest(curves, total_steps=1200, epoch_steps=epoch_steps)
+        way = transfer(None, 1200, epochs)
+        assert answer.epochs == epochs
+        assert answer.lr == curves.posterior.mean / way.factor
+        assert answer.uncertainty.transfer == way.deviation
+        assert answer.decade_below_regret == way.regret(10)
+    assert transfer(None, 1200, 3) != transfer(None, 1200, 30)
 
 
 def test_the_interval_is_symmetric_in_decades_with_three_stated_parts():
@@ -34,9 +74,23 @@ def test_the_interval_is_symmetric_in_decades_with_three_stated_parts():
     assert answer.uncertainty.between == 0.3
     total = np.sqrt(answer.uncertainty.within**2 + 0.3**2 + answer.uncertainty.transfer**2)
     assert answer.uncertainty.total == pytest.approx(total)
-    # Student's t with 11 degrees of freedom, as the tasks of the calibration were twelve.
-    assert np.log10(high / answer.lr) == pytest.approx(1.7959 * total, rel=1e-4)
-    assert np.log10(answer.lr / low) == pytest.approx(1.7959 * total, rel=1e-4)
+    # Student's t with 60 degrees of freedom, as the tasks of the calibration were 61.
+    assert TASKS == 61
+    best = curves.posterior.mean / 10 ** transfer().best
+    assert curves.lr[0] < low < high < curves.lr[-1]
+    assert np.log10(high / best) == pytest.approx(1.6706 * total, rel=1e-4)
+    assert np.log10(best / low) == pytest.approx(1.6706 * total, rel=1e-4)
+
+
+@pytest.mark.parametrize(("schedule", "steps"), ASKED)
+def test_the_interval_is_around_the_mean_of_the_best_rates_as_far_as_was_swept(schedule, steps):
+    curves = curves_of(typical_loss())
+    answer = suggest(curves, schedule=schedule, total_steps=steps)
+    way = transfer(schedule, steps)
+    best = curves.posterior.mean / 10**way.best
+    half = half_of(math.hypot(curves.posterior.deviation, 0.16, way.deviation))
+    low, high = max(best / 10**half, curves.lr[0]), min(best * 10**half, curves.lr[-1])
+    assert answer.interval == pytest.approx((low, high), rel=1e-9)
 
 
 def test_the_interval_ends_where_the_sweep_does():
@@ -51,6 +105,7 @@ def test_the_interval_is_that_of_the_best_rate_whatever_rate_is_asked_for(schedu
     curves = curves_of(typical_loss())
     usual = suggest(curves, schedule=schedule)
     assert usual.interval[0] < usual.lr < usual.interval[1]
+    assert suggest(curves, schedule=schedule, total_steps=300).interval != usual.interval
     for question in ({"factor": 100}, {"curve": "raw"}, {"rule": "steepest"}):
         answer = suggest(curves, schedule=schedule, **question)
         assert answer.lr != usual.lr
@@ -62,8 +117,10 @@ def test_where_the_loss_never_fell_there_is_no_rate_and_the_words_name_the_blow_
     loss = 2.3 + np.random.default_rng(0).normal(scale=0.05, size=100)
     loss[80:] += np.arange(20.0)
     curves = curves_of(loss)
-    for question in ({}, {"rule": "minimum"}, {"schedule": "one_cycle"}):
+    for question in ({}, {"rule": "minimum"}, {"schedule": "one_cycle", "total_steps": 300}):
         answer = suggest(curves, **question)
+        way = transfer(question.get("schedule"), question.get("total_steps"))
+        assert answer.guess == curves.posterior.mean / way.factor
         assert not answer
         assert answer.verdict is Verdict.NO_DESCENT
         assert Flag.NO_DESCENT in answer.flags
@@ -148,6 +205,44 @@ def test_no_rule_guesses_where_nothing_can_be_told(rule, loss, flag):
         _ = answer.lr
 
 
+def test_a_rate_at_which_no_training_from_scratch_starts_gives_way_to_one_that_does():
+    curves = curves_of(typical_loss())
+    usual = suggest(curves)
+    highest = usual.lr / 3
+    answer = answer_to(curves, ask(), group_scale=(1.0, 0.1), highest=highest)
+    assert answer.lr == highest
+    assert answer.factor == curves.posterior.mean / highest
+    assert answer.group_lr == (highest, highest * 0.1)
+    assert answer.verdict is Verdict.COLD_START
+    assert answer.reason == f"at {usual.lr:.1e} {Verdict.COLD_START.value}"
+    assert (answer.interval, answer.uncertainty) == (usual.interval, usual.uncertainty)
+    assert answer.expected_regret == transfer().regret(curves.posterior.mean / highest)
+    assert answer.decade_below_regret == usual.decade_below_regret
+
+
+@pytest.mark.parametrize("schedule", [None, *SCHEDULES])
+def test_a_rate_that_starts_is_left_as_it_is(schedule):
+    curves = curves_of(typical_loss())
+    usual = suggest(curves, schedule=schedule)
+    for highest in (usual.lr, 1.0, math.inf):
+        assert answer_to(curves, ask(schedule=schedule), highest=highest) == usual
+
+
+def test_where_nothing_starts_nothing_is_suggested():
+    curves = curves_of(typical_loss())
+    answer = answer_to(curves, ask(), highest=0.0)
+    assert not answer
+    assert answer.verdict is Verdict.COLD_START
+    assert answer.reason == f"at {suggest(curves).lr:.1e} {NEVER_STARTED}"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != DEFAULT])
+def test_a_rule_on_a_curve_is_answered_as_asked_whatever_starts(rule):
+    curves = curves_of(typical_loss())
+    for highest in (0.0, 1e-6):
+        assert answer_to(curves, ask(rule), highest=highest) == suggest(curves, rule=rule)
+
+
 losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 
 
@@ -159,6 +254,8 @@ def test_any_finite_sweep_gets_a_rate_within_it_or_a_reason(loss, rule, curve, b
     if answer:
         assert 1e-8 <= answer.lr <= 10
         assert answer.interval[0] < answer.expected_lr
+        assert answer.interval[0] < answer.interval[1]
+        assert 0 <= answer.expected_regret <= 1
     else:
         assert answer.reason
         assert answer.to_dict()["cannot_tell"] == answer.reason

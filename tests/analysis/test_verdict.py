@@ -242,7 +242,7 @@ def test_what_tells_most_comes_first():
 
 
 def test_every_verdict_says_its_reason_and_all_but_clear_a_remedy():
-    assert len({each.value for each in Verdict}) == len(Verdict) == 10
+    assert len({each.value for each in Verdict}) == len(Verdict) == 11
     for each in Verdict:
         assert (": " in each.value) == (each is not Verdict.CLEAR)
 

@@ -14,6 +14,7 @@ from makers import make_result
 
 import lrfind
 from lrfind import ResultFileError, StopReason
+from lrfind.result.cold_start import ColdStart
 from lrfind.support.files import write_whole
 
 
@@ -30,6 +31,19 @@ def test_a_result_comes_back_bit_for_bit(tmp_path_factory, loss, reason):
     assert again.lr.tobytes() == result.lr.tobytes()
     finite = ~np.isnan(result.loss)
     assert again.loss[finite].tobytes() == result.loss[finite].tobytes()
+
+
+@pytest.mark.parametrize("epoch_steps", [None, 12.0, 1 / 3])
+@pytest.mark.parametrize("losses", [(), (0.1,), (np.inf, 1 / 3)])
+def test_cold_starts_and_the_length_of_an_epoch_come_back(tmp_path, epoch_steps, losses):
+    tried = tuple(ColdStart(0.1 / 10**k, 12 + k, loss, 2 / 3) for k, loss in enumerate(losses))
+    result = make_result(epoch_steps=epoch_steps, cold_starts=tried)
+    result.save(tmp_path / "run.json")
+    again = lrfind.load(tmp_path / "run.json")
+    assert again == result
+    assert (again.epoch_steps, again.cold_starts) == (epoch_steps, tried)
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert ("cold_starts" in document) == bool(tried)
 
 
 def test_the_file_is_strict_json_with_a_schema(tmp_path):
@@ -91,6 +105,18 @@ def foreign(document):
     document["format"] = "something else"
 
 
+def with_an_epoch_of_0(document):
+    document["epoch_steps"] = 0
+
+
+def with_a_cold_start_at_0(document):
+    document["cold_starts"] = [{"lr": 0.0, "steps": 1, "loss": 1.0, "enough": 1.0}]
+
+
+def with_half_a_cold_start(document):
+    document["cold_starts"] = [{"lr": 0.1, "steps": 1, "loss": 1.0}]
+
+
 def unknown_reason(document):
     document["stop_reason"] = "tired"
 
@@ -108,6 +134,9 @@ def unknown_reason(document):
         (without_groups, "is damaged: `group_scale`"),
         (with_a_word_for_a_seed, "is damaged: `seed`"),
         (with_other_settings, "is damaged"),
+        (with_an_epoch_of_0, "is damaged: `epoch_steps`"),
+        (with_a_cold_start_at_0, "is damaged: `lr`"),
+        (with_half_a_cold_start, "is damaged: 'enough' is missing"),
         (older, "is damaged: 'settings' is missing"),
         (newer, "schema 2, but this version reads only 1: upgrade"),
         (foreign, "is not an lrfind result"),

@@ -1,11 +1,22 @@
 """What a sweep says in words."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from makers import make_result, noisy_result
 
+from lrfind.analysis.calibration import TASKS
+from lrfind.result.cold_start import ColdStart
 from lrfind.result.range_test_result import RangeTestResult
-from lrfind.result.report import ending, overfitting_sentence, shift_sentence
+from lrfind.result.report import (
+    cold_start_sentence,
+    decade_sentence,
+    ending,
+    overfitting_sentence,
+    shift_sentence,
+)
 from lrfind.result.settings import StopReason, SweepSettings
 
 
@@ -24,6 +35,61 @@ def test_a_shift_that_cannot_be_told_is_no_number():
 @pytest.mark.parametrize("loss", [[], [1.0, np.nan], np.linspace(3, 1, 100)])
 def test_the_ending_counts_the_steps(loss):
     assert f"after {len(loss)} steps" in ending(make_result(loss))
+
+
+def test_the_ending_tells_every_training_from_scratch():
+    tried = (ColdStart(0.5, 30, math.inf, 1.0), ColdStart(0.05, 12, 0.9, 1.0))
+    result = replace(make_result(), cold_starts=tried)
+    said = ending(result)
+    assert said.startswith(ending(make_result()))
+    assert said.endswith(" ".join(map(cold_start_sentence, tried)))
+    assert cold_start_sentence(tried[0]) == (
+        "A training from scratch at 5.00e-01 does not start (30 more steps)."
+    )
+    assert cold_start_sentence(tried[1]) == (
+        "A training from scratch at 5.00e-02 starts (12 more steps)."
+    )
+
+
+def decade_words(answer):
+    """What is said beside the rates a decade below the minima of a comparison."""
+    rows = noisy_result().compare((0.98,)).rows
+    said = decade_sentence(rows, 0.98, answer)
+    rates = [f"{row.label} {row.decade_below:.1e}" for row in rows if row.beta in (None, 0.98)]
+    start, end = said.split("; ", 1)
+    assert start.startswith("One decade below: ")
+    assert set(start.removeprefix("One decade below: ").split(", ")) <= set(rates)
+    return end
+
+
+@pytest.mark.parametrize(
+    ("epoch_steps", "loss"), [(None, "validation"), (50.0, "validation"), (500.0, "training")]
+)
+def test_what_the_rate_and_a_decade_below_cost_is_told_in_percent(epoch_steps, loss):
+    result = noisy_result(epoch_steps=epoch_steps)
+    answer = result.suggest(schedule="constant", total_steps=1200)
+    assert decade_words(answer) == (
+        f"lrfind's own {answer.lr:.1e}, {answer.because}. On {TASKS} tasks this cost "
+        f"{answer.expected_regret:.0%} of the achievable decrease of the {loss} loss in the mean, "
+        f"and one decade below that minimum {answer.decade_below_regret:.0%}."
+    )
+
+
+def test_a_rule_on_a_curve_is_not_told_with_costs():
+    answer = noisy_result().suggest("minimum")
+    assert decade_words(answer) == f"suggested {answer.lr:.1e}, by the rule asked for."
+
+
+def test_an_answer_without_costs_is_told_without():
+    answer = replace(noisy_result().suggest(), expected_regret=None)
+    assert decade_words(answer) == f"lrfind's own {answer.lr:.1e}, {answer.because}."
+
+
+def test_without_a_suggestion_the_decades_below_stand_alone():
+    assert decade_words(make_result(np.full(100, 2.0)).suggest()) == "lrfind suggests none."
+    flat = make_result(np.full(100, 2.0))
+    nothing = decade_sentence(flat.compare((0.98,)).rows, 0.98, flat.suggest())
+    assert nothing == "No curve has a usable minimum."
 
 
 def valley(lowest, n=120):

@@ -5,11 +5,16 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from makers import make_result
 from matplotlib import pyplot
 
 import lrfind
 from lrfind import CannotTell, Flag, RangeTestResult, StopReason, Suggestion, Verdict
+from lrfind.analysis.question import ask
+from lrfind.analysis.suggestion import suggest
+from lrfind.analysis.transfer import transfer
+from lrfind.result.cold_start import ColdStart
 from lrfind.result.settings import SweepSettings
 
 CURVES = {
@@ -166,6 +171,44 @@ def test_a_verdict_is_on_the_losses_and_there_is_none_where_none_were_recorded()
     assert "no probe was recorded" in pyplot.gca().get_title()
     short = dataclasses.replace(result, lr=result.lr[:1], loss=result.loss[:1]).suggest()
     assert (short.verdict, short.to_dict()["verdict"]) == (Verdict.TOO_SHORT, "too_short")
+
+
+@pytest.mark.parametrize("epoch_steps", [None, 40.0, 400.0])
+def test_the_training_asked_for_has_the_epochs_of_the_sweep(epoch_steps):
+    result = make_result(epoch_steps=epoch_steps)
+    question = ask(schedule="one_cycle", total_steps=1200, epoch_steps=epoch_steps)
+    answer = result.suggest(schedule="one_cycle", total_steps=1200)
+    assert answer == suggest(result.curves(), question)
+    assert answer.epochs == (epoch_steps and 1200 / epoch_steps)
+    assert answer.factor == transfer("one_cycle", 1200, answer.epochs).factor
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    assert result.apply(optimizer, schedule="one_cycle", total_steps=1200) == answer
+    assert optimizer.param_groups[0]["lr"] == answer.lr
+
+
+@pytest.mark.parametrize("steps", [0, 1.5])
+def test_a_length_out_of_range_names_its_parameter(steps):
+    with pytest.raises((TypeError, ValueError), match="`total_steps`"):
+        make_result().suggest(total_steps=steps)
+
+
+def tried(lr, started):
+    return ColdStart(lr, 12, 0.5 if started else 2.0, 1.0)
+
+
+def test_the_cold_start_that_did_start_bounds_the_rate_of_every_training():
+    usual = make_result().suggest()
+    lower = usual.lr / 10
+    result = make_result(cold_starts=(tried(usual.lr, False), tried(lower, True)))
+    for question in ({}, {"schedule": "one_cycle"}, {"schedule": "constant", "total_steps": 300}):
+        assert result.suggest(**question).lr == lower
+        assert result.suggest(**question).verdict is Verdict.COLD_START
+    asked = {"factor": usual.factor * 30}
+    assert result.suggest(**asked) == make_result().suggest(**asked)
+    started = make_result(cold_starts=(tried(usual.lr, True),))
+    assert started.suggest() == usual
+    none = make_result(cold_starts=(tried(usual.lr, False),)).suggest()
+    assert (bool(none), none.verdict) == (False, Verdict.COLD_START)
 
 
 @REASONS
