@@ -25,7 +25,7 @@ class Uncertainty:
     Attributes:
         within: Of the minimum within this sweep, due to noise.
         between: Of the minimum between runs, over seeds and data orders.
-        transfer: Of the best learning rate around the suggested one, between tasks.
+        transfer: Of the best learning rate around where it is expected, between tasks.
     """
 
     within: float
@@ -61,13 +61,14 @@ class Suggestion:
             compromise between several.
         epochs: How many epochs these are; None if it is not known.
         interval: Nominal 90 % interval for the best learning rate of a training run, calibrated on
-            the project's benchmark; it may cover less on tasks unlike those. It depends on the
-            sweep and the schedule, and on neither rule nor factor: `lr` may lie outside. It ends
-            where the sweep does. None only in a record made by hand, as all that follow.
+            the project's benchmark; it may cover less on tasks unlike those. It depends on sweep,
+            schedule and length, and on neither rule nor factor: `lr` may lie outside. It ends where
+            the sweep does. None only in a record made by hand, as all that follow.
         uncertainty: The components of the interval.
         expected_lr: The expected minimum of the sweep, whatever the rule.
         expected_regret: Mean regret at `lr` over the tasks of the benchmark: the share of the
-            achievable decrease of the validation loss that is lost.
+            achievable decrease of the validation loss that is lost; of the training loss for a
+            few epochs.
         decade_below_regret: The same one decade below the expected minimum.
     """
 

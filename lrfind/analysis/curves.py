@@ -67,6 +67,10 @@ class Flag(enum.Enum):
         "the learning rate lies above the swept range, where nothing was measured: raise `end_lr`, "
         "or pass a higher `factor`"
     )
+    NOT_TRIED = (
+        "a training from scratch was tried at a lower learning rate only: pass what you ask for "
+        "as `confirm`"
+    )
 
 
 PLATEAU = 30.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion, Uncertainty
 from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
@@ -18,9 +18,18 @@ from lrfind.analysis.verdict import Judgement, Verdict
 from lrfind.support.errors import CannotTellError
 
 NEVER_STARTED = (
-    "and two decades below, no training from scratch starts: warm the learning rate up, check the "
-    "initial weights, or normalise the layers"
+    "no training from scratch starts: warm the learning rate up, check the initial weights, or "
+    "normalise the layers"
 )
+
+
+class Starts(NamedTuple):
+    """What is known of trainings from scratch."""
+
+    tried: tuple[float, ...] = ()
+    """The learning rates that they were tried at, from the highest down."""
+    started: float | None = None
+    """The one that started, the last; None if none did."""
 
 
 def suggest(
@@ -28,7 +37,7 @@ def suggest(
     question: Question | None = None,
     *,
     group_scale: Sequence[float] = (1.0,),
-    highest: float = math.inf,
+    starts: Starts | None = None,
 ) -> Suggestion | CannotTell:
     """Suggest a learning rate from the curves of a sweep.
 
@@ -36,7 +45,7 @@ def suggest(
         curves: The sweep.
         question: Rule, schedule and so on; None for the defaults.
         group_scale: Learning rate of each parameter group as a multiple of the largest.
-        highest: Highest rate at which a training from scratch is known to start; 0 if none is.
+        starts: At which rates a training from scratch was tried, and starts.
 
     Returns:
         A `Suggestion`, or a `CannotTell` with the reason.
@@ -55,17 +64,33 @@ def suggest(
     lr /= factor
     if not curves.lr[0] <= lr <= curves.lr[-1]:
         return _beyond(curves, q, lowest, lr)
-    if rule.calibrated and lr > highest:
-        if not highest:
-            reason = f"at {lr:.1e} {NEVER_STARTED}"
-            return CannotTell(reason, q.rule, lowest.flags, Verdict.COLD_START)
-        judged = Judgement(Verdict.COLD_START, f"at {lr:.1e} {Verdict.COLD_START.value}")
-        lr, factor = highest, lowest.lr / highest
+    starts = starts if starts and rule.calibrated else Starts()
+    lowered = _lowered(lr, starts)
+    if isinstance(lowered, str):
+        return CannotTell(lowered, q.rule, lowest.flags, Verdict.COLD_START)
+    if lowered is not None:
+        lr, judged = lowered
+        factor = lowest.lr / lr
+    untried = (Flag.NOT_TRIED,) if starts.tried and lr > starts.tried[0] else ()
     return replace(
         _suggestion(curves, q, lowest, lr, judged),
         factor=factor,
+        flags=lowest.flags + untried,
         group_lr=tuple(lr * scale for scale in group_scale),
     )
+
+
+def _lowered(lr: float, starts: Starts) -> tuple[float, Judgement] | str | None:
+    """The rate that starts, in place of one that does not; why there is none; None to leave it."""
+    if not starts.tried:
+        return None
+    if starts.started is None:
+        top, bottom = starts.tried[0], starts.tried[-1]
+        return f"from {top:.1e} to {bottom:.1e} {NEVER_STARTED}" if lr >= bottom else None
+    if len(starts.tried) == 1 or lr <= starts.started:
+        return None
+    said = f"at {starts.tried[-2]:.1e} {Verdict.COLD_START.value}"
+    return starts.started, Judgement(Verdict.COLD_START, said)
 
 
 def _suggestion(

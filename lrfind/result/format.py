@@ -41,7 +41,8 @@ def to_document(record: SweepRecord) -> dict[str, Any]:
     }
     if record.cold_starts:
         document["cold_starts"] = [
-            vars(each) | {"loss": plain(each.loss)} for each in record.cold_starts
+            vars(each) | {"loss": plain(each.loss), "enough": plain(each.enough)}
+            for each in record.cold_starts
         ]
     if record.layers is not None:
         document["layers"] = _layers_to_json(record.layers)
@@ -89,7 +90,7 @@ def _cold_start_from_json(document: dict[str, Any]) -> dict[str, Any]:
         "lr": require_positive("lr", document["lr"]),
         "steps": require_count("steps", document["steps"], least=0),
         "loss": float(document["loss"]),
-        "enough": require_number("enough", document["enough"]),
+        "enough": float(document["enough"]),
     }
 
 

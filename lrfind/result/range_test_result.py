@@ -60,7 +60,7 @@ class RangeTestResult(SweepPictures):
         >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
         >>> result = RangeTestResult(lr, loss, StopReason.COMPLETED, settings)
         >>> f"{result.suggest().lr:.2g}"
-        '0.03'
+        '0.018'
     """
 
     def __repr__(self) -> str:

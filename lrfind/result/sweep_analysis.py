@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.question import ask
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
-from lrfind.analysis.suggestion import suggest
+from lrfind.analysis.suggestion import Starts, suggest
 from lrfind.analysis.verdict import Verdict
 from lrfind.comparison.compare import Comparison, compare
 from lrfind.multitask.disagreement import TaskDisagreement, steps_with_task
@@ -107,18 +106,14 @@ class SweepAnalysis(SweepRecord):
             unrecorded = source == PROBE and not self.probe.size
             verdict = None if unrecorded else Verdict.TOO_SHORT
             return self._cut_short(CannotTell(str(error), question.rule, verdict=verdict))
-        answer = suggest(
-            curves, question, group_scale=self.group_scale, highest=self._highest_started
-        )
+        answer = suggest(curves, question, group_scale=self.group_scale, starts=self._starts)
         return self._cut_short(answer)
 
     @property
-    def _highest_started(self) -> float:
-        """The highest rate to suggest: that of the cold start that did start, if others did not."""
-        tried = self.cold_starts
-        if not tried or tried[0].started:
-            return math.inf
-        return tried[-1].lr if tried[-1].started else 0.0
+    def _starts(self) -> Starts:
+        """At which rates a training from scratch was tried, and starts."""
+        tried = tuple(each.lr for each in self.cold_starts)
+        return Starts(tried, tried[-1] if tried and self.cold_starts[-1].started else None)
 
     def _cut_short(self, answer: Answer) -> Answer:
         """The answer, with what cut the sweep short, if anything did, before all other reasons."""

@@ -10,7 +10,7 @@ from makers import make_result, noisy_result
 
 import lrfind
 from lrfind.analysis.rules import RULES
-from lrfind.analysis.suggestion import suggest
+from lrfind.analysis.suggestion import Starts, suggest
 from lrfind.analysis.transfer import transfer
 
 
@@ -110,7 +110,8 @@ def test_what_was_asked_for_is_said_to_be():
 
 def test_a_rate_that_starts_is_said_to_be_chosen_for_that():
     result = noisy_result()
-    answer = suggest(result.curves(), highest=result.suggest().lr / 4)
+    usual = result.suggest().lr
+    answer = suggest(result.curves(), starts=Starts((usual, usual / 4), usual / 4))
     assert answer.because == (
         f"a factor of {answer.factor:.3g} below the expected minimum {answer.minimum.lr:.1e}, "
         "where a training from scratch starts"

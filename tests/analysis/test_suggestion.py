@@ -1,6 +1,7 @@
 """The suggested rate: how it is made, how sure it is, and a reasoned answer in every corner."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,7 @@ from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.curves import CURVES, SweepCurves
 from lrfind.analysis.question import ask
 from lrfind.analysis.rules import DEFAULT, RULES
-from lrfind.analysis.suggestion import NEVER_STARTED
+from lrfind.analysis.suggestion import NEVER_STARTED, Starts
 from lrfind.analysis.suggestion import suggest as answer_to
 from lrfind.analysis.transfer import SCHEDULES, transfer
 
@@ -208,39 +209,51 @@ def test_no_rule_guesses_where_nothing_can_be_told(rule, loss, flag):
 def test_a_rate_at_which_no_training_from_scratch_starts_gives_way_to_one_that_does():
     curves = curves_of(typical_loss())
     usual = suggest(curves)
-    highest = usual.lr / 3
-    answer = answer_to(curves, ask(), group_scale=(1.0, 0.1), highest=highest)
-    assert answer.lr == highest
-    assert answer.factor == curves.posterior.mean / highest
-    assert answer.group_lr == (highest, highest * 0.1)
+    rate = usual.lr / 9
+    starts = Starts((usual.lr, usual.lr / 3, rate), rate)
+    answer = answer_to(curves, ask(), group_scale=(1.0, 0.1), starts=starts)
+    assert answer.lr == rate
+    assert answer.factor == curves.posterior.mean / rate
+    assert answer.group_lr == (rate, rate * 0.1)
     assert answer.verdict is Verdict.COLD_START
-    assert answer.reason == f"at {usual.lr:.1e} {Verdict.COLD_START.value}"
+    assert answer.reason == f"at {usual.lr / 3:.1e} {Verdict.COLD_START.value}"
     assert (answer.interval, answer.uncertainty) == (usual.interval, usual.uncertainty)
-    assert answer.expected_regret == transfer().regret(curves.posterior.mean / highest)
+    assert answer.expected_regret == transfer().regret(curves.posterior.mean / rate)
     assert answer.decade_below_regret == usual.decade_below_regret
+    assert answer.flags == usual.flags
 
 
 @pytest.mark.parametrize("schedule", [None, *SCHEDULES])
-def test_a_rate_that_starts_is_left_as_it_is(schedule):
+def test_a_rate_that_starts_or_lies_below_one_is_left_as_it_is(schedule):
     curves = curves_of(typical_loss())
     usual = suggest(curves, schedule=schedule)
-    for highest in (usual.lr, 1.0, math.inf):
-        assert answer_to(curves, ask(schedule=schedule), highest=highest) == usual
+    for starts in (Starts(), Starts((usual.lr,), usual.lr), Starts((1.0, usual.lr), usual.lr)):
+        assert answer_to(curves, ask(schedule=schedule), starts=starts) == usual
 
 
-def test_where_nothing_starts_nothing_is_suggested():
+def test_a_rate_above_the_one_that_was_tried_says_so():
     curves = curves_of(typical_loss())
-    answer = answer_to(curves, ask(), highest=0.0)
+    usual = suggest(curves)
+    answer = answer_to(curves, ask(), starts=Starts((usual.lr / 2,), usual.lr / 2))
+    assert answer == replace(usual, flags=(*usual.flags, Flag.NOT_TRIED))
+    assert Flag.NOT_TRIED.value in str(answer)
+
+
+def test_where_nothing_starts_nothing_is_suggested_but_below():
+    curves = curves_of(typical_loss())
+    lr = suggest(curves).lr
+    answer = answer_to(curves, ask(), starts=Starts((lr * 2, lr / 2)))
     assert not answer
     assert answer.verdict is Verdict.COLD_START
-    assert answer.reason == f"at {suggest(curves).lr:.1e} {NEVER_STARTED}"
+    assert answer.reason == f"from {lr * 2:.1e} to {lr / 2:.1e} {NEVER_STARTED}"
+    assert answer_to(curves, ask(), starts=Starts((lr * 4, lr * 2))).lr == lr
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != DEFAULT])
 def test_a_rule_on_a_curve_is_answered_as_asked_whatever_starts(rule):
     curves = curves_of(typical_loss())
-    for highest in (0.0, 1e-6):
-        assert answer_to(curves, ask(rule), highest=highest) == suggest(curves, rule=rule)
+    for starts in (Starts((1.0, 1e-6)), Starts((1.0, 1e-6), 1e-6)):
+        assert answer_to(curves, ask(rule), starts=starts) == suggest(curves, rule=rule)
 
 
 losses = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
