@@ -35,8 +35,8 @@ higher, however slow the sweep. With several modes the distance is smaller.
 LEAST_PRIOR = 1e-4
 """Floor of the prior, so that the losses outweigh it if hardly any draw has its minimum near the
 mean of the prior. On synthetic curves (a wide flat minimum, a slow rise) a floor of 0.05 or more
-covers the true minimum more often. On the oracle's tasks another prior does no better on families
-that it was not chosen on."""
+covers the true minimum more often. `scripts/check_leads.py` compares other priors on families of
+tasks that they were not chosen on."""
 
 BETWEEN_RUNS = 0.16
 """Standard deviation of the minimum around that of the median curve of 30 other runs, beyond what
