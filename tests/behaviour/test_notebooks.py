@@ -1,8 +1,11 @@
 """The notebooks are true: each runs, and its answer is made of the figures that it computes."""
 
+import ast
 import math
 import pickle
 import re
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
@@ -10,14 +13,21 @@ import pytest
 import run_notebooks
 from makers import make_controls, make_result, make_set
 from nbformat import v4
-from run_notebooks import FOLDER, METADATA, execute, printed_answer
+from PIL import Image
+from run_notebooks import FOLDER, METADATA, execute, printed_answer, shrink_pictures
 
 import lrfind
 
+if not FOLDER.exists():
+    pytest.skip("the source distribution is without the notebooks", allow_module_level=True)
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NUMBER = r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
 DECADES = 0.15
 """The last bits of a loss differ from processor to processor, and the blow-up magnifies them."""
+
+PUBLIC = {"lrfind", "lrfind.demo"}
+"""The modules of ours that a reader is told of."""
+MOST_BYTES = 300_000
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -80,7 +90,8 @@ def test_it_opens_with_its_question_and_ends_with_its_answer(path):
     notebook = nbformat.read(path, as_version=4)
     first, last = notebook.cells[0], notebook.cells[-1]
     assert (first.cell_type, last.cell_type) == ("markdown", "markdown")
-    assert re.match(rf"# {path.stem[0]}\. .+\n\n\*\*Question:\*\* [^*]+\?", first.source)
+    number = int(path.stem.split("_")[0])
+    assert re.match(rf"# {number}\. .+\n\n\*\*Question:\*\* [^*]+\?", first.source)
     assert re.fullmatch(r"\*\*[^*]+\.\*\*", last.source)
     printed = printed_answer(notebook)
     assert set(re.findall(NUMBER, last.source)) <= set(re.findall(NUMBER, printed))
@@ -113,9 +124,68 @@ def test_it_keeps_no_trace_of_the_machine_that_ran_it(path):
             assert not re.search(r"(?<![\w.])/\w+/\w+|\b[A-Z]:\\|0x[0-9a-f]{6}", text)
 
 
-def test_the_notebooks_are_numbered_from_1():
+def imported(path):
+    """Every module that a notebook imports from, and every name."""
+    cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    for node in (node for cell in cells for node in ast.walk(ast.parse(cell))):
+        if isinstance(node, ast.Import):
+            yield from ((each.name, "") for each in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.module, each.name) for each in node.names)
+
+
+@each_notebook
+def test_it_imports_nothing_private_and_is_quick_to_load(path):
+    for module, name in imported(path):
+        assert not any(part.startswith("_") for part in [*module.split("."), name])
+        assert module in PUBLIC or module.split(".")[0] != "lrfind"
+    assert path.stat().st_size < MOST_BYTES
+
+
+def test_most_do_not_rest_on_the_bundled_digits_alone():
+    names = {"digits", "digits_problem"}
+    on_digits = [path for path in NOTEBOOKS if names & {name for _, name in imported(path)}]
+    assert 0 < len(on_digits) <= len(NOTEBOOKS) * 0.6
+
+
+def test_one_of_them_meets_every_verdict():
+    cells = nbformat.read(FOLDER / "03_what_now.ipynb", as_version=4).cells
+    headings = {title for c in cells for title in re.findall(r"^## `(\w+)`$", c.source, re.M)}
+    table = next(
+        output.data["text/markdown"]
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if "text/markdown" in output.get("data", {})
+    )
+    met = {line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]}
+    assert met == headings == {verdict.name.lower() for verdict in lrfind.Verdict}
+
+
+def test_the_readme_names_notebooks_that_exist():
+    named = re.findall(r"notebooks/(\w+)\.ipynb", (FOLDER.parent / "README.md").read_text())
+    assert named
+    assert set(named) <= {path.stem for path in NOTEBOOKS}
+
+
+def test_a_picture_of_few_colours_is_saved_smaller_as_it_is():
+    picture, file = Image.new("RGBA", (300, 200), "white"), BytesIO()
+    picture.paste("#0072b2", (10, 20, 250, 60))
+    picture.paste("#d55e00", (90, 50, 110, 190))
+    picture.save(file, "PNG", compress_level=1)
+    data = {"image/png": b64encode(file.getvalue()).decode()}
+    cells = [
+        v4.new_markdown_cell("A picture"),
+        v4.new_code_cell("", outputs=[v4.new_output("display_data", data=dict(data))]),
+    ]
+    shrink_pictures(v4.new_notebook(cells=cells))
+    saved = b64decode(cells[1].outputs[0].data["image/png"])
+    assert len(saved) < len(file.getvalue())
+    assert Image.open(BytesIO(saved)).convert("RGBA").tobytes() == picture.tobytes()
+
+
+def test_the_notebooks_are_numbered_from_01():
     assert [path.stem.split("_")[0] for path in NOTEBOOKS] == [
-        str(number) for number in range(1, len(NOTEBOOKS) + 1)
+        f"{number:02d}" for number in range(1, len(NOTEBOOKS) + 1)
     ]
 
 
