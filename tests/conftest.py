@@ -26,8 +26,10 @@ settings.load_profile("lrfind")
 
 TOGETHER = {
     "tests/behaviour/test_cluster.py": "processes",
+    "tests/behaviour/test_package.py": "package",
     "tests/behaviour/test_ranks.py": "processes",
     "tests/behaviour/test_task_ranks.py": "processes",
+    "tests/behaviour/test_lightning_ranks.py": "processes",
     "tests/repeats/test_workers.py": "processes",
     "tests/behaviour/test_two_tasks.py": "two tasks",
     "tests/scripts/test_experiment_lamb.py": "LAMB",
