@@ -1,14 +1,15 @@
 """How good are the rates, intervals and verdicts of lrfind on the tasks of the oracle?
 
 Usage: python scripts/benchmark_lrfind.py [--jobs 2]   ask and judge on the open families
-       python scripts/benchmark_lrfind.py --locked     on the locked ones: once, at the end
+       python scripts/benchmark_lrfind.py --locked     on the locked ones
        python scripts/benchmark_lrfind.py --report     judge what was answered before
 Writes scripts/oracle_answers_lrfind.json, which `benchmark_peers.py --also` puts beside the other
 finders, what was told beside the rates in .oracle/, and .github/benchmark/lrfind.md; with
 `--locked` files named so. About 10 minutes.
 
 On the open families every number of `calibration.py` that is used on a task was chosen on the other
-families. On the locked ones the committed file is used.
+families; a few others, such as the weight of trials in `decision.py`, were chosen on all of them.
+By the locked ones nothing may be chosen; there everything is as committed.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import argparse
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import choose_calibration
 import numpy as np
@@ -38,7 +41,6 @@ import lrfind
 from lrfind import RangeTestResult, Verification
 from lrfind.analysis import transfer
 from lrfind.analysis.calibration import HORIZONS
-from lrfind.checks.verification.decision import SweepSays
 
 FOLDER = Path(__file__).parent
 TOLD = FOLDER.parent / ".oracle"
@@ -46,8 +48,32 @@ PAGE = FOLDER.parent / ".github" / "benchmark" / "lrfind.md"
 CHEAP, CLOSE, RUINED, BAD = 0.05, 0.2, 0.5, 0.2
 Tables = tuple[dict[Any, Any], dict[Any, Any]]
 """`TRANSFERS` and `WITHOUT_OVERFITTING` of `calibration.py`."""
-QUESTIONS = {"lrfind": True, "lrfind, nothing known": False}
-"""By finder: whether the schedule and the length are told."""
+
+
+class Asked(NamedTuple):
+    """What a finder is asked.
+
+    Attributes:
+        known: Whether the schedule and the length are told.
+        confirmed: Whether the sweep was made with `confirm=True`.
+    """
+
+    known: bool = True
+    confirmed: bool = True
+
+
+QUESTIONS = {
+    "lrfind": Asked(),
+    "lrfind, nothing known": Asked(known=False),
+    "lrfind, not confirmed": Asked(confirmed=False),
+}
+"""What is asked of a sweep, by the name of the finder."""
+
+
+LEFT_OUT = (
+    "The numbers of `calibration.py` that are used on a family were chosen on the others; what "
+    "else lrfind rests on was chosen on all of them. "
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +110,17 @@ def study(measured: str) -> choose_calibration.Study:
     return choose_calibration.Study(load(), sweeps, measured)
 
 
+@contextmanager
+def using(tables: Tables | None) -> Iterator[None]:
+    """Have lrfind answer with other tables than those of `calibration.py`; None for these."""
+    kept = transfer.TRANSFERS, transfer.WITHOUT_OVERFITTING
+    transfer.TRANSFERS, transfer.WITHOUT_OVERFITTING = tables or kept
+    try:
+        yield
+    finally:
+        transfer.TRANSFERS, transfer.WITHOUT_OVERFITTING = kept
+
+
 def ask(task: str, seed: int, tables: Tables | None) -> tuple[list[Told], dict[str, int]]:
     """All finders of lrfind on a task with one seed, on one thread.
 
@@ -96,24 +133,21 @@ def ask(task: str, seed: int, tables: Tables | None) -> tuple[list[Told], dict[s
         What they told, and the steps that each took.
     """
     settle()
-    if tables is not None:
-        # In a process of its own.
-        transfer.TRANSFERS, transfer.WITHOUT_OVERFITTING = tables
-    with warnings.catch_warnings():
+    with using(tables), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        problem = ORACLE_TASKS[task].build(seed)
-        result = problem.range_test(confirm=True, progress=False)
+        result = ORACLE_TASKS[task].build(seed).range_test(confirm=True, progress=False)
         found = _find(task, seed)
-    told, steps = [], {}
-    for schedule in SCHEDULES:
-        for horizon in ORACLE_TASKS[task].horizons:
+        told = []
+        for schedule, horizon in product(SCHEDULES, ORACLE_TASKS[task].horizons):
             key = (task, seed, schedule, horizon)
-            for finder, known in QUESTIONS.items():
-                told.append(_of_sweep(finder, key, result, known))
+            told += [_of_sweep(finder, key, result) for finder in QUESTIONS]
             epochs = horizon / result.epoch_steps if result.epoch_steps else None
             told.append(_of_search(key, epochs, found))
-    taken = result.lr.size + sum(each.steps for each in result.cold_starts)
-    steps = dict.fromkeys(QUESTIONS, taken)
+    cold = sum(each.steps for each in result.cold_starts)
+    steps = {
+        finder: result.lr.size + (cold if asked.confirmed else 0)
+        for finder, asked in QUESTIONS.items()
+    }
     return told, steps | {"lrfind.find_lr": 0 if found is None else found.steps}
 
 
@@ -124,12 +158,11 @@ def _find(task: str, seed: int) -> Verification | None:
         return None
 
 
-def _of_sweep(
-    finder: str, key: tuple[str, int, str, int], result: RangeTestResult, known: bool
-) -> Told:
+def _of_sweep(finder: str, key: tuple[str, int, str, int], result: RangeTestResult) -> Told:
     _, _, schedule, steps = key
+    known, confirmed = QUESTIONS[finder]
     asked: dict[str, Any] = {"schedule": schedule, "total_steps": steps} if known else {}
-    answer = result.suggest(**asked)
+    answer = (result if confirmed else replace(result, cold_starts=())).suggest(**asked)
     verdict = answer.verdict.name.lower() if answer.verdict else ""
     minimum = result.curves().posterior.mean
     if not answer:
@@ -147,7 +180,7 @@ def _of_search(
     minimum, lr = found.sweep.minimum, found.sweep.lr
     if lr is not None:
         lr = minimum / transfer.transfer(schedule, steps, epochs).factor
-    says = SweepSays(minimum, lr)
+    says = replace(found.sweep, lr=lr)
     asked = replace(found, schedule=schedule, total_steps=steps, epochs=epochs, sweep=says)
     return Told(finder, *key, asked.lr, asked.interval, minimum, asked.verdict.name.lower())
 
@@ -243,13 +276,16 @@ def worst(told: Sequence[Told], table: Table, finder: str = "lrfind") -> list[st
 
 def page(told: Sequence[Told], table: Table, locked: bool) -> str:
     """The whole page."""
-    which = "locked families, judged once" if locked else "open families, each left out"
+    which = "locked families, by which nothing is chosen" if locked else "open families, left out"
+    chosen = "" if locked else LEFT_OUT
     return (
         f"# lrfind on the oracle: {which}\n\nWritten by `python scripts/benchmark_lrfind.py`. "
-        f"{len(table)} tasks, {len(SEEDS)} seeds. A refusal counts as the optimizer's documented "
-        f"default. Close: within {CLOSE} decades of a rate that costs under {CHEAP:.0%}. Clear of "
-        f"good: share of `clear` where the regret is under {CHEAP}; clear and bad: share of all "
-        f"that are `clear` with a regret over {BAD}. Width in decades; spread over seeds too.\n\n"
+        f"{len(table)} tasks, {len(SEEDS)} seeds. {chosen}A refusal counts as the optimizer's "
+        f"documented default. Close: within {CLOSE} decades of a rate that costs under "
+        f"{CHEAP:.0%}. Clear of good: share of `clear` where the regret is under {CHEAP}; clear "
+        f"and bad: share of all that are `clear` with a regret over {BAD}. Width in decades; "
+        f"spread over seeds too. The sweeps are those of `range_test(confirm=True)`, which tries "
+        f"the rate for an unknown training from the start; what they say without is told apart.\n\n"
         + "\n".join([*judged(told, table), "", *worst(told, table), ""])
     )
 

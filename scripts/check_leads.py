@@ -50,6 +50,9 @@ class Shown:
         to_blow_up: Up to the point of divergence, or the end.
         well: Down to the middle of the well at half its depth.
         fall: Down to where nine tenths of the descent lie ahead.
+        slope: Down to the steepest descent.
+        relative: Down to the steepest descent of the logarithm of the loss; of the loss itself
+            where that is not positive.
         unsure: Standard deviation of the minimum.
         noise: log10 of the batch-to-batch noise over the depth.
         epochs: log10 of the epochs that the sweep made.
@@ -60,6 +63,8 @@ class Shown:
     to_blow_up: float
     well: float
     fall: float
+    slope: float
+    relative: float
     unsure: float
     noise: float
     epochs: float
@@ -71,6 +76,8 @@ LEADS: dict[str, Callable[[Shown], float]] = {
     "distance to the blow-up": lambda shown: shown.to_blow_up,
     "middle of the well": lambda shown: shown.well,
     "width of the descent": lambda shown: shown.fall,
+    "steepest slope": lambda shown: shown.slope,
+    "steepest slope against the loss": lambda shown: shown.relative,
     "how unsure the minimum is": lambda shown: shown.unsure,
     "noise against depth": lambda shown: shown.noise,
     "epochs of the sweep": lambda shown: shown.epochs,
@@ -87,12 +94,16 @@ def shown_by(task: str, swept: oracle_sweeps.Swept) -> Shown:
     blow_up = expected.blow_up or float(curves.lr[-1])
     high = np.flatnonzero(fit.curve[: lowest + 1] > fit.level - fit.depth / 10)
     fell = rates[high[-1]] if high.size else rates[0]
+    slopes = np.gradient(fit.curve)[: lowest + 1]
+    relative = slopes / fit.curve[: lowest + 1] if fit.curve.min() > 0 else slopes
     problem = ORACLE_TASKS[task]
     per_epoch = len(problem.split()[0][0]) // problem.batch_size
     return Shown(
         to_blow_up=math.log10(blow_up) - minimum,
         well=minimum - math.log10(middle(fit, curves.lr)),
         fall=minimum - float(fell),
+        slope=minimum - float(rates[slopes.argmin()]),
+        relative=minimum - float(rates[relative.argmin()]),
         unsure=expected.deviation,
         noise=math.log10(max(fit.noise, 1e-9) / max(fit.depth, 1e-9)),
         epochs=math.log10(swept.loss.size / per_epoch),

@@ -117,6 +117,11 @@ class Study:
         self._table = table
         self._seen = {task: [sweeps[task, seed] for seed in oracle_sweeps.SEEDS] for task in table}
 
+    @property
+    def told(self) -> list[str]:
+        """The tasks with a suggestion by any sweep."""
+        return [task for task, sweeps in self._seen.items() if any(s.answered for s in sweeps)]
+
     @cached_property
     def costs(self) -> np.ndarray:
         """Regret of each case at `GRID`, shape (cases, rates)."""
@@ -153,29 +158,29 @@ class Study:
         """All sweeps of a case's task."""
         return self._seen[case.task]
 
-    def rows(self, schedules: Sequence[str], steps: int | None, without: str = "") -> np.ndarray:
-        """Which cases have one of the schedules and that length, of all families but one."""
+    def rows(self, schedules: Sequence[str], steps: int | None, *without: str) -> np.ndarray:
+        """Which cases have one of the schedules and that length, of all families but those."""
         return np.array(
             [
                 case.schedule in schedules
                 and steps in (None, case.steps)
-                and case.family != without
+                and case.family not in without
                 and bool(self.answered(case))
                 for case in self.cases
             ]
         )
 
-    def cost(self, schedules: Sequence[str], steps: int | None, without: str = "") -> np.ndarray:
+    def cost(self, schedules: Sequence[str], steps: int | None, *without: str) -> np.ndarray:
         """Mean regret at `BELOW`; every length has the same weight."""
         lengths = HORIZONS if steps is None else (steps,)
         means = [
-            self.by_distance[self.rows(schedules, each, without)].mean(axis=0) for each in lengths
+            self.by_distance[self.rows(schedules, each, *without)].mean(axis=0) for each in lengths
         ]
         return np.asarray(np.mean(means, axis=0))
 
-    def choose(self, schedules: Sequence[str], without: str = "") -> Way:
-        """The numbers that lose least on all families but one."""
-        costs = {steps: self.cost(schedules, steps, without) for steps in HORIZONS}
+    def choose(self, schedules: Sequence[str], *without: str) -> Way:
+        """The numbers that lose least on all families but those."""
+        costs = {steps: self.cost(schedules, steps, *without) for steps in HORIZONS}
 
         def lost(numbers: tuple[float, float]) -> float:
             way = Way(*numbers, 0.0)
@@ -184,14 +189,31 @@ class Study:
             )
 
         below, power = min(product(BELOW.tolist(), POWERS.tolist()), key=lost)
-        fixed = BELOW[self.cost(schedules, None, without).argmin()]
+        fixed = BELOW[self.cost(schedules, None, *without).argmin()]
         return Way(below, power, float(fixed))
 
+    def costs_left_out(self, schedules: Sequence[str], *without: str) -> dict[int | None, float]:
+        """By length, the mean regret at distances that are chosen without the family of each case.
+
+        None stands for a length that is not known; every length then has the same weight.
+        """
+        families = set(self.families).difference(without)
+        ways = {family: self.choose(schedules, family, *without) for family in families}
+
+        def mean(steps: int, asked: int | None) -> float:
+            rows = np.flatnonzero(self.rows(schedules, steps, *without))
+            below = [ways[family].at(asked) for family in self.families[rows]]
+            costs = zip(below, self.by_distance[rows], strict=True)
+            return float(np.mean([np.interp(at, BELOW, cost) for at, cost in costs]))
+
+        known: dict[int | None, float] = {steps: mean(steps, steps) for steps in HORIZONS}
+        return known | {None: float(np.mean([mean(steps, None) for steps in HORIZONS]))}
+
     def spread(
-        self, schedules: Sequence[str], steps: int | None, without: str = ""
+        self, schedules: Sequence[str], steps: int | None, *without: str
     ) -> tuple[float, float]:
         """Mean and standard deviation over tasks of the way from the minimum down to the best."""
-        which = np.flatnonzero(self.rows(schedules, steps, without))
+        which = np.flatnonzero(self.rows(schedules, steps, *without))
         ways = [
             np.mean([each.minimum for each in self.answered(self.cases[row])]) - self.best[row]
             for row in which
@@ -264,7 +286,7 @@ def left_out(study: Study, schedules: Sequence[str], steps: int | None, known: b
 def interval(study: Study, each: Seen, best: float, deviation: float) -> tuple[float, float]:
     """The interval of the best rate that a suggestion gives, in log10."""
     total = math.hypot(each.within, BETWEEN_RUNS, deviation)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, study.tasks - 1)) * total
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(study.told) - 1)) * total
     middle = each.minimum - best
     return max(middle - half, each.low), min(middle + half, each.high)
 
@@ -278,26 +300,26 @@ ASKED: tuple[tuple[str | None, tuple[str, ...]], ...] = (
 
 
 Key = tuple[str | None, int | None]
-Numbers = tuple[float, float, float, tuple[float, ...]]
+Numbers = tuple[float, float, float, float, tuple[float, ...]]
 
 
-def numbers(study: Study, without: str = "") -> Iterator[tuple[Key, Numbers]]:
-    """The rows of a table, chosen on all families but one."""
+def numbers(study: Study, *without: str) -> Iterator[tuple[Key, Numbers]]:
+    """The rows of a table, chosen on all families but those."""
     for name, schedules in ASKED:
-        way = study.choose(schedules, without)
+        way, lost = study.choose(schedules, *without), study.costs_left_out(schedules, *without)
         for steps in (None, *HORIZONS):
-            best, deviation = study.spread(schedules, steps, without)
-            costs = np.interp(COST_AT, BELOW, study.cost(schedules, steps, without))
-            chosen = (round(way.at(steps), 3), round(best, 2), round(deviation, 2))
-            yield (name, steps), (*chosen, tuple(costs.round(3).tolist()))
+            best, deviation = study.spread(schedules, steps, *without)
+            costs = np.interp(COST_AT, BELOW, study.cost(schedules, steps, *without))
+            ways = (round(way.at(steps), 3), round(best, 2), round(deviation, 2))
+            yield (name, steps), (*ways, round(lost[steps], 3), tuple(costs.round(3).tolist()))
 
 
 def transfers(study: Study) -> Iterator[str]:
     """The rows of a table, as source text."""
-    for (name, steps), (below, best, deviation, costs) in numbers(study):
+    for (name, steps), (below, best, deviation, cost, costs) in numbers(study):
         named = "None" if name is None else f'"{name}"'
-        row = ", ".join(f"{cost:.3f}" for cost in costs)
-        ways = f"{below:.3f}, {best:.2f}, {deviation:.2f}"
+        row = ", ".join(f"{each:.3f}" for each in costs)
+        ways = f"{below:.3f}, {best:.2f}, {deviation:.2f}, {cost:.3f}"
         yield f"    ({named}, {steps}): ({ways},\n        ({row})),"
 
 
@@ -329,8 +351,8 @@ chosen on the other families; "close" is within {close} decades of a rate that c
 """
 
 # fmt: off
-TASKS = {tasks}
-"""Number of tasks that the deviations below were measured on."""
+TASKS = {chosen_on}
+"""Number of tasks, those with a suggestion, that the figures below were measured on."""
 
 HORIZONS = {horizons}
 """Lengths of the training runs, in optimizer steps."""
@@ -338,17 +360,18 @@ HORIZONS = {horizons}
 COST_AT = {cost_at}
 """Distances below the expected minimum at which costs are given."""
 
-TRANSFERS: dict[tuple[str | None, int | None], tuple[float, float, float, tuple[float, ...]]] = {{
+Row = tuple[float, float, float, float, tuple[float, ...]]
+"""The fields of `lrfind.analysis.transfer.Transfer`."""
+
+TRANSFERS: dict[tuple[str | None, int | None], Row] = {{
 {rows}
 }}
-"""By schedule and length: the fields of `lrfind.analysis.transfer.Transfer`."""
+"""By schedule and length."""
 
 FEW_EPOCHS = {few}
 """In as many epochs nothing is overfitted."""
 
-WITHOUT_OVERFITTING: dict[
-    tuple[str | None, int | None], tuple[float, float, float, tuple[float, ...]]
-] = {{
+WITHOUT_OVERFITTING: dict[tuple[str | None, int | None], Row] = {{
 {training}
 }}
 """The same with regret counted in the training loss, for trainings of a few epochs."""
@@ -365,6 +388,7 @@ def text(study: Study, training: Study, today: date) -> str:
     """
     return TEXT.format(
         today=today,
+        chosen_on=len(study.told),
         tasks=study.tasks,
         families=len(set(study.families)),
         close=CLOSE,

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import benchmark_lrfind
@@ -18,6 +19,7 @@ from benchmark_lrfind import (
     left_out_transfers,
     main,
     page,
+    using,
     worst,
 )
 from choose_calibration import Seen, Study, numbers
@@ -27,6 +29,7 @@ from oracle_table import MEASURED, SCHEDULES, Entry, Table
 import lrfind
 from lrfind.analysis import calibration, transfer
 from lrfind.analysis.calibration import COST_AT, HORIZONS
+from lrfind.result.cold_start import ColdStart
 
 FIRST, SECOND, THIRD = "condition 10, SGD", "petals linear, Adagrad", "ratings factors, Adagrad"
 RATES = 10.0 ** np.arange(-6, 3)
@@ -103,9 +106,10 @@ def test_the_tasks_that_lose_most_come_first():
 
 
 def test_the_page_has_all_of_it():
-    for locked, words in ((False, "open families, each left out"), (True, "judged once")):
+    for locked, words in ((False, "open families, left out"), (True, "nothing is chosen")):
         written = page(told(), TABLE, locked)
         assert words in written.splitlines()[0]
+        assert ("were chosen on the others" in written) is not locked
         assert "2 tasks, 3 seeds" in written
         for line in (*judged(told(), TABLE), *worst(told(), TABLE)):
             assert line in written.splitlines()
@@ -133,7 +137,7 @@ def test_what_was_told_before_is_judged_without_asking(locked, monkeypatch, tmp_
 def straight_down(below):
     """Tables in which every way is that many decades."""
     table = {
-        key: (below, 0.0, 0.5, (0.0,) * len(COST_AT))
+        key: (below, 0.0, 0.5, 0.0, (0.0,) * len(COST_AT))
         for key in product((None, *SCHEDULES), (None, *HORIZONS))
     }
     return table, table
@@ -141,10 +145,8 @@ def straight_down(below):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Asking leaves the tables, threads and precision of this process as they are."""
+    """Asking leaves the threads and precision of this process as they are."""
     monkeypatch.setattr(benchmark_lrfind, "settle", lambda: None)
-    for name in ("TRANSFERS", "WITHOUT_OVERFITTING"):
-        monkeypatch.setattr(transfer, name, getattr(calibration, name))
 
 
 def test_what_is_told_is_what_lrfind_suggests(asked):
@@ -160,12 +162,13 @@ def test_what_is_told_is_what_lrfind_suggests(asked):
         if each.finder == "lrfind.find_lr":
             continue
         known = {"schedule": each.schedule, "total_steps": each.steps}
-        answer = result.suggest(**(known if QUESTIONS[each.finder] else {}))
+        answer = result.suggest(**(known if QUESTIONS[each.finder].known else {}))
         assert (each.lr, each.interval) == (answer.lr, answer.interval)
         assert each.verdict == answer.verdict.name.lower()
         assert each.minimum == result.curves().posterior.mean
     taken = result.lr.size + sum(each.steps for each in result.cold_starts)
     assert steps["lrfind"] == steps["lrfind, nothing known"] == taken
+    assert steps["lrfind, not confirmed"] == result.lr.size < taken
     by_case = {(x.schedule, x.steps): x for x in said if x.finder == "lrfind.find_lr"}
     for schedule, horizon in (cases[0], cases[-1]):
         problem = ORACLE_TASKS[FIRST].build(0)
@@ -176,13 +179,40 @@ def test_what_is_told_is_what_lrfind_suggests(asked):
         assert steps["lrfind.find_lr"] == found.steps
 
 
+def test_what_a_sweep_says_unconfirmed_is_told_apart(asked, monkeypatch):
+    plain = ORACLE_TASKS[FIRST].build(0).range_test(progress=False)
+    lr = plain.suggest().lr
+    lowered = tuple(ColdStart(rate, 30, rate, lr / 2) for rate in (lr, lr / 3))
+    result = replace(plain, cold_starts=lowered)
+    monkeypatch.setattr(lrfind.Problem, "range_test", lambda self, **options: result)
+    said, _ = ask(FIRST, 0, None)
+    by_finder = {finder: [x for x in said if x.finder == finder] for finder in QUESTIONS}
+    assert {each.lr for each in by_finder["lrfind, nothing known"]} == {lr / 3}
+    for each in by_finder["lrfind, not confirmed"]:
+        answer = plain.suggest(schedule=each.schedule, total_steps=each.steps)
+        assert (each.lr, each.verdict) == (answer.lr, answer.verdict.name.lower())
+    assert {each.verdict for each in by_finder["lrfind"]} > {"cold_start"}
+
+
 def test_other_tables_are_asked_in_place_of_the_committed_ones(asked):
     said, _ = ask(FIRST, 0, straight_down(1.0))
     swept = [each for each in said if each.finder in QUESTIONS]
     assert [each.lr for each in swept] == [each.minimum / 10 for each in swept]
     assert len({each.interval for each in swept}) == 1
-    way = transfer.transfer("constant", 300)
-    assert (way.below, way.deviation) == (1.0, 0.5)
+    assert transfer.TRANSFERS is calibration.TRANSFERS
+    assert transfer.WITHOUT_OVERFITTING is calibration.WITHOUT_OVERFITTING
+
+
+def test_other_tables_are_put_back_whatever_happens():
+    one, two = straight_down(1.0)[0], straight_down(2.0)[0]
+    usual = transfer.transfer("constant", 300), transfer.transfer("constant", 300, 5)
+    with pytest.raises(KeyboardInterrupt), using((one, two)):
+        found = [transfer.transfer("constant", 300, epochs) for epochs in (None, 5)]
+        assert [way.below for way in found] == [1.0, 2.0]
+        raise KeyboardInterrupt
+    with using(None):
+        assert (transfer.transfer("constant", 300), transfer.transfer("constant", 300, 5)) == usual
+    assert (transfer.transfer("constant", 300), transfer.transfer("constant", 300, 5)) == usual
 
 
 def test_a_sweep_that_suggests_nothing_is_a_refusal(asked, monkeypatch):
@@ -197,7 +227,7 @@ def test_a_sweep_that_suggests_nothing_is_a_refusal(asked, monkeypatch):
     assert all(math.isnan(each.lr) and np.isnan(each.interval).all() for each in said)
     assert {each.verdict for each in said if each.finder in QUESTIONS} == {"no_descent"}
     assert {each.verdict for each in said if each.finder not in QUESTIONS} == {"refused"}
-    assert steps == {"lrfind": 40, "lrfind, nothing known": 40, "lrfind.find_lr": 0}
+    assert steps == dict.fromkeys(QUESTIONS, 40) | {"lrfind.find_lr": 0}
 
 
 @pytest.mark.parametrize("locked", [False, True])

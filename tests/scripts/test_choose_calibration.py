@@ -261,12 +261,47 @@ def test_a_refusal_is_judged_as_the_documented_default():
 def test_the_numbers_of_a_row_are_rounded_and_its_costs_lie_at_those_distances(study):
     rows = dict(numbers(study))
     assert list(rows) == [(name, steps) for name, _ in ASKED for steps in (None, *HORIZONS)]
-    below, best, deviation, costs = rows["constant", 1200]
+    below, best, deviation, lost, costs = rows["constant", 1200]
     assert (below, best, deviation) == (0.9, 0.9, 0.3)
+    assert lost == round(study.costs_left_out(("constant",))[1200], 3)
     cost = study.cost(("constant",), 1200)
     np.testing.assert_allclose(costs, np.interp(COST_AT, BELOW, cost), atol=0.0005001)
     assert rows["constant", 300][0] == round(0.9 - 0.5 * math.log10(4), 3)
     assert rows["constant", None][0] == 0.9
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_cost_told_of_a_rate_is_that_of_rates_chosen_without_the_family(study, schedule):
+    found = study.costs_left_out((schedule,))
+    # Led 0.45 decades too far down, right, and as much too little; a sweep's minimum is off, too.
+    off = np.array([-0.45, 0.0, 0.45])[:, None] + np.array(list(SPREAD.values()))
+    at_one_length = (off**2 / 4).mean()
+    # Looked up at distances a twentieth of a decade apart.
+    missed = 0.05**2 / 16
+    assert [found[steps] for steps in HORIZONS] == pytest.approx([at_one_length] * 3, abs=missed)
+    # The best rates of the others lie off by as much as the power of the length makes.
+    power = LAWS[schedule][1] * math.log10(4)
+    expected = np.mean([((off + by) ** 2 / 4).mean() for by in (-power, 0.0, power)])
+    assert found[None] == pytest.approx(expected, abs=missed)
+
+
+def test_the_cost_told_without_a_family_leaves_out_one_more(study):
+    # Each of the two that are left is led by the other, 0.3 decades off.
+    found = study.costs_left_out(("constant",), FAMILIES[0])
+    off = np.array([-0.3, 0.3])[:, None] + np.array(list(SPREAD.values()))
+    assert found[1200] == pytest.approx((off**2 / 4).mean(), abs=1e-4)
+    assert dict(numbers(study, FAMILIES[0]))["constant", 1200][3] == round(found[1200], 3)
+
+
+def test_tasks_without_a_suggestion_are_not_told_of():
+    of_all = sweeps() | {(TASKS[0], seed): sweep(5.0, answered=False) for seed in SEEDS}
+    of_all[TASKS[1], 0] = sweep(5.0, answered=False)
+    study = Study(table(), of_all)
+    assert (study.tasks, study.told) == (3, list(TASKS[1:]))
+    # The interval is as wide as a deviation over two tasks makes it.
+    low, high = interval(study, sweep(-1.0), 0.9, 0.3)
+    half = 6.313752 * math.sqrt(0.1**2 + BETWEEN_RUNS**2 + 0.3**2)
+    assert (low, high) == pytest.approx((-1.9 - half, -1.9 + half), rel=1e-6)
 
 
 def test_the_source_of_the_rows_is_the_rows(study):
@@ -318,11 +353,7 @@ ROUNDING = 0.0101
 
 def flat(rows):
     """All numbers of a table, in the order of its rows."""
-    return [
-        number
-        for below, best, deviation, costs in rows.values()
-        for number in (below, best, deviation, *costs)
-    ]
+    return [number for *ways, costs in rows.values() for number in (*ways, *costs)]
 
 
 @made
@@ -351,9 +382,10 @@ def test_the_committed_file_is_what_the_script_writes():
 @pytest.mark.parametrize("asked", [("constant", 300), ("one_cycle", 4800)])
 def test_the_interval_judged_is_the_one_that_is_suggested(asked):
     whole, of_all = oracle_table.load(), oracle_sweeps.load()
-    study = Study(whole, dict.fromkeys(of_all, sweep(0.0)))
-    assert study.tasks == calibration.TASKS
-    below, best, deviation, _ = calibration.TRANSFERS[asked]
+    told = {task for (task, _), each in of_all.items() if seen(each).answered}
+    study = Study(whole, {key: sweep(0.0, answered=key[0] in told) for key in of_all})
+    assert len(study.told) == calibration.TASKS
+    below, best, deviation, *_ = calibration.TRANSFERS[asked]
     schedule, steps = asked
     for key in ((TASKS[0], 0), (TASKS[1], 3)):
         swept = of_all[key]

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from oracle_picture import NONE_AT, clusters, draw, picture, spread
+from oracle_picture import NONE_AT, PEER, clusters, draw, picture, spread
 from oracle_scores import Score
+from PIL import Image
 
 
 def made(finder, regret, steps, *, fitted=False):
@@ -48,7 +50,12 @@ def test_every_finder_has_its_point_and_its_label():
     }  # fmt: skip
 
 
-def test_the_picture_is_written(tmp_path):
+def test_the_picture_is_written_with_a_palette_that_holds_its_colours(tmp_path):
     scores = [made("one", 0.1, 100), made("one", 0.05, 100, fitted=True), made("two", -0.1, 0)]
     picture(scores, tmp_path / "peers.png")
-    assert (tmp_path / "peers.png").stat().st_size > 10_000
+    with Image.open(tmp_path / "peers.png") as written:
+        assert (written.mode, written.size) == ("P", (1320, 1100))
+        colours = np.array([colour for _, colour in written.convert("RGB").getcolors()])
+    for named in (PEER, "white"):
+        distance = np.abs(colours - 255 * np.array(to_rgb(named))).max(axis=1)
+        assert distance.min() <= 4
