@@ -183,6 +183,19 @@ def valley_loss(model, batch):
     return model()
 
 
+def valley_step(model, optimizer):
+    """A training step in it of one's own, for `step`."""
+
+    def step(batch):
+        optimizer.zero_grad()
+        loss = model()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 def valley_losses(lr, steps):
     """Before each of so many steps."""
     return (1 - lr) ** (2 * np.arange(steps)) / 2

@@ -54,7 +54,7 @@ from lrfind.demo import DEMO, digits_problem
 
 problem = digits_problem(model="mlp", optimizer="sgd", **DEMO)
 problem.range_test(progress=False).save(sys.argv[1])
-main(["show", sys.argv[1]])
+main(["show", sys.argv[1], "--detail"])
 """
 OLDER_PROCESSORS = {
     "SSE": {
@@ -77,7 +77,7 @@ def shown(problem, path):
     """What is printed of a sweep, and its losses."""
     result = problem.range_test()
     result.save(path)
-    return CliRunner().invoke(main, ["show", str(path)]).stdout, result.loss
+    return CliRunner().invoke(main, ["show", str(path), "--detail"]).stdout, result.loss
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""The public names, and that each tells what it is."""
+"""The names of the package: few are shown, all are found, and each tells what it is."""
 
 import ast
+import importlib
 import inspect
 from pathlib import Path
 
@@ -8,32 +9,41 @@ import pytest
 
 import lrfind
 
+STUB = ast.parse(Path(lrfind.__file__).with_suffix(".pyi").read_text())
+IMPORTED = {
+    alias.name: (node.module, alias.asname)
+    for node in STUB.body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
 
-def stub():
-    return ast.parse(Path(lrfind.__file__).with_suffix(".pyi").read_text())
 
-
-def test_the_stub_lists_what_it_imports_in_order():
-    imported = {
-        alias.name
-        for node in ast.walk(stub())
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+def test_at_most_twenty_names_are_shown_and_the_stub_shows_the_same():
     (listed,) = [
         ast.literal_eval(node.value)
-        for node in stub().body
+        for node in STUB.body
         if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
     ]
-    assert set(listed) == imported | {"__version__"} == set(lrfind.__all__)
-    assert listed == sorted(listed)
+    assert listed == lrfind.__all__ == dir(lrfind) == sorted(listed)
+    assert len(listed) <= 20
+    assert set(listed) <= {*IMPORTED, "__version__"}
 
 
-@pytest.mark.parametrize("name", [name for name in lrfind.__all__ if name != "__version__"])
-def test_every_public_name_exists_and_has_a_docstring(name):
+def test_a_star_imports_those():
+    names = {}
+    exec("from lrfind import *", names)
+    assert set(names) - {"__builtins__"} == set(lrfind.__all__)
+
+
+@pytest.mark.parametrize("name", IMPORTED)
+def test_every_name_is_found_in_its_room_and_at_the_top_and_has_a_docstring(name):
+    module, alias = IMPORTED[name]
     thing = getattr(lrfind, name)
+    assert thing is getattr(importlib.import_module(f"lrfind.{module}"), name)
     assert thing.__name__ == name
     assert inspect.getdoc(thing)
+    # To a type checker a stub exports what it lists, and what it imports as itself.
+    assert alias == (None if name in lrfind.__all__ else name)
 
 
 def test_options_are_keyword_only():
@@ -42,9 +52,25 @@ def test_options_are_keyword_only():
     assert positional == ["model", "optimizer", "loss_fn", "train_loader"]
 
 
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="lr_find"):
-        _ = lrfind.lr_find
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("LRFinder", "the range test is `lrfind.range_test(model, optimizer, loss_fn, train_load"),
+        ("lr_find", "the range test is `lrfind.range_test("),
+        ("suggest", "`suggest` belongs to what `lrfind.range_test` returns"),
+        ("rangetest", "did you mean `range_test`?"),
+        ("BlowUps", "did you mean `BlowUp`?"),
+    ],
+)
+def test_an_unknown_name_says_what_is_meant(name, said):
+    with pytest.raises(AttributeError) as raised:
+        getattr(lrfind, name)
+    assert str(raised.value).startswith(f"module 'lrfind' has no attribute {name!r}: {said}")
+
+
+def test_a_name_that_is_like_no_other_is_a_plain_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'lrfind' has no attribute 'qqqqq'$"):
+        _ = lrfind.qqqqq
 
 
 def test_the_version_is_that_of_the_installed_package():

@@ -4,38 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot
-from typing import NoReturn
 
-from lrfind.analysis.curves import EXPECTED, Flag, Minimum, label_of
+from lrfind.analysis.curves import CUT_SHORT, EXPECTED, Flag, Minimum, label_of
+from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.posterior import CONFIDENCE
+from lrfind.analysis.refusal import CannotTell
 from lrfind.analysis.rules import RULES
-from lrfind.analysis.transfer import transfer
+from lrfind.analysis.transfer import Transfer, transfer
+from lrfind.analysis.uncertainty import Uncertainty
 from lrfind.analysis.verdict import Verdict
-from lrfind.support.errors import CannotTellError
-from lrfind.support.param_groups import HasParamGroups, set_group_rates
+from lrfind.support.param_groups import HasParamGroups
 from lrfind.support.records import flag_names
-from lrfind.support.text import group_words, words
+from lrfind.support.schedulers import Scheduler
+from lrfind.support.set_rates import set_group_rates
+from lrfind.support.text import group_words, sentence, words
 
-
-@dataclass(frozen=True)
-class Uncertainty:
-    """The standard deviations that make up an interval, in decades.
-
-    Attributes:
-        within: Of the minimum within this sweep, due to noise.
-        between: Of the minimum between runs, over seeds and data orders.
-        transfer: Of the best learning rate around where it is expected, between tasks.
-    """
-
-    within: float
-    between: float
-    transfer: float
-
-    @property
-    def total(self) -> float:
-        """Standard deviation of the three together."""
-        return hypot(self.within, self.between, self.transfer)
+__all__ = ["CannotTell", "Suggestion", "interval_words"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +39,8 @@ class Suggestion:
         group_lr: Learning rate of each parameter group, in the optimizer's order.
         verdict: How far to trust the suggestion.
         reason: Why, with figures where there are any, and the remedy.
-        schedule: LR schedule it is meant for, "constant" or "one_cycle"; None for a compromise
-            between the two.
+        schedule: LR schedule it is meant for, as it was measured: "constant" or "one_cycle"; None
+            for a compromise between the two.
         total_steps: Length of the training it is meant for, in optimizer steps; None for a
             compromise between several.
         epochs: How many epochs these are; None if it is not known.
@@ -66,10 +50,7 @@ class Suggestion:
             the sweep does. None only in a record made by hand, as all that follow.
         uncertainty: The components of the interval.
         expected_lr: The expected minimum of the sweep, whatever the rule.
-        expected_regret: Mean regret at `lr` over the tasks of the benchmark: the share of the
-            achievable decrease of the validation loss that is lost; of the training loss for a
-            few epochs.
-        decade_below_regret: The same one decade below the expected minimum.
+        taken: If another schedule was asked for, which one, and why it is taken for `schedule`.
     """
 
     lr: float
@@ -88,19 +69,21 @@ class Suggestion:
     interval: tuple[float, float] | None = None
     uncertainty: Uncertainty | None = None
     expected_lr: float | None = None
-    expected_regret: float | None = None
-    decade_below_regret: float | None = None
+    taken: str = ""
 
     def __repr__(self) -> str:
         interval = ", best in {:.1e} to {:.1e}".format(*self.interval) if self.interval else ""
         return f"<Suggestion: lr {self.lr:.3g}{interval}, {words(self.verdict.name)}>"
 
     def __str__(self) -> str:
-        caution = "".join(f" But {flag.value}." for flag in self.cautions)
+        first = "".join(f"{sentence(flag.value)} " for flag in self.flags if flag in CUT_SHORT)
+        others = [flag for flag in self.cautions if flag not in CUT_SHORT]
+        caution = "".join(f" But {flag.value}." for flag in others)
         rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
+        taken = f" The schedule is {self.taken}." if self.taken else ""
         return (
-            f"Train at about {rates}, {self._source_words()}. Verdict: {words(self.verdict.name)}, "
-            f"as {self.reason}.{caution}"
+            f"{first}Train at about {rates}, {self._source_words()}.{taken} Verdict: "
+            f"{words(self.verdict.name)}, as {self.reason}.{caution}"
         )
 
     def _source_words(self) -> str:
@@ -128,7 +111,7 @@ class Suggestion:
         below = f"a factor of {self.factor:.3g} below the expected minimum {self.minimum.lr:.1e}"
         if self.verdict is Verdict.COLD_START:
             return f"{below}, where a training from scratch starts"
-        if self.factor != transfer(self.schedule, self.total_steps, self.epochs).factor:
+        if self.factor != self._way.factor:
             return f"{below}, as asked for"
         of = {None: "", "constant": " at a constant rate", "one_cycle": " with one cycle"}
         length = "" if self.total_steps is None else f" of {self.total_steps:,} steps"
@@ -137,21 +120,61 @@ class Suggestion:
         return f"{below}, where {run} is expected to lose least"
 
     @property
+    def expected_regret(self) -> float | None:
+        """Mean regret at `lr` over the tasks that the package was calibrated on.
+
+        The share of the achievable decrease of the validation loss that is lost, or of the training
+        loss for a few epochs; at the default factor as chosen on other families of tasks. None for
+        another rule, and so far from the minimum that nothing was measured.
+        """
+        return self._way.told_regret(self.factor) if self.curve == EXPECTED else None
+
+    @property
+    def decade_below_regret(self) -> float | None:
+        """The same one decade below the expected minimum."""
+        return self._way.told_regret(FACTOR) if self.curve == EXPECTED else None
+
+    @property
+    def _way(self) -> Transfer:
+        return transfer(self.schedule, self.total_steps, self.epochs)
+
+    @property
     def uses_factor(self) -> bool:
         """Whether `lr` is `minimum.lr / factor`."""
         return RULES[self.rule].uses_factor
 
-    def apply(self, optimizer: HasParamGroups | Sequence[HasParamGroups]) -> None:
-        """Set the learning rates of an optimizer to `group_lr`.
+    def apply(
+        self,
+        optimizer: HasParamGroups | Sequence[HasParamGroups],
+        scheduler: Scheduler | Sequence[Scheduler] | None = None,
+    ) -> None:
+        """Set the learning rates of an optimizer, and of its LR scheduler, to `group_lr`.
 
         Args:
-            optimizer: The optimizer of the range test, or several in the same order. An LR
-                scheduler that is attached already keeps the rates it was made with.
+            optimizer: The optimizer of the range test, or several in the same order. A group's
+                `lr_scale`, as of timm, stays; `group_lr` includes it, `initial_lr` then does not.
+            scheduler: The LR scheduler that drives it, or one for each of several. It goes on as if
+                it had been made for these rates, at whatever step it is; they are the peak of
+                `OneCycleLR` and `CyclicLR`, whose other rates keep their ratios to it. One of timm,
+                and a `ReduceLROnPlateau` that may have lowered the rate, must be just made. One
+                that is not given sets its own rates again.
 
         Raises:
-            ValueError: It has another number of parameter groups; nothing is changed.
+            TypeError: `scheduler` is none.
+            ValueError: There is another number of parameter groups, or the scheduler cannot be
+                given other rates; nothing is changed.
+
+        Example:
+            >>> import torch
+            >>> from lrfind.demo import digits_problem
+            >>> problem = digits_problem(model="mlp", optimizer="sgd")
+            >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(problem.optimizer, 1000)
+            >>> answer = problem.range_test(num_iter=60).suggest(schedule="cosine")
+            >>> answer.apply(problem.optimizer, scheduler)
+            >>> scheduler.base_lrs == [answer.lr] == scheduler.get_last_lr()
+            True
         """
-        set_group_rates(optimizer, self.group_lr)
+        set_group_rates(optimizer, self.group_lr, scheduler)
 
     def one_cycle(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The argument for `torch.optim.lr_scheduler.OneCycleLR`: one peak learning rate per group.
@@ -182,69 +205,6 @@ class Suggestion:
             "uncertainty": self.uncertainty and vars(self.uncertainty),
             "flags": flag_names(self.flags),
             "group_lr": list(self.group_lr),
-        }
-
-
-@dataclass(frozen=True)
-class CannotTell:
-    """The answer when a sweep supports no suggestion. It is falsy, and reading its `lr` raises.
-
-    Attributes:
-        reason: Why there is no suggestion, and the remedy.
-        rule: Name of the rule that was used.
-        flags: The flags behind the reason.
-        verdict: The verdict on the sweep; None if the reason lies elsewhere, such as losses that
-            were not recorded.
-        guess: What the point of divergence alone points to, where the loss never fell; None
-            otherwise. Not to train with before trials of it, such as those of `find_lr`.
-    """
-
-    reason: str
-    rule: str
-    flags: tuple[Flag, ...] = ()
-    verdict: Verdict | None = None
-    guess: float | None = None
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __str__(self) -> str:
-        return f"No learning rate can be suggested: {self.reason}."
-
-    @property
-    def lr(self) -> NoReturn:
-        """Raises `CannotTellError` with the reason."""
-        self._refuse()
-
-    @property
-    def group_lr(self) -> NoReturn:
-        """Raises `CannotTellError` with the reason."""
-        self._refuse()
-
-    @property
-    def interval(self) -> NoReturn:
-        """Raises `CannotTellError` with the reason."""
-        self._refuse()
-
-    def apply(self, optimizer: HasParamGroups | Sequence[HasParamGroups]) -> NoReturn:
-        """Raises `CannotTellError` with the reason."""
-        self._refuse()
-
-    def one_cycle(self, groups: slice = slice(None)) -> NoReturn:
-        """Raises `CannotTellError` with the reason."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise CannotTellError(f"no learning rate can be suggested: {self.reason}.")
-
-    def to_dict(self) -> dict[str, object]:
-        """The answer as plain strings, ready for JSON; it has no `lr`."""
-        return {
-            "cannot_tell": self.reason,
-            "verdict": self.verdict and self.verdict.name.lower(),
-            "rule": self.rule,
-            "flags": flag_names(self.flags),
-            "guess": self.guess,
         }
 
 

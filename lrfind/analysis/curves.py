@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,17 +17,18 @@ from lrfind.analysis.whittaker import CentredFit, fit_centred
 from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
+from lrfind.support.names import NamedEnum
 
 FEWEST_LOSSES = 10
 """With fewer finite losses a minimum cannot be distinguished from noise."""
 
 
-class Flag(enum.Enum):
+class Flag(NamedEnum):
     """A warning about a minimum; the value explains it and names the remedy."""
 
     UNFINISHED = (
-        "the loop ended before the sweep did: go through the loader again until `record` returns "
-        "False, or lower `num_iter`"
+        "the loop ended before the sweep did: take the batches from `sweep.cycle(train_loader)`, "
+        "or lower `num_iter`"
     )
     EXHAUSTED = (
         "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
@@ -68,10 +68,13 @@ class Flag(enum.Enum):
         "or pass a higher `factor`"
     )
     NOT_TRIED = (
-        "a training from scratch was tried at a lower learning rate only: pass what you ask for "
-        "as `confirm`"
+        "a training from scratch was not tried at this learning rate but at others: pass what you "
+        "ask for as `confirm`"
     )
 
+
+CUT_SHORT = (Flag.UNFINISHED, Flag.EXHAUSTED)
+"""Flags of a sweep that has told less than it might."""
 
 PLATEAU = 30.0
 """The first third of a sweep is a plateau if it lies this factor below the last learning rate."""

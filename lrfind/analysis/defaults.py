@@ -19,5 +19,8 @@ BETAS = (0.9, BETA)
 FACTOR = 10.0
 """What the minimum of a curve is divided by: one decade, the usual rule of thumb."""
 
+SCHEDULES = ("constant", "one_cycle")
+"""The LR schedules that a training run may have."""
+
 NORMALIZER_BETA = 0.99
 """Beta of the average that a task's loss is divided by."""

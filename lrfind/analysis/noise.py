@@ -33,6 +33,25 @@ def noise_scale(loss: Array) -> float:
     return float(1.4826 * np.median(np.abs(np.diff(loss))) / np.sqrt(2))
 
 
+def running_median(values: Array, window: int) -> Array:
+    """The median of each value and its neighbours, mirrored at the ends.
+
+    Args:
+        values: Shape `(n,)`.
+        window: Number of values, odd.
+
+    Returns:
+        Shape `(n,)`.
+
+    Example:
+        >>> running_median(np.array([1.0, 1.0, 9.0, 1.0, 2.0, 2.0]), 3).tolist()
+        [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]
+    """
+    # Mirrored, so that a single high value at the end does not count.
+    padded = np.pad(values, window // 2, mode="reflect" if values.size >= window else "edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, window), axis=1))
+
+
 def plateau_correlation(loss: Array) -> float:
     """Lag-1 autocorrelation of the noise in the first third, where the loss hardly changes yet.
 

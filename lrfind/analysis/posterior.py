@@ -14,6 +14,7 @@ from math import hypot, sqrt
 import numpy as np
 
 from lrfind.analysis.calibration import TASKS
+from lrfind.analysis.noise import running_median
 from lrfind.analysis.whittaker import CentredFit
 from lrfind.support.arrays import Array
 
@@ -139,10 +140,7 @@ def blow_up_step(loss: Array, fit: CentredFit) -> int:
     Returns:
         A step; `n` if the loss does not end above.
     """
-    # Mirrored at the ends, so that a single high loss at the end does not count.
-    padded = np.pad(loss, WINDOW // 2, mode="reflect" if loss.size >= WINDOW else "edge")
-    running = np.median(np.lib.stride_tricks.sliding_window_view(padded, WINDOW), axis=1)
-    below = np.flatnonzero(running <= fit.level + 2 * fit.noise)
+    below = np.flatnonzero(running_median(loss, WINDOW) <= fit.level + 2 * fit.noise)
     return int(below[-1]) + 1 if below.size else 0
 
 

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell
 from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
-from lrfind.analysis.defaults import BETAS
+from lrfind.analysis.defaults import BETAS, SCHEDULES
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.readings import STRIDES, Reading, Scatter, SensitivityRow, scatter
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.sensitivity_table import LIMITS, sensitivity_table, spread_words
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.analysis.suggestion import suggest
-from lrfind.analysis.transfer import SCHEDULES
 from lrfind.support.arguments import require_betas
 from lrfind.support.errors import CannotTellError
 from lrfind.support.text import plain_text, uncut, wrapped

@@ -166,7 +166,7 @@ SMOOTHERS: dict[str, Smoother] = {
         "debiased EMA",
         debiased_ema,
         after_half_life,
-        {"color": RED, "marker": "D", "linestyle": "--"},
+        {"color": RED, "marker": "D", "linestyle": "-"},
         corrects="ema",
     ),
 }

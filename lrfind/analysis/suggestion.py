@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from lrfind.analysis.answers import CannotTell, Suggestion, Uncertainty
+from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
-from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.posterior import around
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.rules import RULES, Seen
 from lrfind.analysis.smoothing import SMOOTHERS, settled
 from lrfind.analysis.transfer import Transfer
-from lrfind.analysis.verdict import Judgement, Verdict
+from lrfind.analysis.uncertainty import Uncertainty
+from lrfind.analysis.verdict import Verdict, far_apart
 from lrfind.support.errors import CannotTellError
 
 NEVER_STARTED = (
@@ -53,71 +53,69 @@ def suggest(
     q = question or ask()
     rule, judged = RULES[q.rule], curves.judgement
     lowest = curves.minimum(q.curve, q.beta) if rule.reads_curve else curves.expected_minimum
-    against = [flag for flag in lowest.flags if flag in UNUSABLE]
-    if against:
-        return _unusable(curves, q, lowest, against)
+    if (refused := _refusal(curves, q, lowest)) is not None:
+        return refused
+    factor = q.factor if rule.uses_factor else 1.0
     try:
-        lr = rule.rate(_seen(curves, q, lowest))
+        lr = rule.rate(_seen(curves, q, lowest)) / factor
     except CannotTellError as error:
         return CannotTell(str(error), q.rule, lowest.flags, judged.verdict)
-    factor = q.factor if rule.uses_factor else 1.0
-    lr /= factor
     if not curves.lr[0] <= lr <= curves.lr[-1]:
         return _beyond(curves, q, lowest, lr)
-    starts = starts if starts and rule.calibrated else Starts()
-    lowered = _lowered(lr, starts)
-    if isinstance(lowered, str):
-        return CannotTell(lowered, q.rule, lowest.flags, Verdict.COLD_START)
-    if lowered is not None:
-        lr, judged = lowered
-        factor = lowest.lr / lr
-    untried = (Flag.NOT_TRIED,) if starts.tried and lr > starts.tried[0] else ()
-    return replace(
-        _suggestion(curves, q, lowest, lr, judged),
-        factor=factor,
-        flags=lowest.flags + untried,
-        group_lr=tuple(lr * scale for scale in group_scale),
-    )
-
-
-def _lowered(lr: float, starts: Starts) -> tuple[float, Judgement] | str | None:
-    """The rate that starts, in place of one that does not; why there is none; None to leave it."""
-    if not starts.tried:
-        return None
-    if starts.started is None:
-        top, bottom = starts.tried[0], starts.tried[-1]
-        return f"from {top:.1e} to {bottom:.1e} {NEVER_STARTED}" if lr >= bottom else None
-    if len(starts.tried) == 1 or lr <= starts.started:
-        return None
-    said = f"at {starts.tried[-2]:.1e} {Verdict.COLD_START.value}"
-    return starts.started, Judgement(Verdict.COLD_START, said)
-
-
-def _suggestion(
-    curves: SweepCurves, q: Question, lowest: Minimum, lr: float, judged: Judgement
-) -> Suggestion:
-    """The suggestion of a rate, for one parameter group."""
-    way, mean = q.transfer, curves.posterior.mean
-    parts = Uncertainty(curves.posterior.deviation, q.between, way.deviation)
-    return Suggestion(
+    answer = Suggestion(
         lr=lr,
         rule=q.rule,
-        factor=1.0,
+        factor=factor,
         curve=q.curve,
         beta=q.beta if q.curve in SMOOTHERS else None,
         minimum=lowest,
         flags=lowest.flags,
-        group_lr=(lr,),
+        group_lr=tuple(lr * scale for scale in group_scale),
         verdict=judged.verdict,
         reason=judged.reason,
-        schedule=q.schedule,
-        total_steps=q.total_steps,
-        epochs=q.epochs,
-        interval=_interval(curves, way, parts),
-        uncertainty=parts,
-        expected_lr=mean,
-        expected_regret=way.regret(mean / lr),
-        decade_below_regret=way.regret(FACTOR),
+        **_for_the_training(curves, q),
+    )
+    if starts is None or not starts.tried or not rule.calibrated:
+        return answer
+    return _from_scratch(answer, starts, group_scale)
+
+
+def _for_the_training(curves: SweepCurves, q: Question) -> dict[str, Any]:
+    """What an answer says of the training and of the best rate for it, whatever the rule."""
+    parts = Uncertainty(curves.posterior.deviation, q.between, q.transfer.deviation)
+    return {
+        "schedule": q.schedule,
+        "total_steps": q.total_steps,
+        "epochs": q.epochs,
+        "interval": _interval(curves, q.transfer, parts),
+        "uncertainty": parts,
+        "expected_lr": curves.posterior.mean,
+        "taken": q.taken,
+    }
+
+
+def _from_scratch(
+    answer: Suggestion, starts: Starts, group_scale: Sequence[float]
+) -> Suggestion | CannotTell:
+    """The answer after trainings from scratch: lowered to a rate that starts, refused or kept.
+
+    A rate of which they say nothing, above all that started or below all that did not, is flagged.
+    """
+    top, bottom = starts.tried[0], starts.tried[-1]
+    if starts.started is None and answer.lr >= bottom:
+        reason = f"from {top:.1e} to {bottom:.1e} {NEVER_STARTED}"
+        return CannotTell(reason, answer.rule, answer.flags, Verdict.COLD_START)
+    if starts.started is None or answer.lr > starts.started == top:
+        return replace(answer, flags=(*answer.flags, Flag.NOT_TRIED))
+    if answer.lr <= starts.started:
+        return answer
+    return replace(
+        answer,
+        lr=starts.started,
+        factor=answer.minimum.lr / starts.started,
+        group_lr=tuple(starts.started * scale for scale in group_scale),
+        verdict=Verdict.COLD_START,
+        reason=f"at {starts.tried[-2]:.1e} {Verdict.COLD_START.value}",
     )
 
 
@@ -125,6 +123,20 @@ def _interval(curves: SweepCurves, way: Transfer, parts: Uncertainty) -> tuple[f
     """The interval of the best learning rate, whatever rate was asked for, as far as swept."""
     low, high = around(curves.posterior.mean / 10**way.best, parts.total)
     return max(low, float(curves.lr[0])), min(high, float(curves.lr[-1]))
+
+
+def _refusal(curves: SweepCurves, q: Question, lowest: Minimum) -> CannotTell | None:
+    """The refusal of a sweep that shows no rate to train with; None for one that may."""
+    against = [flag for flag in lowest.flags if flag in UNUSABLE]
+    if against:
+        return _unusable(curves, q, lowest, against)
+    verdict, reason = curves.judgement
+    guess = None
+    if verdict is Verdict.DISPUTED and far_apart(curves.posterior) and RULES[q.rule].calibrated:
+        guess = curves.posterior.mean / q.factor
+    elif verdict is not Verdict.AT_START:
+        return None
+    return CannotTell(reason, q.rule, lowest.flags, verdict, guess)
 
 
 def _unusable(

@@ -44,7 +44,7 @@ class CentredFit:
     curve: Array
     """Shape `(n,)`: smooth below the cap, the raw loss where it diverges above it."""
     smooth: Array
-    """Shape `(n,)`: the same with NaN where the loss diverges; the part to draw."""
+    """Shape `(n,)`: the same with NaN where the loss diverges; see `centred_line` to draw it."""
     level: float
     """Initial level: the median of the first tenth of the losses, at least 10 of them."""
     noise: float
@@ -78,6 +78,29 @@ class CentredFit:
         normal = np.random.default_rng(seed).standard_normal((smooth.size, count))
         spread = solve_banded((0, 2), self.factor, normal, check_finite=False)
         return np.asarray(smooth + self.deviation * spread)
+
+    @property
+    def cap(self) -> float:
+        """The height at which losses are capped for the fit."""
+        return self.level + CAP_SIGMAS * self.noise
+
+    def again(self, loss: Array) -> Array:
+        """The smoother with the same stiffness on other losses, without cap and divergence.
+
+        Args:
+            loss: Shape `(n,)`.
+
+        Returns:
+            Shape `(n,)`; the losses themselves if they are too few to smooth.
+        """
+        if self.factor is None:
+            return loss
+        from scipy.linalg import cho_solve_banded
+
+        unit = self.noise or 1.0
+        weighted = precision_times((loss - self.level) / unit, self.correlation)
+        fitted = cho_solve_banded((self.factor, False), weighted, check_finite=False)
+        return np.asarray(self.level + unit * fitted)
 
     @cached_property
     def highest(self) -> int:

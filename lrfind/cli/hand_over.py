@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from lrfind.cli.messages import print_note, print_result
-from lrfind.cli.options import given, take_question
+from lrfind.cli.options import betas_of, given, take_question
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,13 +29,16 @@ NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode")
 and length."""
 
 
-def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options: Any) -> None:
+def run_problem(
+    problem: Problem, out: Path, betas: tuple[float, ...] | None, detail: bool, **options: Any
+) -> None:
     """Run what the options ask for; the first rank writes to `out` and prints.
 
     Args:
         problem: The problem.
         out: The folder, created if needed.
-        betas: Betas of the table; the figure uses the last.
+        betas: Betas of the table; the figure uses the last. None if not given.
+        detail: Whether to print every curve, shift and interval.
         options: Those of `sweep_options`, None if not given.
 
     Raises:
@@ -54,15 +57,12 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
     if budget:
         found = problem.find_lr(budget=budget, **asked, **question)
         return _hand_over_verification(found, out) if first else None
-    asked.setdefault("confirm", problem.options.get("confirm", True))
-    if asked["confirm"] is True:
-        length = {name: question[name] for name in ("schedule", "total_steps") if name in question}
-        asked["confirm"] = length or True
+    asked["confirm"] = _to_confirm(problem, question, asked.get("confirm"))
     result = problem.range_test(**asked)
     if first:
         result.save(out / "result.json")
     told = problem.controls(result) if controls else None
-    answered = answer(result, question, betas, beta, told)
+    answered = answer(result, question, betas_of(betas, detail), beta, told, detail=detail)
     if first:
         _hand_over(result, out, answered)
         if told is not None:
@@ -72,6 +72,35 @@ def run_problem(problem: Problem, out: Path, betas: tuple[float, ...], **options
         if first:
             _hand_over_verification(found, out)
     return None
+
+
+def _to_confirm(
+    problem: Problem, question: dict[str, Any], confirm: bool | None
+) -> Mapping[str, Any] | bool:
+    """The training for which the suggestion is tried from the start; False to try nothing.
+
+    Args:
+        problem: The problem. Its options say whether to try; else it is done where the loader can
+            be restarted.
+        question: Arguments of `suggest`. No other rate than lrfind's own is tried.
+        confirm: `--confirm` or `--no-confirm`; None if not given.
+
+    Raises:
+        click.UsageError: `--confirm`, but another rate is asked for.
+    """
+    from lrfind.analysis.rules import DEFAULT
+
+    told = {name: value for name, value in question.items() if name in ("schedule", "total_steps")}
+    others = [name for name in question if name not in told and question[name] != DEFAULT]
+    if others:
+        if confirm:
+            listed = ", ".join(f"--{name}" for name in others)
+            raise click.UsageError(f"--confirm cannot be combined with {listed}.")
+        return False
+    wanted = problem.options.get("confirm") if confirm is None else confirm
+    if wanted is None:
+        wanted = not hasattr(problem.train_loader, "__next__")
+    return (told or wanted) if wanted else False
 
 
 def _check_budget(asked: dict[str, Any], question: dict[str, Any]) -> None:
@@ -91,6 +120,8 @@ class Answered(NamedTuple):
     tasks: TaskDisagreement | None
     betas: tuple[float, ...]
     """Betas of the table; the last one is used for the answer and the figure."""
+    detail: bool
+    """Whether to print every curve, shift and interval."""
 
 
 def answer(
@@ -99,6 +130,8 @@ def answer(
     betas: tuple[float, ...],
     beta: float | None,
     controls: Controls | None = None,
+    *,
+    detail: bool = False,
 ) -> Answered:
     """Compute the answers of a result, once for all outputs.
 
@@ -108,6 +141,7 @@ def answer(
         betas: Betas of the table.
         beta: Beta of the figure and of the curve asked for; None for the last of `betas`.
         controls: The controls of the sweep, to take into account in the verdict.
+        detail: Whether to print every curve, shift and interval.
     """
     from lrfind.analysis.smoothing import SMOOTHERS
 
@@ -117,6 +151,7 @@ def answer(
         (result if controls is None else controls).suggest(**asked),
         result.task_disagreement(**asked) if result.tasks else None,
         (*(each for each in betas if each != beta), beta),
+        detail,
     )
 
 
@@ -130,7 +165,12 @@ def report_of(result: RangeTestResult, answered: Answered) -> Summary:
     from lrfind.support.errors import CannotTellError
 
     try:
-        return result.summary(answered.betas, suggestion=answered.suggestion, tasks=answered.tasks)
+        return result.summary(
+            answered.betas,
+            detail=answered.detail,
+            suggestion=answered.suggestion,
+            tasks=answered.tasks,
+        )
     except CannotTellError as error:
         raise click.ClickException(f"{ending(result)} No analysis: {error}.") from error
 

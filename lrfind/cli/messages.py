@@ -1,4 +1,4 @@
-"""User errors as one-line messages, and printing."""
+"""User errors as short messages, and printing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def messages(user_file: str | None = None) -> Iterator[None]:
-    """Turn a user error into one line and exit code 1.
+    """Turn a user error into its message and exit code 1.
 
     With a `user_file`, any error may come from that file; the message gives its location there, if
     it has one. Without, an error that is not about an argument or a file is a bug in lrfind, and
@@ -33,8 +33,10 @@ def messages(user_file: str | None = None) -> Iterator[None]:
             raise click.ClickException(str(error)) from error
         if not user_file:
             raise
-        message = f"{place}{type(error).__name__}: {error} (--traceback shows where)"
-        raise click.ClickException(message) from error
+        # Further lines mend it, and are to be pasted.
+        said, *mend = str(error).split("\n")
+        message = f"{place}{type(error).__name__}: {said} (--traceback shows where)"
+        raise click.ClickException("\n".join([message, *mend])) from error
 
 
 def print_result(thing: RenderableType) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from lrfind.analysis.defaults import (
     START_LR,
     STEP_MODE,
 )
+from lrfind.cli.names import NameOf, ScheduleName, curves, rules
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -25,52 +26,12 @@ QUESTION = ("schedule", "total_steps", "rule", "curve", "beta", "factor")
 """The options in `question_options`: arguments of `RangeTestResult.suggest`."""
 
 
-class NameOf(click.ParamType[str]):
-    """One of the names in a table, which is imported when needed.
-
-    On the command line, underscores are written as hyphens.
-    """
-
-    name = "name"
-
-    def __init__(self, names: Callable[[], Iterable[str | None]]) -> None:
-        self._names = names
-
-    def known(self) -> list[str]:
-        """The names as typed on the command line."""
-        return [name.replace("_", "-") for name in self._names() if name]
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """The placeholder in the help."""
-        return f"[{'|'.join(self.known())}]"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name as used in the library."""
-        if value.replace("_", "-") not in self.known():
-            self.fail(f"{value!r} is not one of {', '.join(self.known())}.", param, ctx)
-        return value.replace("-", "_")
-
-
-def _schedules() -> Iterable[str | None]:
-    from lrfind.analysis.transfer import SCHEDULES
-
-    return SCHEDULES
-
-
-def _rules() -> Iterable[str]:
-    from lrfind.analysis.rules import RULES
-
-    return RULES
-
-
-def _curves() -> Iterable[str]:
-    from lrfind.analysis.curves import CURVES
-
-    return CURVES
-
-
-def parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
-    """The betas of `B,B,...`, each in [0, 1)."""
+def parse_betas(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    """The betas of `B,B,...`, each in [0, 1); None if not given."""
+    if value is None:
+        return None
     try:
         betas = tuple(float(part) for part in value.split(","))
     except ValueError:
@@ -78,6 +39,13 @@ def parse_betas(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     if not all(0 <= beta < 1 for beta in betas):
         raise click.BadParameter(f"every beta must be in [0, 1), got {value!r}")
     return betas
+
+
+def betas_of(betas: tuple[float, ...] | None, detail: bool) -> tuple[float, ...]:
+    """The betas of a table: those given, or else the usual one, in detail with its companion."""
+    if betas is not None:
+        return betas
+    return BETAS if detail else (BETA,)
 
 
 def all_of(*options: Decorator) -> Decorator:
@@ -112,14 +80,14 @@ range_options = all_of(
 """The options of a sweep; None if not given."""
 
 question_options = all_of(
-    click.option("--schedule", type=NameOf(_schedules), help="LR schedule you will train with."),
+    click.option("--schedule", type=ScheduleName(), help="LR schedule you will train with."),
     click.option(
         "--total-steps", type=click.IntRange(min=1), help="Optimizer steps you will train for."
     ),
-    click.option("--rule", type=NameOf(_rules), help="Rule that picks the learning rate."),
+    click.option("--rule", type=NameOf(rules), help="Rule that picks the learning rate."),
     click.option(
         "--curve",
-        type=NameOf(_curves),
+        type=NameOf(curves),
         help=f"Curve that the rule is applied to; without --rule: its minimum / {FACTOR:g}.",
     ),
     click.option(
@@ -132,14 +100,17 @@ question_options = all_of(
 )
 """How the learning rate is suggested; None if not given."""
 
-betas_option = click.option(
-    "--betas",
-    callback=parse_betas,
-    default=",".join(f"{beta:g}" for beta in BETAS),
-    show_default=True,
-    metavar="B,B,...",
-    help="Betas of the averages in the table; figures show the last.",
+table_options = all_of(
+    click.option(
+        "--betas",
+        callback=parse_betas,
+        metavar="B,B,...",
+        help=f"Betas of the averages in the table; figures show the last. Default: {BETA:g}, in "
+        f"detail {','.join(f'{beta:g}' for beta in BETAS)}.",
+    ),
+    click.option("--detail", is_flag=True, help="Print every curve, shift and interval."),
 )
+"""What the table shows."""
 
 sweep_options = all_of(
     click.option(
@@ -149,7 +120,7 @@ sweep_options = all_of(
         "much of the batch-to-batch variance is the data. Writes controls.json and controls.png.",
     ),
     click.option("--layers", is_flag=True, help="Also record every layer, and write layers.png."),
-    betas_option,
+    table_options,
     range_options,
     click.option(
         "--confirm/--no-confirm",

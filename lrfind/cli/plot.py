@@ -27,6 +27,7 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 )
 @click.option("--against-beta", is_flag=True, help="Plot the minimum against beta instead.")
 @click.option("--layers", is_flag=True, help="Plot the update/weight ratio of every layer instead.")
+@click.option("--detail", is_flag=True, help="Also draw the centred curve and its minimum.")
 @click.option("--skip-start", type=click.IntRange(min=0), help="Losses at the start not to draw.")
 @click.option("--skip-end", type=click.IntRange(min=0), help="Losses at the end not to draw.")
 @question_options
@@ -35,14 +36,17 @@ def plot(
     output: Path,
     against_beta: bool,
     layers: bool,
+    detail: bool,
     skip_start: int | None,
     skip_end: int | None,
     **options: Any,
 ) -> None:
     """Plot a saved result to FILE, a png, svg or pdf."""
     skips = given({"skip_start": skip_start, "skip_end": skip_end})
-    if skips and (against_beta or layers):
-        raise click.UsageError("--skip-start and --skip-end are for the plot of the losses alone.")
+    if (skips or detail) and (against_beta or layers):
+        raise click.UsageError(
+            "--detail, --skip-start and --skip-end are for the plot of the losses alone."
+        )
     if against_beta and layers:
         raise click.UsageError("only one of --against-beta and --layers may be given.")
     if output.suffix.lower() not in FIGURE_SUFFIXES:
@@ -55,7 +59,7 @@ def plot(
 
         question, beta = take_question(options)
         loaded = load(result)
-        draw = partial(loaded.plot, beta=BETA if beta is None else beta, **skips)
+        draw = partial(loaded.plot, beta=BETA if beta is None else beta, **skips, detail=detail)
         if against_beta or layers:
             draw = partial(loaded.plot_betas if against_beta else loaded.plot_layers)
         save_figure(partial(draw, suggestion=loaded.suggest(**question)), output)

@@ -9,33 +9,46 @@ from typing import Any
 import click
 
 from lrfind.cli.messages import messages, print_result
-from lrfind.cli.options import betas_option, question_options, result_argument, take_question
+from lrfind.cli.options import (
+    betas_of,
+    question_options,
+    result_argument,
+    table_options,
+    take_question,
+)
 
 
 @click.command()
 @result_argument
-@betas_option
+@table_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "--sensitivity", is_flag=True, help="Also print the suggestion of every rule and sub-sweep."
 )
 @question_options
 def show(
-    result: Path, betas: tuple[float, ...], as_json: bool, sensitivity: bool, **options: Any
+    result: Path,
+    betas: tuple[float, ...] | None,
+    detail: bool,
+    as_json: bool,
+    sensitivity: bool,
+    **options: Any,
 ) -> None:
-    """Print the table of a saved result, for any betas, and its suggestion."""
+    """Print the minima of a saved result, for any betas, and its suggestion."""
     with messages():
         from lrfind.cli.hand_over import answer, report_of
         from lrfind.result.range_test_result import load
 
         question, beta = take_question(options)
         loaded = load(result)
-        answered = answer(loaded, question, betas, beta)
+        every = betas_of(betas, True)
+        shown = betas_of(betas, detail or as_json)
+        answered = answer(loaded, question, shown, beta, detail=detail)
         if as_json:
-            more = {"sensitivity": loaded.sensitivity(betas).to_dict()} if sensitivity else {}
+            more = {"sensitivity": loaded.sensitivity(every).to_dict()} if sensitivity else {}
             document = loaded.to_dict(answered.betas, suggestion=answered.suggestion)
             click.echo(json.dumps(document | more, indent=2))
             return
         print_result(report_of(loaded, answered))
         if sensitivity:
-            click.echo(f"\n{loaded.sensitivity(betas)}")
+            click.echo(f"\n{loaded.sensitivity(every)}")

@@ -14,7 +14,8 @@ from lrfind.layers.histograms import Stretches, histograms
 from lrfind.layers.layer_norms import QUANTITIES, BlowUp, Layers
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array
-from lrfind.support.axes import SUGGESTED, TEXT, new_axes
+from lrfind.support.axes import BLACK, SUGGESTED, font_size, ink, new_axes
+from lrfind.support.text import rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +139,7 @@ def stretch_labels(lr: Array, found: Stretches) -> tuple[str, list[str]]:
         pairs = zip(starts, ends, strict=True)
         return "steps of the stretch", [f"{start} to {end}" for start, end in pairs]
     rates = np.sqrt(lr[starts] * lr[ends])
-    return "learning rate, middle of the stretch", [f"{rate:.1e}" for rate in rates]
+    return "learning rate, middle of the stretch", [rate(each) for each in rates]
 
 
 def _name_layers(ax: Axes, names: Sequence[str]) -> None:
@@ -159,16 +160,17 @@ def _mark_rates(ax: Axes, answer: Suggestion | CannotTell) -> None:
         return
     minimum = f"{label_of(answer.curve, answer.beta)} minimum"
     marks = [
-        (answer.lr, "suggested", SUGGESTED, "right", "-"),
-        (answer.minimum.lr, minimum, "black", "left", "--"),
+        (answer.lr, "train at", SUGGESTED, "right", "-"),
+        (answer.minimum.lr, minimum, BLACK, "left", "--"),
     ]
-    for rate, word, colour, side, style in marks:
+    for lr, word, colour, side, style in marks:
         # A white line underneath makes it stand out from any colour of the map.
-        ax.axvline(rate, color="white", linewidth=2.8)
-        ax.axvline(rate, color=colour, linewidth=1.6, linestyle=style)
+        ax.axvline(lr, color="white", linewidth=2.8)
+        ax.axvline(lr, color=colour, linewidth=1.6, linestyle=style)
         ax.annotate(
-            f"{word} {rate:.2e}", (rate, 1), (0, 3), xycoords=("data", "axes fraction"),
-            textcoords="offset points", ha=side, va="bottom", color=colour, **TEXT,
+            f"{word} {rate(lr)}", (lr, 1), (0, 3), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha=side, va="bottom", fontsize=font_size(ax),
+            color=ink(ax) if colour == BLACK else colour,
         )  # fmt: skip
 
 
@@ -198,7 +200,7 @@ def blow_up_sentence(found: Sequence[BlowUp]) -> str:
     rest = {0: "no other did", 1: "1 other followed"}.get(others, f"{others} others followed")
     return (
         f"First to blow up (crosses): {first.layer}, which grew to ten times its initial norm at "
-        f"lr {first.lr:.2e} ({rest})."
+        f"lr {rate(first.lr)} ({rest})."
     )
 
 

@@ -1,57 +1,13 @@
-"""Endless batches, moved to the model's device."""
+"""Batches on the model's device."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import MutableMapping
 from copy import copy
-from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
-
-
-def endless(loader: Iterable[Any], *, skip_empty: bool = False) -> Generator[Any, None, None]:
-    """The batches of a loader, again and again.
-
-    Args:
-        loader: Any iterable. An iterator, which cannot be restarted, ends when it runs out.
-        skip_empty: Whether to leave out batches without samples.
-
-    Yields:
-        Its batches. None is kept, unlike with `itertools.cycle`.
-
-    Raises:
-        ValueError: The loader yields no batch at all.
-    """
-    for epoch in count():
-        empty = True
-        for batch in loader:
-            if skip_empty and has_no_samples(batch):
-                continue
-            empty = False
-            yield batch
-        if empty and epoch == 0:
-            raise ValueError("`train_loader` is empty: it yielded no batch with samples.")
-        if empty:
-            return
-
-
-def has_no_samples(batch: Any) -> bool:
-    """Whether a batch holds tensors or arrays, all of length 0."""
-    first = batch[0] if type(batch) in (list, tuple) and batch else batch
-    if type(first) is torch.Tensor and first.numel():
-        return False  # the usual batch, asked about at every step
-    lengths = list(_lengths(batch))
-    return bool(lengths) and not any(lengths)
-
-
-def _lengths(batch: Any) -> Iterator[int]:
-    if isinstance(batch, torch.Tensor | np.ndarray):
-        yield len(batch) if batch.ndim else 1
-    elif isinstance(batch, list | tuple | Mapping):
-        for value in batch.values() if isinstance(batch, Mapping) else batch:
-            yield from _lengths(value)
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.question import Question
 from lrfind.loop.loop import Loop
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.range_test_result import RangeTestResult
@@ -30,7 +30,7 @@ CLEAR_OF_NOISE = 2.0
 in so few steps; there a cold start must only not diverge."""
 
 
-def cold_starts(loop: Loop, result: RangeTestResult, **question: Any) -> tuple[ColdStart, ...]:
+def cold_starts(loop: Loop, result: RangeTestResult, asked: Question) -> tuple[ColdStart, ...]:
     """Train from scratch for a few dozen steps at the suggested rate, and lower it until it trains.
 
     A training has started if its loss has decreased by at least half as much as the sweep's had at
@@ -39,16 +39,21 @@ def cold_starts(loop: Loop, result: RangeTestResult, **question: Any) -> tuple[C
     Args:
         loop: The loop of the sweep.
         result: The sweep.
-        question: Arguments of `suggest`, such as `schedule`.
+        asked: The schedule and the length of the training.
 
     Returns:
-        One record for each learning rate tried, from the suggested one down; only the last can have
-        started. Empty without a suggestion.
+        One record for each learning rate tried, from the suggested one down, within the swept
+        range; only the last can have started. Empty without a suggestion.
     """
-    answer = result.suggest(**question)
+    answer = result.suggest(schedule=asked.schedule, total_steps=asked.total_steps)
     tried: list[ColdStart] = []
-    while answer and len(tried) < MOST and not (tried and tried[-1].started):
-        tried.append(cold_start(loop, result, answer.lr / DOWN ** len(tried)))
+    if not answer:
+        return ()
+    for lr in answer.lr / DOWN ** np.arange(MOST):
+        # Below the range the sweep says nothing to compare with.
+        if lr < result.lr[0] or (tried and tried[-1].started):
+            break
+        tried.append(cold_start(loop, result, float(lr)))
     return tuple(tried)
 
 

@@ -12,16 +12,18 @@ import torch
 from torch.optim import Optimizer
 from typing_extensions import Unpack
 
-from lrfind.loop.batches import endless
+from lrfind.loop.batches import to_device
 from lrfind.loop.forward import LossFn, forward_of
 from lrfind.loop.frozen_step import FrozenStep
+from lrfind.loop.mend import Mending
 from lrfind.loop.options import LoopOptions, unused_with_step, with_defaults
 from lrfind.loop.own_step import Step, own_step
 from lrfind.loop.probe import Probe, mean_probe, probe_batches
 from lrfind.loop.progress import progress_bar
-from lrfind.loop.step import TrainStep, device_of
+from lrfind.loop.step import Forward, TrainStep, device_of
 from lrfind.loop.task_forward import TaskForward
 from lrfind.loop.validation import (
+    OWN_LOSS,
     check_model,
     check_one_way,
     check_preserve,
@@ -32,6 +34,7 @@ from lrfind.state.held_by import held_by
 from lrfind.state.preserve import Preserved, preserve_state
 from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
+from lrfind.sweep.epochs import endless, length_of
 from lrfind.sweep.group_rates import as_optimizers
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
@@ -40,10 +43,7 @@ T = TypeVar("T")
 MOST_SKIPPED = 100
 """Batches in a row without a loss that end a run."""
 
-NO_LOSS = (
-    "`{}` must return a loss, and returned None for {} batches in a row; with loss_fn=None the "
-    "model must return its own loss, so batches must hold what it needs, such as labels."
-)
+NO_LOSS = f"`{{}}` must return a loss, and returned None for {{}} batches in a row; {OWN_LOSS}"
 
 
 class Loop:
@@ -93,7 +93,9 @@ class Loop:
         self._maker = maker = "loss_fn" if forward is None else "forward"
         if options["step"] is not None:
             self._maker = "step"
-        self._forward = TaskForward(forward or forward_of(loss_fn), total, maker)
+        self._tasks = TaskForward(forward or forward_of(loss_fn), total, maker)
+        usual = forward is None and total is None and options["step"] is None
+        self._forward: Forward = Mending(self._tasks, loss_fn) if usual else self._tasks
         self._step = self._training_step(getattr(loss_fn, "reduction", "mean") == "sum", maker)
         autocast = options["autocast"]
         self._frozen_step = FrozenStep(model, self._forward, self.device, autocast=autocast)
@@ -182,11 +184,11 @@ class Loop:
         probes: Sequence[Probe],
         show: Callable[[], None] | None,
     ) -> None:
-        self._forward.take(0)  # discard what an interrupted run may have left
+        self._tasks.take(0)  # discard what an interrupted run may have left
         more, skipped = True, 0
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
-            tasks = self._forward.take(self._count)
+            tasks = self._tasks.take(self._count)
             skipped = 0 if loss is not None else skipped + 1
             if skipped == MOST_SKIPPED:
                 break
@@ -197,21 +199,24 @@ class Loop:
             if show is not None:
                 show()
         if skipped and (skipped == MOST_SKIPPED or not recorder.steps):
-            raise TypeError(NO_LOSS.format(self._maker, skipped))
+            raise self._no_loss(skipped, window)
         if more:
             recorder.exhausted()
+
+    def _no_loss(self, skipped: int, window: Sequence[Any]) -> TypeError:
+        error = TypeError(NO_LOSS.format(self._maker, skipped))
+        if isinstance(self._forward, Mending) and window:
+            self._forward.tell(error, self._model, to_device(window[0], self.device))
+        return error
 
     def _batches(self) -> Generator[Any, None, None]:
         return endless(self._loader, skip_empty=self._alone)
 
     @property
     def epoch_steps(self) -> float | None:
-        """Optimizer steps per epoch; None if the loader has no length."""
-        try:
-            batches = len(self._loader)  # type: ignore[arg-type]
-        except (TypeError, NotImplementedError):
-            return None
-        return batches / self._count if batches else None
+        """Optimizer steps per epoch, the same on all ranks; None if the loader has no length."""
+        batches = length_of(self._loader)
+        return self.agreed(batches / self._count if batches else None)
 
     def batches_after(self, steps: int, count: int) -> list[Any]:
         """The batches that would come after a run of `steps` steps; the loader is restored.

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar, cast
 
 import torch
 
+from lrfind.loop.option_names import hint
 from lrfind.loop.probe import Metric
 from lrfind.loop.step import ClipGrad, Forward
 from lrfind.loop.task_forward import Total
@@ -100,6 +101,9 @@ KEPT_STEP = (
 )
 """For the error message, where the user gave an option but no `step`."""
 
+TAKES: dict[str, tuple[str, ...]] = {}
+"""Names of all arguments of the functions that take these options, for their error messages."""
+
 PLACEHOLDER = "options: See `LoopOptions`."
 """The line in the `Args` of a docstring that `shows_loop_options` replaces by the descriptions."""
 
@@ -112,6 +116,7 @@ def shows_loop_options(function: F) -> F:
     """
     signature = inspect.signature(function)
     own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    TAKES[function.__name__] = (*(each.name for each in own), *LOOP_DEFAULTS)
     shared = [
         inspect.Parameter(
             name,
@@ -170,9 +175,11 @@ def with_defaults(options: LoopOptions, function: str) -> LoopOptions:
         function: Name of the function they were passed to, for the error message.
 
     Raises:
-        TypeError: An unknown option; the message is the one Python gives for an unknown argument.
+        TypeError: An unknown option; the message is the one Python gives for an unknown argument,
+            with the name that the option has here.
     """
     for name in options:
         if name not in LOOP_DEFAULTS:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+            meant = hint(name, TAKES.get(function, LOOP_DEFAULTS))
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{meant}")
     return {**LOOP_DEFAULTS, **options}

@@ -11,11 +11,12 @@ import torch
 from torch.optim import Optimizer
 from typing_extensions import Unpack
 
-from lrfind.analysis.question import ask
+from lrfind.analysis.question import Question, ask
 from lrfind.loop.cold_start import cold_starts
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
 from lrfind.loop.options import LoopOptions, shows_loop_options, with_defaults
+from lrfind.loop.validation import check_restartable
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS
 from lrfind.support.arrays import Array
@@ -69,8 +70,8 @@ def range_test(
             at each step, as `result.layers`.
         confirm: Whether to train from scratch for a few dozen steps at the suggested rate, and if
             that does not start, at lower ones until one does, which is then suggested; see
-            `result.cold_starts`. Or the arguments of `suggest` to do so for, such as
-            `{"schedule": "one_cycle"}`.
+            `result.cold_starts`. To do so for a `schedule`, `total_steps` or both, give these, such
+            as `{"schedule": "one_cycle"}`. Not with an iterator, which cannot be restarted.
         options: See `LoopOptions`.
 
     Returns:
@@ -92,8 +93,9 @@ def range_test(
         True
     """
     given, options = options, with_defaults(options, "range_test")
-    if not isinstance(confirm, bool):
-        ask(**confirm)  # before anything is touched
+    asked = _asked(confirm)
+    if asked is not None:
+        check_restartable(train_loader)
     sweep = Sweep(
         optimizer,
         start_lr=start_lr,
@@ -110,10 +112,21 @@ def range_test(
     state_bytes = loop.run(sweep)
     result = replace(sweep.result(), state_bytes=state_bytes, epoch_steps=loop.epoch_steps)
     result = loop.agreed(result)
-    if confirm is not False:
-        question = {} if confirm is True else confirm
-        result = replace(result, cold_starts=cold_starts(loop, result, **question))
+    if asked is not None:
+        result = replace(result, cold_starts=cold_starts(loop, result, asked))
     return replace(result, loop_options=given)
+
+
+def _asked(confirm: bool | Mapping[str, Any]) -> Question | None:
+    """What to confirm the suggestion for; None to confirm nothing."""
+    if isinstance(confirm, bool):
+        return ask() if confirm else None
+    if not isinstance(confirm, Mapping) or not {"schedule", "total_steps"}.issuperset(confirm):
+        raise TypeError(
+            "`confirm` must be True, False or a dictionary of `schedule` and `total_steps`, got "
+            f"{confirm!r}."
+        )
+    return ask(**confirm)
 
 
 ARGUMENTS = tuple(

@@ -12,6 +12,7 @@ import torch
 from torch.optim import Optimizer
 
 from lrfind.loop.batches import to_device
+from lrfind.loop.validation import check_loss
 from lrfind.support.arguments import require_positive
 from lrfind.sweep.micro_batches import mean_of
 
@@ -229,31 +230,3 @@ def needs_closure(optimizer: Optimizer) -> bool:
     """Whether an optimizer's `step` cannot be called without a closure."""
     parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
     return parameter is not None and parameter.default is parameter.empty
-
-
-def check_loss(loss: Any, maker: str) -> None:
-    """Reject what `backward` would reject, with a message that names the cause.
-
-    Args:
-        loss: What should be a loss.
-        maker: Name of the argument that computed it.
-
-    Raises:
-        TypeError: `loss` is not a tensor.
-        ValueError: `loss` is not a scalar, or has no gradient.
-    """
-    if not isinstance(loss, torch.Tensor):
-        raise TypeError(
-            f"`{maker}` must return a tensor, got {type(loss).__name__}; with loss_fn=None the "
-            "model must return its own loss, so batches must hold what it needs, such as labels."
-        )
-    if loss.numel() != 1:
-        raise ValueError(
-            f"`{maker}` must return a scalar, got shape {tuple(loss.shape)}: "
-            "use reduction='mean', or take the mean yourself."
-        )
-    if not loss.requires_grad:
-        raise ValueError(
-            f"`{maker}` returned a loss without gradient: is the model frozen or its output "
-            "detached, or is this inside `torch.no_grad()`?"
-        )

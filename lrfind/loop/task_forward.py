@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrfind.loop.step import Forward, check_loss
+from lrfind.loop.step import Forward
+from lrfind.loop.validation import check_loss
 from lrfind.multitask.checks import check_task_loss
 from lrfind.sweep.micro_batches import mean_by_task
 

@@ -1,4 +1,4 @@
-"""Checks of the training loop's arguments, before anything is changed."""
+"""Checks of the training loop's arguments, before anything is changed, and of its losses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from lrfind.state.kinds import Data
+from lrfind.sweep.epochs import check_iterable
+
+OWN_LOSS = (
+    "with loss_fn=None the model must return its own loss, so batches must hold what it needs, "
+    "such as labels."
+)
 
 
 def check_model(model: torch.nn.Module, optimizers: Sequence[Optimizer]) -> None:
@@ -52,7 +58,8 @@ def check_one_way(**ways: Callable[..., Any] | None) -> None:
         if not callable(way):
             raise TypeError(f"`{name}` must be callable, got {type(way).__name__}.")
     if len(given) > 1:
-        raise ValueError(f"only one of {', '.join(f'`{name}`' for name in given)} may be given.")
+        said = f"only one of {', '.join(f'`{name}`' for name in given)} may be given"
+        raise ValueError(f"{said}: pass None as `loss_fn`." if "loss_fn" in given else f"{said}.")
 
 
 def check_preserve(preserve: Any) -> None:
@@ -87,10 +94,7 @@ def loader_objects(train_loader: Any) -> list[Any]:
     Raises:
         TypeError: `train_loader` is not iterable.
     """
-    if not hasattr(train_loader, "__iter__"):
-        remedy = ": wrap it in a DataLoader" if isinstance(train_loader, Dataset) else ""
-        name = type(train_loader).__name__
-        raise TypeError(f"`train_loader` must be iterable, got {name}{remedy}.")
+    check_iterable(train_loader)
     if hasattr(train_loader, "__next__"):
         warnings.warn(
             "`train_loader` is an iterator: the batches that the test takes from it are lost. "
@@ -111,4 +115,31 @@ def check_restartable(train_loader: Any) -> None:
         raise TypeError(
             "`train_loader` is an iterator, which cannot be restarted, and every run must start "
             "with the same batches: pass what it was made from, such as the DataLoader or a list."
+        )
+
+
+def check_loss(loss: Any, maker: str) -> None:
+    """Reject what `backward` would reject, with a message that names the cause.
+
+    Args:
+        loss: What should be a loss.
+        maker: Name of the argument that computed it.
+
+    Raises:
+        TypeError: `loss` is not a tensor.
+        ValueError: `loss` is not a scalar, or has no gradient.
+    """
+    if not isinstance(loss, torch.Tensor):
+        said = f"`{maker}` must return a tensor, got {type(loss).__name__}"
+        hint = f"; {OWN_LOSS}" if maker == "loss_fn" else ": return the loss alone."
+        raise TypeError(f"{said}{hint}")
+    if loss.numel() != 1:
+        raise ValueError(
+            f"`{maker}` must return a scalar, got shape {tuple(loss.shape)}: "
+            "use reduction='mean', or take the mean yourself."
+        )
+    if not loss.requires_grad:
+        raise ValueError(
+            f"`{maker}` returned a loss without gradient: is the model frozen or its output "
+            "detached, or is this inside `torch.no_grad()`?"
         )

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.centred_line import centred_line
 from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.analysis.defaults import NORMALIZER_BETA
 from lrfind.analysis.smoothing import debiased_ema
 from lrfind.multitask.disagreement import steps_with_task
 from lrfind.support.arguments import require_beta
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BLACK, LINES, PALETTE, rate_axes
+from lrfind.support.axes import BLACK, LINES, PALETTE, draw_legend, ink, paper, rate_axes
+from lrfind.support.text import rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,13 +43,13 @@ def plot_tasks(
     ax = rate_axes(ax)
     ax.set_ylabel("loss, from its minimum (0) to its initial level (1)")
     for place, (name, drawn) in enumerate(curves.items()):
-        style = _style(place - 1) if place else TOTAL
+        style = _style(place - 1) if place else TOTAL | {"color": ink(ax)}
         if isinstance(drawn, str):
             ax.plot([], [], label=f"{name}: {drawn}", **style)
         else:
             _draw_curve(ax, name, drawn, style, answers[name])
     ax.set_ylim(-0.45, 1.45)
-    ax.legend(loc="lower left", fontsize="small", framealpha=0.9)
+    draw_legend(ax)
     return ax
 
 
@@ -117,22 +119,23 @@ def _draw_curve(
     answer: Suggestion | CannotTell,
 ) -> None:
     lowest = curves.minimum(CENTRED)
-    label += f", minimum {lowest.lr:.2e}" if lowest.usable else ", no minimum"
-    color = style["color"]
+    label += f", minimum {rate(lowest.lr)}" if lowest.usable else ", no minimum"
+    color, centred = style["color"], centred_line(curves)
     # The total is wide and underneath: a task that dominates it has nearly the same curve.
     is_total = style["marker"] == TOTAL["marker"]
     width, order = (3.5, 1.5) if is_total else (1.8, 2)
     line = {"color": color, "linestyle": style["linestyle"], "zorder": order}
     if isinstance(answer, Suggestion):
-        label += f", suggested {answer.lr:.2e}"
+        label += f", train at {rate(answer.lr)}"
         ax.axvline(answer.lr, linewidth=0.7 * width, alpha=0.8, **line)
     dots: dict[str, Any] = {"marker": ".", "markersize": 2.5, "linestyle": "none", "alpha": 0.35}
     ax.plot(curves.lr, scaled(curves, curves.loss), color=color, zorder=1, **dots)
-    ax.plot(curves.lr, scaled(curves, curves.fit.smooth), label=label, linewidth=width, **line)
+    ax.plot(curves.lr, scaled(curves, centred), label=label, linewidth=width, **line)
     if lowest.usable:
+        # On the line, which runs beside the fitted minimum where a bad batch is next to it.
         size = 15 if is_total else 8
-        height = scaled(curves, np.array([lowest.loss]))
+        height = scaled(curves, centred[[lowest.step]])
         ax.plot(
             [lowest.lr], height, color=color, marker=style["marker"], markersize=size,
-            markeredgecolor="white", linestyle="none", zorder=3 if is_total else 4,
+            markeredgecolor=paper(ax), linestyle="none", zorder=3 if is_total else 4,
         )  # fmt: skip

@@ -16,6 +16,7 @@ from lrfind.checks.verification.find_lr import find_lr
 from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.verify import verify
 from lrfind.loop.forward import LossFn
+from lrfind.loop.option_names import not_an_argument
 from lrfind.loop.options import LOOP_DEFAULTS
 from lrfind.loop.range_test import ARGUMENTS, range_test
 from lrfind.result.range_test_result import RangeTestResult
@@ -48,9 +49,7 @@ class Problem:
     def __post_init__(self) -> None:
         for name in self.options:
             if name not in ARGUMENTS:
-                raise TypeError(
-                    f"`options` has {name!r}, which is not an argument of `range_test`."
-                )
+                raise TypeError(not_an_argument("options", name, ARGUMENTS))
 
     def range_test(self, **settings: Any) -> RangeTestResult:
         """Run the range test of this problem; see `lrfind.range_test`.

@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell
+from lrfind.analysis.centred_line import centred_line
 from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.repeats.agreement import RepeatSuggestion
 from lrfind.repeats.rows import SettingRow
 from lrfind.repeats.spread import COVERAGE, Band, Spread
 from lrfind.result.figures import y_limits
-from lrfind.result.titles import title_verdict
+from lrfind.result.titles import title_answer
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BAND, BLACK, PALETTE, SUGGESTED, TEXT, draw_legend, rate_axes
+from lrfind.support.axes import (
+    BAND,
+    BLACK,
+    PALETTE,
+    SUGGESTED,
+    draw_legend,
+    rate_axes,
+    title,
+)
+from lrfind.support.text import rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +90,8 @@ def _limits(settings: Sequence[SettingCurves]) -> tuple[float, float]:
 
 def _draw_runs(ax: Axes, runs: Sequence[SweepCurves], curve: str, color: str, top: float) -> None:
     for curves in runs:
-        values = until_it_leaves(curves.curve(curve), top)
+        drawn = centred_line(curves) if curve == CENTRED else curves.curve(curve)
+        values = until_it_leaves(drawn, top)
         ax.plot(curves.lr, values, color=color, linewidth=0.6, alpha=0.45)
 
 
@@ -137,19 +148,16 @@ def _median_label(row: SettingRow, curve: str) -> str:
 
 
 def _rate_label(row: SettingRow) -> str:
-    return f"{row.label}: {row.answer.lr:.1e}" if row.answer else f"{row.label}: no suggestion"
+    return f"{row.label}: {rate(row.answer.lr)}" if row.answer else f"{row.label}: no suggestion"
 
 
 def _draw_answer(ax: Axes, answer: RepeatSuggestion | CannotTell) -> None:
-    """The suggested learning rate and its interval, or a title that says why there is none."""
+    """The suggested learning rate and its interval, in the title too; or why there is none."""
     if isinstance(answer, CannotTell):
-        title_verdict(ax, answer)
+        title_answer(ax, answer)
         return
     low, high = answer.interval
     ax.axvspan(low, high, **BAND)
     ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
-    ax.annotate(
-        f"suggested {answer.lr:.2e}\n({low:.1e} to {high:.1e})",
-        (answer.lr, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
-        ha="center", va="bottom", color=SUGGESTED, **TEXT,
-    )  # fmt: skip
+    said = f"Train at {rate(answer.lr)} ({rate(low)} to {rate(high)})"
+    title(ax, f"{said}: {answer.reason}", said)

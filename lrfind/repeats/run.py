@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lrfind.loop.option_names import not_an_argument
 from lrfind.loop.progress import bar
 from lrfind.loop.range_test import ARGUMENTS
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
@@ -20,7 +21,7 @@ from lrfind.repeats.repeat_set import RepeatSet
 from lrfind.repeats.runs import Run
 from lrfind.repeats.workers import Failure, outcomes
 from lrfind.result.range_test_result import RangeTestResult
-from lrfind.support.arguments import require_choice, require_count
+from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
 
 SHOWN = 5
@@ -154,7 +155,9 @@ def _plan(
         if name in grid or name in settings:
             raise ValueError(f"`{name}` is given twice, in `sweep_grid` and elsewhere.")
     for name in (*sweep_grid, *settings):
-        require_choice("settings", name, ARGUMENTS)
+        if name not in ARGUMENTS:
+            holder = "sweep_grid" if name in sweep_grid else "settings"
+            raise ValueError(not_an_argument(holder, name, ARGUMENTS))
     fixed = {name: _plain(name, value) for name, value in settings.items()}
     check_build(build, builds[0])
     # Also without `out`: the key of a run does not depend on whether it is saved.

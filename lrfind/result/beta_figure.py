@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +13,22 @@ from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.comparison.curve_rows import curve_row
 from lrfind.comparison.table import with_error
-from lrfind.result.figures import STYLES, band_label
-from lrfind.result.titles import title_verdict
+from lrfind.result.marks import STYLES, band_name
+from lrfind.result.titles import title_answer
 from lrfind.support import axes
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BAND, SUGGESTED, TEXT, draw_legend
-from lrfind.support.text import words
+from lrfind.support.axes import BAND, SUGGESTED, draw_legend, ink
+from lrfind.support.labels import Labels
+from lrfind.support.text import rate, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BETAS = 1 - np.geomspace(1, 0.01, 41)
 """From 0 to 0.99, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
+
+ARROW = 6.0
+"""Width of an arrow's head, in points."""
 
 
 def plot_betas(
@@ -32,7 +37,7 @@ def plot_betas(
     """Draw minimum and suggested learning rate against beta; see `RangeTestResult.plot_betas`."""
     ax = beta_axes(ax)
     if curves.sweep_flags:
-        title_verdict(ax, answer)
+        title_answer(ax, answer)
         return ax
     raw, window = curves.minimum(RAW).lr, 1 / (1 - BETAS)
     minima = {name: minima_against_beta(curves, name) for name in SMOOTHERS}
@@ -48,16 +53,16 @@ def plot_betas(
     # Where smoothing moves the minimum by a decade, a tenth of it is not below the raw minimum.
     risky = below >= raw
     if risky.any():
-        cross: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "zorder": 4}
+        cross: dict[str, Any] = {"color": ink(ax), "marker": "x", "linestyle": "none", "zorder": 4}
         ax.plot(window[risky], below[risky], label="not below the raw minimum", **cross)
-    _draw_shift(ax, curves)
+    _draw_shift(ax, curves, [*minima.values(), below])
     _draw_rates(ax, curves, answer)
-    title_verdict(ax, answer)
+    title_answer(ax, answer)
     draw_legend(ax)
     return ax
 
 
-def _draw_shift(ax: Axes, curves: SweepCurves) -> None:
+def _draw_shift(ax: Axes, curves: SweepCurves, drawn: Sequence[Array]) -> None:
     """How far smoothing with the usual beta moves the rate one decade below, as an arrow."""
     row = curve_row(curves, USUAL, BETA)
     if row.smoothing is None or not row.minimum.usable:
@@ -67,10 +72,14 @@ def _draw_shift(ax: Axes, curves: SweepCurves) -> None:
     color = STYLES[USUAL]["color"]
     arrow = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", (window, end), (window, start), arrowprops=arrow, zorder=4)
-    ax.annotate(
-        f"{with_error(row.smoothing, row.error)} decades by smoothing",
-        (window, max(start, end)), (0, 4), textcoords="offset points",
-        ha="right", va="bottom", color=color, zorder=5, **TEXT,
+    labels = Labels(ax)
+    for line in drawn:
+        labels.spare_line(1 / (1 - BETAS), line)
+    heights = np.geomspace(start, end, 9)
+    labels.keep_clear(window, heights, ARROW)
+    labels.add(
+        f"{with_error(row.smoothing, row.error)} decades by smoothing", window, heights,
+        size=ARROW, color=color,
     )  # fmt: skip
 
 
@@ -91,17 +100,17 @@ def _draw_rates(ax: Axes, curves: SweepCurves, answer: Suggestion | CannotTell) 
     """The learning rates that do not depend on beta, as horizontal lines."""
     rates = {name: curves.minimum(name).lr for name in (CENTRED, RAW)}
     styles: dict[str, Any] = {
-        CENTRED: {"color": "black"},
+        CENTRED: {"color": ink(ax)},
         RAW: {"color": "0.5", "linestyle": "-."},
         EXPECTED: {"color": SUGGESTED, "linestyle": ":"},
     }
     if isinstance(answer, Suggestion):
         rates[EXPECTED] = curves.posterior.mean
-        ax.axhline(answer.lr, color=SUGGESTED, label=f"suggested {answer.lr:.2e}")
+        ax.axhline(answer.lr, color=SUGGESTED, label=f"train at {rate(answer.lr)}")
         if answer.interval:
-            ax.axhspan(*answer.interval, label=band_label(answer), **BAND)
-    for name, rate in rates.items():
-        ax.axhline(rate, linewidth=1.2, label=f"{name} minimum {rate:.2e}", **styles[name])
+            ax.axhspan(*answer.interval, label=band_name(), **BAND)
+    for name, lr in rates.items():
+        ax.axhline(lr, linewidth=1.2, label=f"{name} minimum {rate(lr)}", **styles[name])
 
 
 def minima_against_beta(curves: SweepCurves, name: str) -> Array:

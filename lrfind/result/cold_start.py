@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lrfind.support.text import rate
+
 
 @dataclass(frozen=True)
 class ColdStart:
@@ -23,6 +25,10 @@ class ColdStart:
     steps: int
     loss: float
     enough: float
+
+    def __str__(self) -> str:
+        found = "starts" if self.started else "does not start"
+        return f"A training from scratch at {rate(self.lr)} {found} ({self.steps} more steps)."
 
     @property
     def started(self) -> bool:

@@ -1,36 +1,51 @@
-"""The figure of a sweep: its curves, their minima and the suggested learning rate."""
+"""The figure of a sweep: what its losses and their average say, and the rate to train with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
+from lrfind.analysis.centred_line import BESIDE
+from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
-from lrfind.analysis.posterior import CONFIDENCE
-from lrfind.analysis.smoothing import SMOOTHERS, USUAL
+from lrfind.analysis.noise import running_median
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debias_steps, settled
 from lrfind.comparison.compare import curve_rows
 from lrfind.comparison.curve_rows import CurveRow
-from lrfind.result.titles import title_verdict
+from lrfind.result.detail_figure import draw_detail
+from lrfind.result.marks import (
+    STYLES,
+    TRIANGLE,
+    band_name,
+    line_colour,
+    mark_decades_below,
+    name_line,
+    name_minimum,
+    text_colour,
+)
+from lrfind.result.titles import title_answer
 from lrfind.support import axes
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BAND, SUGGESTED, TEXT, draw_legend, rate_axes, title
-from lrfind.support.text import decades, words
+from lrfind.support.axes import BAND, SUGGESTED, font_size, rate_axes, title
+from lrfind.support.labels import AROUND, BELOW, Labels
+from lrfind.support.text import decades, rate, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STYLES: dict[str, dict[str, Any]] = {
-    RAW: axes.RAW,
-    CENTRED: axes.CENTRED,
-    EXPECTED: axes.EXPECTED,
-    **{name: smoother.style for name, smoother in SMOOTHERS.items()},
-}
 Points = tuple[Array, Array]
 """Learning rates and losses."""
+
+OF_A_SUGGESTION = ("suggest", "suggest_lr", "show_lr")
+"""What other finders' `plot` calls the choice of the rate to draw."""
+AN_ANSWER = "an answer of `suggest`; without it the default one is drawn"
+FOOT = 1.9, 4.0
+"""Height of the arrow between two minima above the axis, in marks on it and in lines of text."""
+CLIMBED = 0.05
+"""Share of its height that an average without a fall may still be missing when it is shown."""
 
 
 def plot_curves(
@@ -41,35 +56,34 @@ def plot_curves(
     *,
     beta: float = BETA,
     shown: slice = slice(None),
+    detail: bool = False,
     **raw_style: Any,
 ) -> Axes:
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
-    from matplotlib import cbook
-    from matplotlib.lines import Line2D
-
     ax = rate_axes(ax)
-    rows = {row.curve: row for row in curve_rows(curves, (beta,))}
-    style = {"markersize": 3, "alpha": 0.6, "zorder": 1, "label": _label(rows[RAW])}
-    style |= cbook.normalize_kwargs(raw_style, Line2D)
-    ax.plot(curves.lr[shown], curves.loss[shown], **(STYLES[RAW] | style))
+    labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
+    ax.set_ylim(y_limits(curves))
+    _draw_raw(ax, labels, curves, shown, raw_style)
+    if detail:
+        draw_detail(ax, labels, curves, rows, shown)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - _foot(ax) * (high - low), high)
+    if isinstance(answer, Suggestion):
+        _draw_rate(ax, labels, answer)
+    compared = [rows[name] for name in (RAW, USUAL) if rows[name].minimum.usable]
+    for row in compared:
+        name_minimum(ax, labels, row)
+    below = [*compared, *([rows[CENTRED]] if detail and compared else [])]
+    if below:
+        mark_decades_below(ax, labels, below)
+    _draw_shift(ax, labels, rows[RAW], rows[USUAL])
+    _draw_averages(ax, labels, curves, beta, shown)
     if probe is not None:
         draw_probe(ax, *probe)
-    for name in (*SMOOTHERS, CENTRED):
-        drawn = curves.fit.smooth if name == CENTRED else curves.curve(name, beta)
-        line = {key: STYLES[name][key] for key in ("color", "linestyle")}
-        label = _label(rows[name])
-        ax.plot(curves.lr[shown], drawn[shown], linewidth=1.8, label=label, **line)
-        _mark_minimum(ax, rows[name])
-    _mark_minimum(ax, rows[RAW])
-    _mark_decades_below(ax, [rows[name] for name in (RAW, *SMOOTHERS, CENTRED)])
-    low, high = y_limits(curves)
-    ax.set_ylim(low, high)
-    _draw_shift(ax, rows[RAW], rows[USUAL], low + 0.09 * (high - low))
+        name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
     if isinstance(answer, Suggestion):
-        _draw_suggestion(ax, answer)
-        _draw_expected(ax, curves, rows[EXPECTED])
-    title_verdict(ax, answer)
-    draw_legend(ax)
+        _name_band(ax, labels, answer)
+    title_answer(ax, answer)
     return ax
 
 
@@ -78,7 +92,7 @@ def plot_reason(reason: str, points: Points | None = None, ax: Axes | None = Non
     ax = rate_axes(ax)
     if points is not None:
         ax.plot(*points, **STYLES[RAW])
-    title(ax, reason)
+    title(ax, f"No rate: {reason}")
     return ax
 
 
@@ -94,59 +108,11 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
     lowest = float(curves.loss.min())
     descended = curves.fit.descended
     before = curves.loss[: int(np.argmin(curves.fit.curve)) + 1] if descended else curves.loss
-    highest = max(float(np.quantile(before, 0.98)), curves.fit.level)
+    # A single bad batch may leave the figure too, a hump before the descent may not.
+    hump = float(running_median(before, BESIDE).max())
+    highest = max(float(np.quantile(before, 0.95)), hump, curves.fit.level)
     height = (highest - lowest) or 1.0
     return lowest - 0.25 * height, highest + 0.35 * height
-
-
-def _label(row: CurveRow) -> str:
-    where = f", minimum {row.minimum.lr:.2e}" if row.minimum.usable else ""
-    return row.label + where
-
-
-def _mark_minimum(ax: Axes, row: CurveRow) -> None:
-    if row.minimum.usable:
-        marker = {"color": STYLES[row.curve]["color"], "marker": STYLES[row.curve]["marker"]}
-        # The plain EMA's marker mostly lies under the debiased one's; larger, it stays visible.
-        size = 12 if SMOOTHERS.get(row.curve, SMOOTHERS[USUAL]).climbs else 8
-        ax.plot(
-            row.minimum.lr, row.minimum.loss, markersize=size, markeredgecolor="white", zorder=4,
-            linestyle="none", **marker,
-        )  # fmt: skip
-
-
-def _mark_decades_below(ax: Axes, rows: Sequence[CurveRow]) -> None:
-    """On the axis, the learning rate one decade below each minimum, in its curve's colour."""
-    marked = [row for row in rows if row.minimum.usable]
-    for row in marked:
-        # Only one entry of the legend, for what they have in common.
-        label = "one decade below each minimum" if row is marked[0] else None
-        size = 10 if SMOOTHERS.get(row.curve, SMOOTHERS[USUAL]).climbs else 7
-        ax.plot(
-            row.decade_below, 0, marker="^", markersize=size, color=STYLES[row.curve]["color"],
-            markeredgecolor="white", linestyle="none", clip_on=False, zorder=5, label=label,
-            transform=ax.get_xaxis_transform(),
-        )  # fmt: skip
-
-
-def _draw_shift(ax: Axes, raw: CurveRow, smoothed: CurveRow, height: float) -> None:
-    """An arrow along the bottom, from below the raw minimum to below the smoothed one."""
-    if smoothed.from_raw is None:
-        return
-    start, end = raw.minimum.lr, smoothed.minimum.lr
-    color = STYLES[USUAL]["color"]
-    for row in (raw, smoothed):
-        ax.vlines(row.minimum.lr, height, row.minimum.loss, color=color, linewidth=0.8, alpha=0.6)
-    if smoothed.from_raw.steps == 0:
-        return
-    ax.annotate(
-        "", (end, height), (start, height),
-        arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0},
-    )  # fmt: skip
-    ax.annotate(
-        f"{decades(smoothed.from_raw.decades)} decades", (np.sqrt(start * end), height), (0, -3),
-        textcoords="offset points", ha="center", va="top", color=color, **TEXT,
-    )  # fmt: skip
 
 
 def draw_probe(ax: Axes, rates: Array, losses: Array) -> None:
@@ -154,34 +120,124 @@ def draw_probe(ax: Axes, rates: Array, losses: Array) -> None:
     ax.plot(rates, losses, label="probe batch", linewidth=1.2, zorder=1.5, **axes.PROBE)
 
 
-def _draw_suggestion(ax: Axes, answer: Suggestion) -> None:
+def require_line_style(style: dict[str, Any]) -> None:
+    """Raise if one of these is no property of matplotlib's lines."""
+    from matplotlib.lines import Line2D
+
+    for name in style:
+        if name in OF_A_SUGGESTION:
+            raise TypeError(f"`plot` has no argument `{name}`: pass `suggestion=`, {AN_ANSWER}.")
+        if not hasattr(Line2D, f"set_{name}"):
+            raise TypeError(f"`plot` has no argument `{name}`, nor have matplotlib's lines.")
+
+
+def _draw_raw(
+    ax: Axes, labels: Labels, curves: SweepCurves, shown: slice, raw_style: dict[str, Any]
+) -> None:
+    from matplotlib import cbook
+    from matplotlib.lines import Line2D
+
+    style = {
+        "markersize": 3,
+        "alpha": 0.6,
+        "zorder": 1,
+        "label": "raw losses",
+        "markeredgewidth": 0,
+    }
+    style |= cbook.normalize_kwargs(raw_style, Line2D)
+    ax.plot(curves.lr[shown], curves.loss[shown], **(STYLES[RAW] | style))
+    labels.spare_points(curves.lr[shown], curves.loss[shown])
+
+
+def _draw_rate(ax: Axes, labels: Labels, answer: Suggestion) -> None:
     """The suggested learning rate as a line, with its interval as a band."""
     if answer.interval:
-        ax.axvspan(*answer.interval, label=band_label(answer), **BAND)
-    ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.5, zorder=0.5)
-    # Above the axes it hides nothing, and matplotlib places the title above a secondary axis.
-    above = ax.secondary_xaxis("top")
-    above.set_xticks([answer.lr], [f"suggested {answer.lr:.2e}"], fontsize="small", color=SUGGESTED)
-    above.tick_params(length=0, pad=1)
-    above.xaxis.minorticks_off()
-
-
-def _draw_expected(ax: Axes, curves: SweepCurves, row: CurveRow) -> None:
-    """The expected minimum, and a bar for the interval of the minimum averaged over seeds."""
-    minimum, height = row.minimum, curves.minimum(CENTRED).loss
-    ax.plot(
-        minimum.lr, minimum.loss, label=f"{row.label} minimum {minimum.lr:.2e}", markersize=8,
-        markeredgecolor="white", zorder=4.5, **STYLES[EXPECTED],
-    )  # fmt: skip
-    low, high = curves.posterior.interval()
-    ax.plot(
-        [low, minimum.lr, high], [height] * 3,
-        color=STYLES[CENTRED]["color"], linewidth=1.2, zorder=3.5,
-        marker="|", markersize=9, markeredgewidth=1.2,
-        label=f"mean minimum over seeds, {CONFIDENCE:.0%} interval",
+        ax.axvspan(*answer.interval, label=band_name(), **BAND)
+    said = f"train at {rate(answer.lr)}"
+    ax.axvline(answer.lr, color=SUGGESTED, linewidth=1.8, zorder=0.5, label=said)
+    # At the bottom, where triangles mark the rates beside it, a label may lie across the line.
+    labels.spare_line([answer.lr] * 2, [0.15, 1], on_axis=True)
+    labels.add(
+        said, answer.lr, np.linspace(1, 0.5, 12), on_axis=True, around=[(-1, -1), (1, -1)],
+        color=SUGGESTED, weight="bold",
     )  # fmt: skip
 
 
-def band_label(answer: Suggestion) -> str:
-    """The legend's words for the interval."""
-    return f"best rate, {CONFIDENCE:.0%} interval ({words(answer.verdict.name)})"
+def _name_band(ax: Axes, labels: Labels, answer: Suggestion) -> None:
+    """The name of the interval, in the band, at its top if there is room."""
+    if answer.interval is None:
+        return
+    low, high = np.log10(answer.interval)
+    places, heights = np.meshgrid(np.linspace(low, high, 9)[1:-1], np.linspace(1, 0.2, 17))
+    # From the top down, and in each row from the middle outwards.
+    order = np.lexsort([np.abs(places.ravel() - (low + high) / 2), -heights.ravel()])
+    labels.add(
+        band_name(), 10 ** places.ravel()[order], heights.ravel()[order], on_axis=True,
+        around=[BELOW], color=SUGGESTED,
+    )  # fmt: skip
+
+
+def _draw_shift(ax: Axes, labels: Labels, raw: CurveRow, smoothed: CurveRow) -> None:
+    """An arrow from below the raw minimum to below the smoothed one, with what it joins."""
+    if smoothed.from_raw is None or smoothed.from_raw.steps == 0:
+        return
+    start, end = raw.minimum.lr, smoothed.minimum.lr
+    color = STYLES[USUAL]["color"]
+    low, high = ax.get_ylim()
+    height = low + _foot(ax) * (high - low)
+    for row in (raw, smoothed):
+        ax.vlines(row.minimum.lr, height, row.minimum.loss, color=color, linewidth=0.8, alpha=0.6)
+        labels.spare_line([row.minimum.lr] * 2, [height, row.minimum.loss])
+    ax.annotate(
+        "", (end, height), (start, height), zorder=3,
+        arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
+    along = np.geomspace(start, end, 20)
+    labels.keep_clear(along, height, 3)
+    labels.add(
+        f"raw to {SMOOTHERS[USUAL].label} minimum:\n"
+        f"{times(smoothed.from_raw.decades)} ({decades(smoothed.from_raw.decades)} decades)",
+        along[np.lexsort([np.abs(np.arange(20) - 10)])], height, size=3, color=color,
+        around=(BELOW, *AROUND),
+    )  # fmt: skip
+
+
+def _foot(ax: Axes) -> float:
+    """Height of the arrow between two minima, as a share of the height of the axes."""
+    marks, lines = FOOT
+    points = marks * TRIANGLE + lines * font_size(ax)
+    return min(0.3, points * ax.figure.dpi / 72 / ax.bbox.height)
+
+
+def _draw_averages(
+    ax: Axes, labels: Labels, curves: SweepCurves, beta: float, shown: slice
+) -> None:
+    """The averages with their names; one that starts from 0 only after its climb.
+
+    It then runs into the debiased one, so it is wide, pale and underneath.
+    """
+    for name, smoother in reversed(SMOOTHERS.items()):
+        values = curves.curve(name, beta).copy()
+        look: dict[str, Any] = {"linewidth": 2.0, "zorder": 2.2, "linestyle": "-"}
+        if smoother.climbs:
+            values[: _climbed(curves, name, beta)] = math.nan
+            look = {"linewidth": 5.0, "zorder": 2.0, "linestyle": "-", "alpha": 0.6}
+        ax.plot(
+            curves.lr[shown], values[shown], label=f"{smoother.label} {beta:g}",
+            color=line_colour(ax, name), **look,
+        )  # fmt: skip
+        said = f"{smoother.label}, beta {beta:g}" if name == USUAL else f"plain {smoother.label}"
+        name_line(
+            ax, labels, said, curves.lr[shown], values[shown], color=text_colour(ax, name),
+            width=look["linewidth"],
+        )  # fmt: skip
+
+
+def _climbed(curves: SweepCurves, name: str, beta: float) -> int:
+    """The step from which an average that starts from 0 is shown.
+
+    Where its climb ends and its fall begins; without a fall, where `debias_steps` says.
+    """
+    if curves.minimum(name, beta).usable:
+        return settled(name, curves.fit.curve, beta)
+    return debias_steps(beta, tolerance=CLIMBED)

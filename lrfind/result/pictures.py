@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,13 @@ from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.record import TRAIN
 from lrfind.result.sweep_analysis import NO_TASKS, Answer, SweepAnalysis
-from lrfind.support.arguments import require_count
+from lrfind.support.arguments import require_beta, require_count, require_flag
+from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-OF_A_SUGGESTION = {"suggest", "suggest_lr", "show_lr"}
-"""What other finders' `plot` calls the choice of the rate to draw."""
 
 
 class SweepPictures(SweepAnalysis):
@@ -34,9 +33,14 @@ class SweepPictures(SweepAnalysis):
         suggestion: Answer | None = None,
         skip_start: int = 0,
         skip_end: int = 0,
+        detail: bool = False,
         **raw_style: Any,
     ) -> Axes:
-        """Draw the curves, their minima, the shift and the suggested learning rate.
+        """Draw the losses and their averages, the minima, the shift and the suggested rate.
+
+        The title says which rate to train with and whether to trust it. Everything is named where
+        it is drawn. The EMA is shown from where its climb from 0 is over, and triangles on the axis
+        mark the learning rate one decade below the raw and the debiased minimum.
 
         Args:
             ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
@@ -47,13 +51,18 @@ class SweepPictures(SweepAnalysis):
             skip_start: Number of losses at the start that are not drawn, and their averages with
                 them. The averages, minima and the suggestion are those of all losses.
             skip_end: The same at the end.
+            detail: Whether to add the centred curve with its minimum, the expected minimum, the
+                interval of the minimum averaged over seeds, and the parts of the shift: smoothing,
+                and noise and fit error.
             raw_style: Passed to matplotlib for the raw losses.
 
         Returns:
             The Axes.
 
         Raises:
-            TypeError: `skip_start` or `skip_end` is not an integer, or an option is unknown.
+            TypeError: `skip_start` or `skip_end` is not an integer, `detail` is not True or False,
+                `suggestion` is no answer, or an argument is neither one of these nor a property of
+                matplotlib's lines.
             ValueError: One of them is negative, they leave fewer than two losses, `beta` is outside
                 [0, 1), or `source` is unknown.
 
@@ -62,12 +71,12 @@ class SweepPictures(SweepAnalysis):
             >>> result = digits_problem(model="mlp", optimizer="sgd").range_test(num_iter=60)
             >>> ax = result.plot(skip_start=10, skip_end=5)
         """
-        from lrfind.result.figures import plot_curves, plot_reason
+        from lrfind.result.figures import plot_curves, plot_reason, require_line_style
 
-        for name in OF_A_SUGGESTION & set(raw_style):
-            raise TypeError(
-                f"`{name}` is no option of `plot`: pass `suggestion=` the answer to draw."
-            )
+        require_line_style(raw_style)
+        _require_answer(suggestion, Answer)
+        detail = require_flag("detail", detail)
+        beta = require_beta(beta)
         skip_start = require_count("skip_start", skip_start, least=0)
         skip_end = require_count("skip_end", skip_end, least=0)
         try:
@@ -83,12 +92,11 @@ class SweepPictures(SweepAnalysis):
             )
         answer, probe = self._answer(suggestion, source), None
         if source == TRAIN and self.probe.size:
-            at, losses = self.probe_points
-            inside = (at >= (rates[0] if skip_start else 0)) & (
-                at <= (rates[-1] if skip_end else float("inf"))
-            )
-            probe = at[inside], losses[inside]
-        return plot_curves(curves, answer, probe, ax, beta=beta, shown=shown, **raw_style)
+            first = rates[0] if skip_start else 0.0
+            probe = self._probe_between(first, rates[-1] if skip_end else math.inf)
+        return plot_curves(
+            curves, answer, probe, ax, beta=beta, shown=shown, detail=detail, **raw_style
+        )
 
     def plot_betas(
         self, ax: Axes | None = None, *, source: str = TRAIN, suggestion: Answer | None = None
@@ -129,6 +137,7 @@ class SweepPictures(SweepAnalysis):
         """
         from lrfind.multitask.figures import plot_tasks
 
+        _require_answer(suggestion, TaskDisagreement, "task_disagreement")
         answers = self.task_disagreement() if suggestion is None else suggestion
         sources = {"total": TRAIN, **{name: name for name in self.tasks}}
         return plot_tasks(
@@ -213,8 +222,15 @@ class SweepPictures(SweepAnalysis):
 
         return plot_histograms(self._recorded_layers(), quantity, stretches=stretches, names=names)
 
+    def _probe_between(self, first: float, last: float) -> tuple[Array, Array]:
+        """The probe losses at these learning rates and between."""
+        rates, losses = self.probe_points
+        inside = (rates >= first) & (rates <= last)
+        return rates[inside], losses[inside]
+
     def _answer(self, suggestion: Answer | None, source: str) -> Answer:
         """The given answer, or else that of `suggest` with its defaults."""
+        _require_answer(suggestion, Answer)
         return self.suggest(source=source) if suggestion is None else suggestion
 
     def _recorded_layers(self) -> Layers:
@@ -227,3 +243,8 @@ class SweepPictures(SweepAnalysis):
             return self.curves(source)
         except CannotTellError as error:
             return str(error)
+
+
+def _require_answer(suggestion: object, kind: Any, method: str = "suggest") -> None:
+    if not (suggestion is None or isinstance(suggestion, kind)):
+        raise TypeError(f"`suggestion` must be an answer of `{method}`, got {suggestion!r}.")

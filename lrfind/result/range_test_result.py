@@ -13,15 +13,16 @@ from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
+from lrfind.result.misnamed import SaysWhatIsMeant
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import TRAIN
-from lrfind.result.report import Summary, ending, overfitting_sentence
+from lrfind.result.report import Summary
 from lrfind.result.settings import SweepSettings
 from lrfind.result.sweep_analysis import Answer
 from lrfind.support.files import read_document, write_csv, write_json
 
 
-class RangeTestResult(SweepPictures):
+class RangeTestResult(SweepPictures, SaysWhatIsMeant):
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:
@@ -69,15 +70,17 @@ class RangeTestResult(SweepPictures):
 
     def summary(
         self,
-        betas: Sequence[float] = BETAS,
+        betas: Sequence[float] | None = None,
         *,
+        detail: bool = False,
         suggestion: Answer | None = None,
         tasks: TaskDisagreement | None = None,
     ) -> Summary:
-        """How the sweep ended, its table, and the learning rate to train with: `print` it.
+        """The learning rate to train with, and how far to trust it, in a short text: `print` it.
 
         Args:
-            betas: The betas to show, each in [0, 1).
+            betas: The betas to show, each in [0, 1); None for 0.98, in detail also 0.9.
+            detail: Whether to print every curve, shift and interval instead.
             suggestion: The answer of `suggest` to report; None calls it with its defaults.
             tasks: The answer of `task_disagreement` to report; None calls it with its defaults, if
                 tasks were recorded.
@@ -89,13 +92,14 @@ class RangeTestResult(SweepPictures):
             CannotTellError: Fewer than two finite losses.
             ValueError: A beta outside [0, 1), or no betas at all.
         """
+        if betas is None:
+            betas = BETAS if detail else (BETA,)
         if not len(betas):
             raise ValueError("`betas` must hold at least one.")
         answer = self._answer(suggestion, TRAIN)
         if tasks is None and self.tasks:
             tasks = self.task_disagreement()
-        compared, fitted = self.compare(betas), overfitting_sentence(self)
-        return Summary(ending(self), compared, answer, tasks, fitted)
+        return Summary(self, self.compare(betas), answer, tasks, detail)
 
     def to_dict(
         self, betas: Sequence[float] = BETAS, *, suggestion: Answer | None = None

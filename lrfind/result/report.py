@@ -1,4 +1,4 @@
-"""The summary of a sweep: a table and a few sentences."""
+"""The summary of a sweep: the short text, or a table and a few sentences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE
 from lrfind.analysis.smoothing import USUAL
 from lrfind.analysis.transfer import judged_by
+from lrfind.analysis.verdict import Verdict
 from lrfind.comparison.compare import Comparison
 from lrfind.comparison.curve_rows import CurveRow
 from lrfind.comparison.rate_shifts import RateShift
 from lrfind.comparison.table import with_error
 from lrfind.multitask.disagreement import TaskDisagreement
-from lrfind.result.cold_start import ColdStart
+from lrfind.result.brief import brief
 from lrfind.result.record import PROBE, TRAIN, SweepRecord
 from lrfind.support.errors import CannotTellError
 from lrfind.support.text import decades, plain_text
@@ -37,45 +38,43 @@ MANY = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summary:
     """What `RangeTestResult.summary` returns: print it.
 
     Attributes:
-        ending: How the sweep ended.
-        comparison: The minima and shifts; a sentence explains the shift at the last beta.
+        record: The sweep.
+        comparison: The minima and shifts; the text speaks of those at the last beta.
         answer: The suggested learning rate.
         tasks: How far the tasks disagree; None with a single loss.
-        overfitting: What the sweep shows of overfitting; empty if nothing.
+        detail: Whether to print every column and interval, and not the short text.
     """
 
-    ending: str
+    record: SweepRecord
     comparison: Comparison
     answer: Suggestion | CannotTell
     tasks: TaskDisagreement | None = None
-    overfitting: str = ""
+    detail: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self.ending
+        tasks = "" if self.tasks is None else str(self.tasks)
+        notes = [each for each in (overfitting_sentence(self.record), tasks) if each]
+        if not self.detail:
+            yield brief(self.record, self.comparison, self.answer, *notes)
+            return
+        shown = [row for row in self.comparison.rows if row.curve == USUAL][-1]
+        yield ending(self.record)
         yield ""
         yield self.comparison
         yield ""
-        shown, comparison = self._shown, self.comparison
         yield shift_sentence(shown)
-        yield rate_sentence(comparison.rate_shifts, shown.beta)
-        yield decade_sentence(comparison.rows, shown.beta, self.answer)
+        yield rate_sentence(self.comparison.rate_shifts, shown.beta)
+        yield decade_sentence(self.comparison.rows, shown.beta, self.answer)
         yield str(self.answer)
-        if self.overfitting:
-            yield self.overfitting
-        if self.tasks is not None:
-            yield str(self.tasks)
+        yield from notes
 
     def __str__(self) -> str:
         return plain_text(self)
-
-    @property
-    def _shown(self) -> CurveRow:
-        return [row for row in self.comparison.rows if row.curve == USUAL][-1]
 
 
 def shift_sentence(row: CurveRow) -> str:
@@ -147,12 +146,13 @@ def decade_sentence(
 
 def _cost_words(answer: Suggestion) -> str:
     """What the suggestion costs in the mean over tasks, and what one decade below does."""
-    if answer.curve != EXPECTED or answer.expected_regret is None:
+    cost, below = answer.expected_regret, answer.decade_below_regret
+    if cost is None or below is None or answer.verdict is Verdict.COLD_START:
         return ""
     return (
-        f" On {TASKS} tasks this cost {answer.expected_regret:.0%} of the achievable decrease of "
-        f"the {judged_by(answer.epochs)} loss in the mean, and one decade below that minimum "
-        f"{answer.decade_below_regret:.0%}."
+        f" On {TASKS} tasks this cost {cost:.0%} of the achievable decrease of the "
+        f"{judged_by(answer.epochs)} loss in the mean, and one decade below that minimum "
+        f"{below:.0%}."
     )
 
 
@@ -161,7 +161,7 @@ def ending(record: SweepRecord) -> str:
     steps, last = record.lr.size, record.lr[-1] if record.lr.size else record.settings.start_lr
     epochs = "" if record.epoch_steps is None else f" ({steps / record.epoch_steps:.3g} epochs)"
     ended = f"Ended after {steps} steps{epochs} at lr {last:.2e}: {record.stop_reason.value}."
-    return " ".join([ended, *map(cold_start_sentence, record.cold_starts)])
+    return " ".join([ended, *map(str, record.cold_starts)])
 
 
 def overfitting_sentence(record: SweepRecord) -> str:
@@ -187,9 +187,3 @@ def overfitting_sentence(record: SweepRecord) -> str:
         f"the batches: beyond, the model fits the training data{repeated} and not new data. "
         '`suggest(source="probe")` reads the probe.'
     )
-
-
-def cold_start_sentence(tried: ColdStart) -> str:
-    """Whether a training from scratch started."""
-    found = "starts" if tried.started else "does not start"
-    return f"A training from scratch at {tried.lr:.2e} {found} ({tried.steps} more steps)."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.curves import CUT_SHORT, Flag
 from lrfind.analysis.defaults import DIVERGE_TH, END_LR, NUM_ITER, START_LR, STEP_MODE
+from lrfind.support.names import NamedEnum
 
 
-class StopReason(enum.Enum):
+class StopReason(NamedEnum):
     """Why a sweep ended; the value explains it and says what to do."""
 
     COMPLETED = "the sweep ran all its steps up to `end_lr`"
@@ -24,6 +24,11 @@ class StopReason(enum.Enum):
         "although the loss did not: if that was before the minimum, lower `start_lr`"
     )
     UNFINISHED = Flag.UNFINISHED.value
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the sweep has told less than it might."""
+        return self.name in {flag.name for flag in CUT_SHORT}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lrfind.analysis.curves import Flag
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.posterior import BETWEEN_RUNS
-from lrfind.analysis.question import ask
+from lrfind.analysis.question import ask, with_schedule
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
 from lrfind.analysis.sensitivity import Sensitivity, sensitivity
 from lrfind.analysis.suggestion import Starts, suggest
@@ -21,12 +21,11 @@ from lrfind.analysis.verdict import Verdict
 from lrfind.comparison.compare import Comparison, compare
 from lrfind.multitask.disagreement import TaskDisagreement, steps_with_task
 from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
-from lrfind.result.settings import StopReason
 from lrfind.support.errors import CannotTellError
 from lrfind.support.param_groups import HasParamGroups
+from lrfind.support.schedulers import Scheduler
 
 Answer = Suggestion | CannotTell
-CUT_SHORT = (StopReason.UNFINISHED, StopReason.EXHAUSTED)
 NO_TASKS = "no tasks were recorded: return a dictionary of losses"
 
 
@@ -54,7 +53,7 @@ class SweepAnalysis(SweepRecord):
         self,
         rule: str | None = None,
         *,
-        schedule: str | None = None,
+        schedule: str | Scheduler | None = None,
         total_steps: int | None = None,
         curve: str | None = None,
         beta: float | None = None,
@@ -69,8 +68,9 @@ class SweepAnalysis(SweepRecord):
                 calibrated factor. Or a rule on one curve: "minimum" (divided by `factor`, by
                 default 10), "steepest", "valley" or "slide". None for "minimum" if `curve` is
                 given, else "expected".
-            schedule: LR schedule you will train with: "constant", or "one_cycle" (a warm-up to the
-                peak and a decay to zero); None if it is not known yet.
+            schedule: LR schedule you will train with: "constant", "one_cycle" (a warm-up to the
+                peak and a decay to zero), or one that is taken for these, as the answer says, such
+                as "cosine", "StepLR" or an LR scheduler; None if it is not known yet.
             total_steps: Optimizer steps you will train for; None if not known. The best rate falls
                 as a power of the length, from 300 to 4,800 steps: by little if these are at most 5
                 epochs of the loader that was swept, by more if they are many and overfit.
@@ -117,7 +117,7 @@ class SweepAnalysis(SweepRecord):
 
     def _cut_short(self, answer: Answer) -> Answer:
         """The answer, with what cut the sweep short, if anything did, before all other reasons."""
-        if self.stop_reason not in CUT_SHORT:
+        if not self.stop_reason.cut_short:
             return answer
         flag = Flag[self.stop_reason.name]
         if isinstance(answer, CannotTell):
@@ -125,13 +125,16 @@ class SweepAnalysis(SweepRecord):
         return replace(answer, flags=(flag, *answer.flags))
 
     def apply(
-        self, optimizer: HasParamGroups | Sequence[HasParamGroups], **question: Any
+        self,
+        optimizer: HasParamGroups | Sequence[HasParamGroups],
+        scheduler: Scheduler | Sequence[Scheduler] | None = None,
+        **question: Any,
     ) -> Suggestion:
-        """Set the learning rates of an optimizer to the suggested ones.
+        """Set the learning rates of an optimizer, and of its LR scheduler, to the suggested ones.
 
         Args:
-            optimizer: The optimizer of the range test, or several in the same order. An LR
-                scheduler that is attached already keeps the rates it was made with.
+            optimizer: As in `Suggestion.apply`.
+            scheduler: Likewise. It tells the `schedule` that you do not, and its length if it can.
             question: Arguments of `suggest`, such as `schedule`.
 
         Returns:
@@ -139,11 +142,11 @@ class SweepAnalysis(SweepRecord):
 
         Raises:
             CannotTellError: There is no suggestion; nothing is changed.
-            ValueError: The optimizer has another number of parameter groups, or an argument of
-                `suggest` is out of range.
+            TypeError: `scheduler` is none.
+            ValueError: As for `suggest` and `Suggestion.apply`.
         """
-        answer = self.suggest(**question)
-        answer.apply(optimizer)
+        answer = self.suggest(**with_schedule(question, scheduler))
+        answer.apply(optimizer, scheduler)
         assert isinstance(answer, Suggestion)
         return answer
 

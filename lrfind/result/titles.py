@@ -1,4 +1,4 @@
-"""Figure titles: the caveats of an answer, shortened to the room there is."""
+"""Figure titles: the rate to train with and whether to trust it, on one line."""
 
 from __future__ import annotations
 
@@ -7,25 +7,44 @@ from typing import TYPE_CHECKING
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.axes import title
-from lrfind.support.text import words
+from lrfind.support.text import rate, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+FEW_WORDS = {
+    Verdict.CLEAR: "",
+    Verdict.FLAT: "the minimum is wide",
+    Verdict.DISPUTED: "the signs disagree",
+    Verdict.COLD_START: "the highest that starts",
+    Verdict.DRIFT: "mostly training time",
+    Verdict.AT_START: "lowest at the start",
+    Verdict.AT_END: "the loss still falls",
+    Verdict.NO_DESCENT: "the loss never fell",
+    Verdict.NOISY: "hardly above the noise",
+    Verdict.CLIFF: "diverges just above",
+    Verdict.TOO_SHORT: "too few losses",
+}
+"""What each verdict means, as short as a title must be."""
 
-def title_verdict(ax: Axes, answer: Suggestion | CannotTell) -> None:
-    """Put an answer's verdict and flags in the title; a clear answer without flags gets none."""
+
+def title_answer(ax: Axes, answer: Suggestion | CannotTell) -> None:
+    """Put the rate, the verdict and what else speaks against it in the title; or why there is none.
+
+    As much of it as fits on one line: the rate, the verdict and the name of the first caution at
+    least. Of a sweep without a rate the reason is wrapped instead.
+    """
     if isinstance(answer, CannotTell):
-        title(ax, f"No suggestion: {answer.reason}", f"No suggestion: {_cause(answer.reason)}")
+        cause = _cause(answer.reason)
+        title(ax, f"No rate: {cause}", f"No rate: {cause.partition(', ')[0]}")
         return
-    said = [flag.value for flag in answer.cautions]
-    if answer.verdict is Verdict.CLEAR:
-        if said:
-            title(ax, "; ".join(said), *map(_cause, said[:1]))
-        return
-    name, reason = words(answer.verdict.name), answer.reason
-    full = "; ".join([f"Verdict: {name} - {reason}", *said])
-    title(ax, full, f"Verdict: {name} - {_cause(reason)}", f"Verdict: {name}")
+    name, meaning = words(answer.verdict.name), FEW_WORDS[answer.verdict]
+    trust = (f"{name}: {meaning}", name) if meaning else (name,)
+    against = answer.cautions[:1]
+    but = [f", but {_cause(flag.value).partition(', ')[0]}" for flag in against]
+    but += [f", but {words(flag.name)}" for flag in against] or [""]
+    said = [f"{each}{caution}" for each in trust for caution in but]
+    title(ax, *(f"Train at {rate(answer.lr)} ({each})" for each in said))
 
 
 def _cause(sentence: str) -> str:

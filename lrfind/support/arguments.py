@@ -51,6 +51,13 @@ def require_count(name: str, value: object, least: int) -> int:
     return count
 
 
+def require_flag(name: str, value: object) -> bool:
+    """Return `value`, or raise if it is not True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+    return value
+
+
 def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
     """Return `value`, or raise with the list of valid choices."""
     names = list(choices)

@@ -19,23 +19,20 @@ LINES = ("-", "--", "-.", ":")
 """Line styles to combine with it."""
 
 RAW: dict[str, Any] = {"color": GREY, "marker": "o", "linestyle": "none"}
-CENTRED: dict[str, Any] = {"color": BLACK, "marker": "o", "linestyle": "-"}
+CENTRED: dict[str, Any] = {"color": BLACK, "marker": "o", "linestyle": "--"}
 EXPECTED: dict[str, Any] = {"color": GREEN, "marker": "v", "linestyle": "none"}
 PROBE: dict[str, Any] = {"color": PINK, "linestyle": "-."}
 SUGGESTED = GREEN
-TEXT: dict[str, Any] = {
-    "fontsize": "small",
-    "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
-}
-"""Style of text labels: on white, since raw losses may lie underneath."""
 BAND: dict[str, Any] = {"color": SUGGESTED, "alpha": 0.12, "linewidth": 0, "zorder": 0.2}
 
-SMALL = 4.5
-"""Width of the axes in inches, below which the legend shrinks."""
-CHARACTERS_PER_INCH = 15
-"""Characters of a title per inch of width."""
-MOST_LINES, LINE_INCHES, LABEL_INCHES = 4, 0.15, 0.25
-"""Maximum lines of a title, height of a line, and space for labels between title and axes."""
+FONT, FONT_PER_INCH = (6.0, 8.5), 1.4
+"""Smallest and largest size of labels and legends, in points, and points per inch of width."""
+BELOW_AXIS = 3.3
+"""Height of the labels below the axes, in heights of their letters."""
+COLUMN = 22.0
+"""Width of a column of the legend, in heights of its letters."""
+CHARACTERS_PER_INCH = 14, 12
+"""Characters of a title per inch of width, small and medium."""
 
 
 def new_axes(height: float = 5.0) -> Axes:
@@ -55,30 +52,58 @@ def rate_axes(ax: Axes | None, label: str = "learning rate") -> Axes:
     return ax
 
 
+def font_size(ax: Axes) -> float:
+    """Size of labels and legends, in points; smaller on small axes."""
+    smallest, largest = FONT
+    return min(largest, max(smallest, FONT_PER_INCH * inches(ax)))
+
+
+def ink(ax: Axes) -> Any:
+    """The colour of the text of these axes: black, or white in a dark style."""
+    return ax.xaxis.label.get_color()
+
+
+def paper(ax: Axes) -> Any:
+    """Their background colour."""
+    return ax.get_facecolor()
+
+
+def text_style(ax: Axes) -> dict[str, Any]:
+    """Style of text labels: on the background colour, since data may lie underneath."""
+    back = {"facecolor": paper(ax), "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
+    return {"fontsize": font_size(ax), "bbox": back}
+
+
+def legend_columns(ax: Axes) -> int:
+    """The number of columns of a legend as wide as the axes."""
+    return max(1, int(72 * inches(ax) / (COLUMN * font_size(ax))))
+
+
 def draw_legend(ax: Axes, heading: str | None = None) -> None:
-    """Draw the legend, with an optional heading; smaller on small axes."""
-    small: dict[str, Any] = {"fontsize": 5, "labelspacing": 0.25, "handlelength": 1.8}
-    size = {"fontsize": "small"} if inches(ax) > SMALL else small
-    ax.legend(loc="best", framealpha=0.9, title=heading, title_fontsize=size["fontsize"], **size)
+    """Draw the legend, with an optional heading; smaller on small axes.
+
+    Below the axes where a layout engine makes room for it, so that it covers nothing; else where it
+    covers least.
+    """
+    size = font_size(ax)
+    style: dict[str, Any] = {"fontsize": size, "title_fontsize": size, "title": heading}
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(loc="best", framealpha=0.9, **style)
+        return
+    # Below the tick labels and the axis label, whose size is another; matplotlib counts in letters.
+    pad = (BELOW_AXIS * float(ax.xaxis.label.get_fontsize()) + 8) / size
+    style |= {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": pad}
+    ax.legend(ncols=legend_columns(ax), frameon=False, **style)
 
 
 def title(ax: Axes, *texts: str) -> None:
-    """Set the title: the first of the texts for which there is room, else the last."""
-    width = max(30, int(CHARACTERS_PER_INCH * inches(ax)))
-    filled = [textwrap.fill(text, width=width) for text in texts]
-    chosen = next((each for each in filled if _has_room(ax, each)), filled[-1])
-    ax.set_title(chosen, fontsize="small")
+    """Set the title: the first of the texts that fits on one line, else the last, wrapped."""
+    small, medium = (max(30, int(each * inches(ax))) for each in CHARACTERS_PER_INCH)
+    text = next((text for text in texts if len(text) <= small), texts[-1])
+    size = "medium" if len(text) <= medium else "small"
+    ax.set_title(textwrap.fill(text, width=small), fontsize=size)
 
 
 def inches(ax: Axes) -> float:
     """Width of the axes in inches."""
     return float(ax.bbox.width / ax.figure.dpi)
-
-
-def _has_room(ax: Axes, text: str) -> bool:
-    """Whether a title fits below the figure's top; a layout engine makes room for a few lines."""
-    lines = text.count("\n") + 1
-    if ax.figure.get_layout_engine() is not None:
-        return lines <= MOST_LINES
-    above = float(ax.figure.bbox.y1 - ax.bbox.y1) / ax.figure.dpi
-    return LABEL_INCHES + LINE_INCHES * lines <= above

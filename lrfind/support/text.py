@@ -20,9 +20,26 @@ def decades(value: float | None) -> str:
     return "?" if value is None else f"{round(value, 2) + 0.0:+.2f}"
 
 
+def rate(lr: float) -> str:
+    """A learning rate with two digits, for display: "0.018", "1.0e-06"."""
+    return f"{lr:#.2g}".rstrip(".")
+
+
+def times(distance: float) -> str:
+    """A distance in decades as a factor: "4.8x up", "3.0x down", "1.0x"."""
+    factor = 10 ** abs(distance)
+    shown = f"{factor:,.0f}x" if factor >= 99.5 else f"{rate(factor)}x"
+    return shown if shown == "1.0x" else f"{shown} {'up' if distance > 0 else 'down'}"
+
+
 def words(name: str) -> str:
     """The name of an enum member, for display."""
     return name.lower().replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """A text with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def group_words(group_lr: Sequence[float]) -> str:

@@ -26,6 +26,8 @@ from lrfind.sweep.stop_rules import StopRule
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+NOT_ENTERED = "use `with Sweep(...) as sweep:` around the loop that records."
+
 
 class Recorder:
     """Records one run over given learning rates: enter it, `record` every step, leave it.
@@ -47,6 +49,7 @@ class Recorder:
         optimizers: The optimizers, as a tuple.
         num_iter: Number of steps planned.
         name: The argument.
+        calls: How often `record` was called.
 
     Raises:
         TypeError: `optimizer` or `scaler` is something else.
@@ -69,7 +72,7 @@ class Recorder:
         check_rates(self.optimizers)
         self.num_iter, self.name = lr.size, name
         self._lr = lr
-        # As a list too: indexing an array would create a NumPy scalar at every step.
+        # Indexing an array would create a NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
         self._stop_rule = stop_rule
         self._skipped = None if scaler is None else SkippedSteps(scaler)
@@ -78,7 +81,7 @@ class Recorder:
         self._losses: list[float] = []
         self._beside = Beside(probe_every)
         self._micro_batches = MicroBatches()
-        self._recorded = 0
+        self._recorded = self.calls = 0
         self._readback: Readback | None = None
         self._stop_reason: StopReason | None = None
         self._asked_scale = group_scale
@@ -131,6 +134,11 @@ class Recorder:
         return self._recorded
 
     @property
+    def is_over(self) -> bool:
+        """Whether the run has ended, judging by the losses read back so far."""
+        return self._stop_reason is not None or self._recorded == self.num_iter
+
+    @property
     def stop_reason(self) -> StopReason:
         """Why the run ended, judging by the losses read back so far."""
         return self._stop_reason or StopReason.UNFINISHED
@@ -150,9 +158,10 @@ class Recorder:
     ) -> bool:
         """Record the loss of a step, and set the next learning rate; see `Sweep.record`."""
         if self._rates is None:
-            raise RuntimeError("use `with Sweep(...) as sweep:` around the loop that records.")
-        if self._stop_reason is not None or self._recorded == self.num_iter:
+            raise RuntimeError(NOT_ENTERED)
+        if self.is_over:
             raise RuntimeError("the sweep is over: end the loop when `record` returns False.")
+        self.calls += 1
         loss = one_number(loss)
         made_step = self._watch.saw_step()
         if self._was_skipped(loss):
@@ -172,7 +181,7 @@ class Recorder:
         else:
             self._readback.put(loss)
             self._look_at_all(self._readback.arrived())
-        if self._stop_reason is not None or self._recorded == self.num_iter:
+        if self.is_over:
             return False
         self._rates.set(self._rate_of_step[self._recorded])
         return True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,9 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS, StopReason, SweepSettings
 from lrfind.support.arguments import require_count, require_positive
 from lrfind.support.arrays import Array
+from lrfind.sweep.epochs import Batch, Cycle
 from lrfind.sweep.group_rates import warn_of_own_rates
-from lrfind.sweep.recorder import Recorder
+from lrfind.sweep.recorder import NOT_ENTERED, Recorder
 from lrfind.sweep.stop_rules import divergence
 from lrfind.sweep.sweep_result import sweep_result
 from lrfind.sweep.swept_range import swept_range
@@ -31,9 +34,9 @@ class Sweep:
     """An LR range test in your own training loop.
 
     Entering it sets the first learning rate; after each optimizer step, `record` takes the loss
-    and sets the next learning rate. Leaving it restores the learning rates and nothing else: wrap
-    it in `preserve_state` to restore the rest of the training state as well. Leaving it before
-    `record` returned False warns, since the range was not swept.
+    and sets the next learning rate. `cycle` gives the batches until the sweep is over; leaving it
+    before warns, since the range was not swept. Leaving it restores the learning rates and nothing
+    else: wrap it in `preserve_state` to restore the rest of the training state as well.
 
     The learning rate advances with the optimizer's steps. A `record` without one takes the loss of
     a micro-batch: it sets no new rate, and its loss is averaged into that of the step to come; give
@@ -41,9 +44,8 @@ class Sweep:
     one. A step made at another rate than the one set, by a scheduler stepped before the optimizer
     or by the optimizer itself, is an error.
 
-    Losses on an accelerator are read back without synchronising at every step: `record` decides on
-    the losses that have arrived, and the result is cut at the step where a loop that waits for each
-    loss would have stopped.
+    Losses on an accelerator are read back without waiting at every step: `record` decides on those
+    that have arrived, and the result is cut where a loop that waits for each would have stopped.
 
     Args:
         optimizer: One optimizer or several. All parameter groups keep the ratios of their learning
@@ -79,13 +81,12 @@ class Sweep:
         >>> weight = torch.nn.Parameter(torch.tensor(1.0))
         >>> optimizer = torch.optim.SGD([weight], lr=0.1)
         >>> with Sweep(optimizer, start_lr=1e-3, end_lr=10, num_iter=50) as sweep:
-        ...     more = True
-        ...     while more:
-        ...         loss = weight**2 / 2
+        ...     for batch in sweep.cycle([1.0, 2.0]):
+        ...         loss = batch * weight**2 / 2
         ...         optimizer.zero_grad()
         ...         loss.backward()
         ...         _ = optimizer.step()
-        ...         more = sweep.record(loss)
+        ...         _ = sweep.record(loss)
         >>> sweep.result()
         <RangeTestResult: 50 steps, lr 0.001 to 10, completed>
     """
@@ -120,6 +121,8 @@ class Sweep:
         self._optimizer, self._lr = optimizer, lr
         self._scaler, self._all_ranks = scaler, all_ranks
         self._recorder = self._new_recorder()
+        self._cycle: Cycle | None = None
+        self._leaving: ExitStack | None = None
         warn_of_own_rates(self._recorder.optimizers)
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
@@ -137,14 +140,13 @@ class Sweep:
 
     def __enter__(self) -> Self:
         # A recorder is for one run; a sweep that is entered again starts over.
-        self._recorder = self._new_recorder()
-        if self._layers is not None:
-            self._layers.attach(self.num_iter, lambda: self.steps)
-        try:
-            self._recorder.__enter__()
-        except BaseException:
-            self._detach_layers()
-            raise
+        self._recorder, self._cycle = self._new_recorder(), None
+        with ExitStack() as stack:
+            if self._layers is not None:
+                self._layers.attach(self.num_iter, lambda: self.steps)
+                stack.callback(self._layers.detach)
+            stack.enter_context(self._recorder)
+            self._leaving = stack.pop_all()
         return self
 
     def __exit__(
@@ -153,18 +155,14 @@ class Sweep:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._detach_layers()
-        self._recorder.__exit__(kind, error, trace)
+        leaving, self._leaving = self._leaving or ExitStack(), None
+        leaving.__exit__(kind, error, trace)
         if error is None and self.stop_reason is StopReason.UNFINISHED:
             warnings.warn(
-                f"the loop ended after {self.steps} of the {self.num_iter} steps of the sweep: go "
-                "through the loader again until `record` returns False, or lower `num_iter`.",
+                f"the loop ended after {self.steps} of the {self.num_iter} steps of the sweep: "
+                "take the batches from `sweep.cycle(train_loader)`, or lower `num_iter`.",
                 stacklevel=2,
             )
-
-    def _detach_layers(self) -> None:
-        if self._layers is not None:
-            self._layers.detach()
 
     @property
     def num_iter(self) -> int:
@@ -190,6 +188,28 @@ class Sweep:
     def lr(self) -> float:
         """The learning rate of the next step, or of the last one when the sweep is over."""
         return self._recorder.lr
+
+    def cycle(self, train_loader: Iterable[Batch]) -> Iterator[Batch]:
+        """Go through a loader, epoch after epoch, until the sweep is over.
+
+        Args:
+            train_loader: Any iterable of batches. An iterator ends when it runs out, which the
+                result then gives as the stop reason.
+
+        Returns:
+            An iterator over its batches, as they are.
+
+        Raises:
+            RuntimeError: The sweep has not been entered; or none of 1000 batches was recorded.
+            TypeError: `train_loader` is not iterable.
+            ValueError: It yielded no batch.
+        """
+        if self._leaving is None:
+            raise RuntimeError(NOT_ENTERED)
+        made = Cycle(train_loader, self._recorder)
+        self._leaving.callback(made.close)
+        self._cycle = self._cycle or made  # of several loaders, the first has the epochs
+        return iter(made)
 
     def record(
         self,
@@ -235,5 +255,6 @@ class Sweep:
         Raises:
             RuntimeError: The sweep was never entered.
         """
-        recorder = self._recorder
-        return sweep_result(recorder.recording(), self.settings, recorder.optimizers, self._layers)
+        recorder, cycle = self._recorder, self._cycle
+        made = sweep_result(recorder.recording(), self.settings, recorder.optimizers, self._layers)
+        return made if cycle is None else replace(made, epoch_steps=cycle.epoch_steps)

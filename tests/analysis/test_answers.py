@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,8 +56,10 @@ def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
     assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
 
 
-@pytest.mark.parametrize("schedule", [None, "constant", "one_cycle"])
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "schedule"),
+    [*((rule, None) for rule in RULES), ("expected", "constant"), ("expected", "one_cycle")],
+)
 def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, schedule):
     answer = noisy_result().suggest(rule, schedule=schedule)
     read = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
@@ -142,8 +145,8 @@ def test_an_answer_becomes_plain_numbers():
         "beta": None,
         "minimum_lr": answer.minimum.lr,
         "expected_minimum_lr": answer.minimum.lr,
-        "expected_regret": pytest.approx(way.regret(way.factor), rel=1e-12),
-        "decade_below_regret": way.regret(10),
+        "expected_regret": way.cost,
+        "decade_below_regret": pytest.approx(way.regret(10), rel=1e-12),
         "uncertainty": {
             "within": answer.uncertainty.within,
             "between": answer.uncertainty.between,
@@ -219,3 +222,40 @@ def test_a_flag_of_the_curve_asked_for_is_said_unless_it_is_the_verdict():
     assert falling.verdict is lrfind.Verdict.AT_END
     assert lrfind.Flag.AT_END in falling.flags
     assert str(falling).count("still falling when the sweep ended") == 1
+
+
+def test_a_schedule_is_said_by_what_it_was_taken_for():
+    result = noisy_result()
+    cosine, usual = result.suggest(schedule="cosine"), result.suggest(schedule="one-cycle")
+    taken = "cosine, taken as one-cycle: both decay from a peak to about zero"
+    assert cosine == replace(usual, taken=taken)
+    assert (cosine.schedule, cosine.to_dict()) == ("one_cycle", usual.to_dict())
+    assert f". The schedule is {taken}. Verdict: " in str(cosine)
+    assert cosine.because == usual.because
+    assert "taken" not in str(usual)
+
+
+def test_a_scheduler_goes_on_from_the_rates_of_the_groups():
+    answer = make_result(group_scale=(1.0, 0.1)).suggest()
+    optimizer, wanted = two_groups(), two_groups()
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 50)
+    answer.apply(optimizer, scheduler)
+    for group, rate in zip(wanted.param_groups, answer.group_lr, strict=True):
+        group["lr"] = rate
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(wanted, 50)
+    for _ in range(50):
+        assert scheduler.get_last_lr() == reference.get_last_lr()
+        for each, its in ((optimizer, scheduler), (wanted, reference)):
+            each.step()
+            its.step()
+
+
+def test_without_a_suggestion_a_scheduler_is_left_alone():
+    optimizer = two_groups()
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5)
+    result = make_result(np.full(100, 2.0), group_scale=(1.0, 0.1))
+    with pytest.raises(lrfind.CannotTellError, match="no learning rate can be suggested"):
+        result.apply(optimizer, scheduler)
+    with pytest.raises(lrfind.CannotTellError, match="no learning rate can be suggested"):
+        result.suggest().apply(optimizer, scheduler)
+    assert scheduler.base_lrs == [0.5, 0.05]

@@ -1,12 +1,18 @@
 """What is asked, and what cannot be meant: an argument without effect is an error."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
+from makers import noisy_result
 
+from lrfind.analysis.curves import CURVES
+from lrfind.analysis.defaults import SCHEDULES
 from lrfind.analysis.posterior import BETWEEN_RUNS
-from lrfind.analysis.question import Question, ask, check_schedule
+from lrfind.analysis.question import Question, ask, with_schedule
 from lrfind.analysis.rules import RULES
-from lrfind.analysis.transfer import SCHEDULES, transfer
+from lrfind.analysis.transfer import transfer
 
 
 @pytest.mark.parametrize(
@@ -15,7 +21,7 @@ from lrfind.analysis.transfer import SCHEDULES, transfer
         ({"rule": "best"}, "rule"),
         ({"curve": "median"}, "curve"),
         ({"rule": "expected", "curve": "raw"}, "curve"),
-        ({"schedule": "cosine"}, "schedule"),
+        ({"schedule": "sawtooth"}, "schedule"),
         ({"curve": "ema", "beta": 1.0}, "beta"),
         ({"factor": 0}, "factor"),
         ({"factor": float("nan")}, "factor"),
@@ -67,17 +73,87 @@ def test_the_factor_is_that_of_schedule_length_and_epochs(schedule, steps, epoch
     assert question.factor == question.transfer.factor
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "expected"])
-def test_a_rule_on_a_curve_divides_by_ten_if_at_all_whatever_the_training(rule):
-    assert ask(rule, schedule="constant", total_steps=4800).factor == 10
-    assert ask(rule, schedule="constant", total_steps=4800).transfer == transfer("constant", 4800)
+ON_A_CURVE = [rule for rule in RULES if rule != "expected"]
+
+
+@pytest.mark.parametrize("rule", ON_A_CURVE)
+def test_a_rule_on_a_curve_divides_by_ten_if_at_all(rule):
+    assert (ask(rule).factor, ask(rule).transfer) == (10, transfer())
+
+
+@pytest.mark.parametrize("rule", [*({"rule": rule} for rule in ON_A_CURVE), {"curve": "raw"}])
+@pytest.mark.parametrize("training", [{"schedule": "constant"}, {"total_steps": 300}])
+def test_the_training_has_no_effect_on_a_rule_on_a_curve(rule, training):
+    (name,) = training
+    with pytest.raises(ValueError, match=f"`{name}` has no effect with the rule"):
+        ask(**rule, **training)
 
 
 def test_a_factor_that_is_given_stands():
     assert ask(factor=4, schedule="constant", total_steps=300).factor == 4
 
 
-def test_a_schedule_is_one_of_two_or_not_known():
-    assert [check_schedule(each) for each in (None, *SCHEDULES)] == [None, *SCHEDULES]
-    with pytest.raises(ValueError, match="`schedule` must be one of 'constant', 'one_cycle'"):
-        check_schedule("cosine")
+def one_cycle(total_steps=700):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps)
+
+
+def test_a_schedule_is_asked_as_what_was_measured_and_says_what_it_was():
+    cosine, usual = ask(schedule="Cosine"), ask(schedule="one_cycle")
+    assert cosine == dataclasses.replace(usual, taken=cosine.taken)
+    assert cosine.taken.startswith("Cosine, taken as one-cycle: ")
+    assert usual.taken == ""
+
+
+def test_a_scheduler_that_counts_optimizer_steps_tells_the_length_unless_it_is_given():
+    asked = ask(schedule=one_cycle(), epoch_steps=100.0)
+    assert asked == ask(schedule="one_cycle", total_steps=700, epoch_steps=100.0)
+    assert ask(schedule=one_cycle(), total_steps=300).total_steps == 300
+
+
+def test_a_scheduler_tells_the_schedule_where_none_is_told_and_where_it_matters():
+    scheduler = one_cycle()
+    assert with_schedule({}, scheduler) == {"schedule": scheduler}
+    assert with_schedule({"factor": 3}, [scheduler]) == {"factor": 3, "schedule": scheduler}
+    for question in ({"schedule": "constant"}, {"curve": "raw"}, {"rule": "steepest"}):
+        assert with_schedule(question, scheduler) == question
+    assert with_schedule({}, None) == with_schedule({}, []) == {}
+
+
+def test_schedulers_that_differ_or_do_not_tell_their_shape_tell_nothing():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    unknown = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    steps = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+    for schedulers in (unknown, [one_cycle(), unknown], [one_cycle(), steps]):
+        assert with_schedule({"factor": 3}, schedulers) == {"factor": 3}
+    first, second = one_cycle(), one_cycle()
+    assert with_schedule({}, [first, second]) == {"schedule": first}
+
+
+CHANGES = {
+    "curve": "raw", "beta": 0.5, "factor": 3.0, "schedule": "one_cycle", "total_steps": 4800,
+    "between": 0.9,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("argument", CHANGES)
+@pytest.mark.parametrize("curve", [None, *CURVES])
+@pytest.mark.parametrize("rule", [None, *RULES])
+def test_every_argument_changes_the_answer_or_is_refused_by_name(rule, curve, argument):
+    result = noisy_result()
+    base = {"rule": rule} | ({} if curve is None else {"curve": curve})
+    if rule == "expected" and curve is not None:
+        argument = "curve"
+    changed = base | {argument: CHANGES[argument]}
+    answer = answer_or_error(result, changed)
+    if isinstance(answer, ValueError):
+        assert f"`{argument}`" in str(answer)
+    elif changed != base:
+        assert answer != result.suggest(**base)
+
+
+def answer_or_error(result, question):
+    try:
+        return result.suggest(**question)
+    except ValueError as error:
+        return error

@@ -12,12 +12,13 @@ from makers import make_result
 
 from lrfind import CannotTellError
 from lrfind.analysis.curves import SweepCurves
+from lrfind.analysis.defaults import SCHEDULES
 from lrfind.analysis.question import ask
 from lrfind.analysis.readings import Scatter, scatter
 from lrfind.analysis.sensitivity import sensitivity
 from lrfind.analysis.sensitivity_table import LIMITS
 from lrfind.analysis.suggestion import suggest
-from lrfind.analysis.transfer import SCHEDULES, transfer
+from lrfind.analysis.transfer import transfer
 from lrfind.support.text import TEXT_WIDTH
 
 RATES = np.linspace(-7, 1, 300)

@@ -16,7 +16,8 @@ from lrfind.analysis.calibration import (
     TRANSFERS,
     WITHOUT_OVERFITTING,
 )
-from lrfind.analysis.transfer import SCHEDULES, Transfer, judged_by, transfer
+from lrfind.analysis.defaults import SCHEDULES
+from lrfind.analysis.transfer import MANY_EPOCHS, Transfer, judged_by, transfer
 
 TABLES = {None: TRANSFERS, FEW_EPOCHS: WITHOUT_OVERFITTING}
 """By the number of epochs that asks for them."""
@@ -26,7 +27,7 @@ each_table = pytest.mark.parametrize("epochs", TABLES)
 
 
 def numbers(way):
-    return [way.below, way.best, way.deviation, *way.costs]
+    return [way.below, way.best, way.deviation, way.cost, *way.costs]
 
 
 def test_every_schedule_and_length_has_a_row_of_its_own():
@@ -101,21 +102,50 @@ def test_without_overfitting_the_rate_hardly_depends_on_the_length(schedule):
 
 @pytest.mark.parametrize(
     ("epochs", "loss"),
-    [(0.1, "training"), (FEW_EPOCHS, "training"), (FEW_EPOCHS + 0.01, "validation"),
+    [(0.1, "training"), (FEW_EPOCHS, "training"), (FEW_EPOCHS + 0.01, "training and validation"),
+     (MANY_EPOCHS - 0.01, "training and validation"), (MANY_EPOCHS, "validation"),
      (100, "validation"), (None, "validation")],
 )  # fmt: skip
-def test_a_few_epochs_are_judged_by_the_training_loss(epochs, loss):
+def test_a_few_epochs_are_judged_by_the_training_loss_and_many_by_that_held_out(epochs, loss):
     assert judged_by(epochs) == loss
-    table = {"training": WITHOUT_OVERFITTING, "validation": TRANSFERS}[loss]
-    assert transfer("constant", 300, epochs) == Transfer(*table["constant", 300])
+
+
+@pytest.mark.parametrize("epochs", [0.1, FEW_EPOCHS])
+def test_up_to_a_few_epochs_the_numbers_are_those_without_overfitting(epochs):
+    assert transfer("constant", 300, epochs) == Transfer(*WITHOUT_OVERFITTING["constant", 300])
+
+
+@pytest.mark.parametrize("epochs", [MANY_EPOCHS, 100, None])
+def test_from_many_epochs_on_they_are_those_with_it(epochs):
+    assert transfer("constant", 300, epochs) == Transfer(*TRANSFERS["constant", 300])
+
+
+@each_schedule
+@pytest.mark.parametrize("steps", [None, 300, 700, 4800])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_in_between_all_numbers_are_linear_in_the_logarithm_of_the_epochs(schedule, steps, share):
+    few, many = (np.array(numbers(transfer(schedule, steps, each))) for each in (FEW_EPOCHS, None))
+    epochs = FEW_EPOCHS ** (1 - share) * MANY_EPOCHS**share
+    found = numbers(transfer(schedule, steps, epochs))
+    assert found == pytest.approx((1 - share) * few + share * many, rel=1e-9)
+
+
+@each_schedule
+def test_one_epoch_more_never_changes_the_rate_by_a_leap(schedule):
+    epochs = np.geomspace(1, 100, 2001)
+    below = [transfer(schedule, 4800, each).below for each in epochs]
+    few, many = below[0], below[-1]
+    assert np.all(np.diff(below) >= -1e-12)
+    assert np.diff(below).max() < (many - few) / 100
 
 
 def test_the_factor_has_two_digits():
-    ways = {below: Transfer(below, 0.0, 0.0, ()).factor for below in (0.0, 0.7, 1.05, 1.7, -0.5)}
+    tried = (0.0, 0.7, 1.05, 1.7, -0.5)
+    ways = {below: Transfer(below, 0.0, 0.0, 0.0, ()).factor for below in tried}
     assert ways == {0.0: 1.0, 0.7: 5.0, 1.05: 11.0, 1.7: 50.0, -0.5: 0.32}
 
 
-@given(st.sampled_from(ASKED), st.integers(1, 10**6), st.sampled_from([None, 1, 50]))
+@given(st.sampled_from(ASKED), st.integers(1, 10**6), st.sampled_from([None, 1, 7, 50]))
 def test_the_factor_is_that_power_of_ten_to_two_digits(schedule, steps, epochs):
     way = transfer(schedule, steps, epochs)
     assert way.factor == pytest.approx(10**way.below, rel=0.05)
@@ -123,7 +153,7 @@ def test_the_factor_is_that_power_of_ten_to_two_digits(schedule, steps, epochs):
     assert transfer(schedule, steps + 1, epochs).factor >= way.factor
 
 
-MADE_UP = Transfer(0.5, 0.5, 0.5, tuple((np.array(COST_AT) - 0.5) ** 2))
+MADE_UP = Transfer(0.5, 0.5, 0.5, 0.07, tuple((np.array(COST_AT) - 0.5) ** 2))
 
 
 @pytest.mark.parametrize("place", range(len(COST_AT)))
@@ -142,6 +172,26 @@ def test_beyond_the_distances_the_cost_stays():
     assert MADE_UP.regret(10 ** (COST_AT[-1] + 1)) == MADE_UP.costs[-1]
     # Where the distance is between two, the cost is between theirs.
     assert MADE_UP.regret(10**0.625) == pytest.approx((0.0 + 0.25**2) / 2)
+
+
+def test_costs_of_several_factors_are_told_at_once():
+    factors = 10.0 ** np.array([[-1.0, 0.0], [0.625, 9.0]])
+    found = MADE_UP.regret(factors)
+    assert found.tolist() == [[MADE_UP.regret(each) for each in row] for row in factors]
+
+
+def test_the_regret_told_of_the_factor_itself_is_the_one_left_out():
+    assert MADE_UP.factor == 3.2
+    assert MADE_UP.told_regret(3.2) == 0.07
+    assert MADE_UP.told_regret(3.3) == MADE_UP.regret(3.3) < 0.07
+
+
+def test_no_regret_is_told_where_none_was_measured():
+    low, high = COST_AT[0], COST_AT[-1]
+    assert MADE_UP.told_regret(10**low * 1.001) == pytest.approx(MADE_UP.costs[0], abs=1e-3)
+    assert MADE_UP.told_regret(10**high * 0.999) == pytest.approx(MADE_UP.costs[-1], abs=2e-3)
+    assert MADE_UP.told_regret(10**low * 0.999) is None
+    assert MADE_UP.told_regret(10**high * 1.001) is None
 
 
 @each_table

@@ -14,19 +14,24 @@ from lrfind.analysis.verdict import (
     CLIFF,
     COARSE,
     DEPTH,
+    EARLY,
+    EARLY_WORDS,
     EDGE,
+    FAR,
     FEWEST_CLEAR,
     FLAT,
     MIDDLE,
     MOVED,
     OPEN,
     SHALLOW,
+    far_apart,
     judge,
     middle,
     near_optimal,
     width,
 )
 from lrfind.analysis.whittaker import CentredFit
+from lrfind.support.text import rate
 
 RATES = np.linspace(-7, 1, 300)
 
@@ -230,6 +235,26 @@ def test_few_losses_are_too_short_however_close_together():
     loss = 1 + (rates + 1) ** 2
     assert SweepCurves(10**rates, loss).verdict is Verdict.CLEAR
     assert SweepCurves(10 ** rates[:-1], loss[:-1]).verdict is Verdict.TOO_SHORT
+
+
+@pytest.mark.parametrize(("decades", "given_"), [(0.9, Verdict.AT_START), (1.1, Verdict.CLEAR)])
+def test_a_loss_that_diverges_in_the_first_decade_says_to_start_lower(decades, given_):
+    start = LR[0]
+    fit, posterior = made(low=-3.6, high=-3.6, blow_up=np.log10(start) + decades * EARLY)
+    judgement = judge(fit, posterior)
+    assert judgement.verdict is given_
+    if given_ is Verdict.AT_START:
+        assert judgement.reason == EARLY_WORDS.format(rate(posterior.blow_up))
+        assert "within a decade of where the sweep starts" in judgement.reason
+
+
+@pytest.mark.parametrize(("times", "far"), [(0.9, False), (1.1, True)])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_distance_of_the_minimum_by_the_losses_alone_decides_what_is_far(times, far, side):
+    _, posterior = made()
+    apart = side * times * FAR
+    other = np.eye(LR.size)[int(np.argmin(np.abs(np.log10(LR) + 2 - apart)))]
+    assert far_apart(replace(posterior, unaided=other)) is far
 
 
 def test_what_tells_most_comes_first():

@@ -178,6 +178,19 @@ def verified(rank):
     }
 
 
+def uneven(rank):
+    """The second rank has two batches fewer."""
+    model = DistributedDataParallel(network())
+    parts = model, momentum(model), loss_fn, learnable(data(rank)[2 * rank :])
+    result = lrfind.range_test(*parts, num_iter=STEPS)
+    checked = lrfind.verify(*parts, rates=(0.01, 0.1), num_iter=4, total_steps=100)
+    found = lrfind.find_lr(*parts, budget=80, start_lr=1e-4, total_steps=100)
+    return {
+        "epochs": [100 / result.epoch_steps, checked.epochs, found.epochs],
+        "answers": [checked.to_dict(), found.to_dict()],
+    }
+
+
 def fsdp(rank):
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -271,6 +284,7 @@ SCENARIOS = {
     "controls": controls,
     "controls_fsdp": lambda rank: controls(rank, sharded),
     "verified": verified,
+    "uneven": uneven,
     "raises": lambda rank: ends_badly(rank, Stop),
     "interrupted": lambda rank: ends_badly(rank, KeyboardInterrupt),
 }

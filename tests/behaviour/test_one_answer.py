@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import lrfind
 from lrfind.cli import main
 from lrfind.support.axes import SUGGESTED
+from lrfind.support.text import rate
 
 QUESTIONS = {
     (): {},
@@ -80,7 +81,7 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     out = tmp_path / "out"
     text = invoke(
         "run", f"{problem}:problem", "--out", out, "--num-iter", 100, "--start-lr", 1e-5,
-        "--layers", "--controls", "--verify", *options,
+        "--layers", "--controls", "--verify", "--detail", *options,
     )  # fmt: skip
     result = lrfind.load(out / "result.json")
     answer = result.suggest(**QUESTIONS[options])
@@ -110,7 +111,9 @@ def test_show_and_plot_of_a_saved_result_say_the_rate_of_its_run(tmp_path, drawn
     result = make_result()
     result.save(path)
     answer = result.suggest(**QUESTIONS[options])
-    text = invoke("show", path, *options)
+    text = invoke("show", path, "--detail", *options)
+    short = invoke("show", path, *options)
+    assert re.search(r"Train at +(\S+)", short)[1] == rate(answer.lr)
     read = json.loads(invoke("show", path, "--json", *options))
     assert str(answer) in " ".join(text.split())
     assert read["suggestion"] == answer.to_dict()
@@ -128,7 +131,12 @@ def test_the_expected_minimum_is_in_table_picture_and_json(tmp_path, drawn):
     result = make_result()
     result.save(path)
     expected = f"{result.curves().posterior.mean:.2e}"
-    row = next(line for line in invoke("show", path).splitlines() if line.startswith("expected"))
+    shown = rate(result.curves().posterior.mean)
+    row = next(
+        line
+        for line in invoke("show", path, "--detail").splitlines()
+        if line.startswith("expected")
+    )
     assert row.split()[1] == expected
     (in_json,) = [
         each
@@ -136,15 +144,15 @@ def test_the_expected_minimum_is_in_table_picture_and_json(tmp_path, drawn):
         if each["curve"] == "expected"
     ]
     assert in_json["lr"] == result.curves().posterior.mean
-    invoke("plot", path, "-o", tmp_path / "out.png")
+    invoke("plot", path, "-o", tmp_path / "out.png", "--detail")
     labels = [text.get_text() for text in drawn[-1].axes[0].get_legend().get_texts()]
-    assert f"expected minimum {expected}" in labels
+    assert f"expected minimum {shown}" in labels
 
 
 def test_a_beta_that_is_asked_for_is_in_the_table(tmp_path):
     path = tmp_path / "result.json"
     make_result().save(path)
-    text = invoke("show", path, "--curve", "debiased", "--beta", "0.75")
+    text = invoke("show", path, "--curve", "debiased", "--beta", "0.75", "--detail")
     assert "debiased EMA 0.75" in text
     assert "The debiased EMA 0.75 minimum lies" in text
 

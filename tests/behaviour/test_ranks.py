@@ -15,7 +15,7 @@ def peaceful(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     done = torchrun(
         SCRIPT, folder, "ddp", "accumulated", "diverging", "nan_first", "fsdp",
-        "controls", "controls_fsdp", "verified",
+        "controls", "controls_fsdp", "verified", "uneven",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
@@ -74,6 +74,12 @@ def test_trials_are_the_same_on_both_and_those_of_one_process_on_the_joined_batc
     assert first["found"] == second["found"]
 
 
+def test_an_epoch_is_as_long_on_both_where_one_has_fewer_batches(peaceful):
+    first, second = both(peaceful, "uneven")
+    assert first["epochs"] == second["epochs"] == [100 / 10] * 3
+    assert first["answers"] == second["answers"]
+
+
 def test_ddp_is_put_back_on_both(peaceful):
     assert all(seen["restored"] for seen in both(peaceful, "ddp"))
 
@@ -101,7 +107,8 @@ def test_lrfind_run_works_under_torchrun_and_only_the_first_rank_writes_and_prin
         "-m", "lrfind", "run", f"{example}:problem", "--out", "here", "--verify", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("rain at about") == 2, "once for the sweep, once for the trials"
+    assert done.stdout.count("Train at  ") == 1, "once for the sweep"
+    assert done.stdout.count("rain at about") == 1, "once for the trials"
     assert done.stderr.count("Wrote result.json") == 1
     assert done.stderr.count("Wrote verification.json") == 1
     written = sorted(path.name for path in (tmp_path / "here").iterdir())

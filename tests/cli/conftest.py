@@ -45,6 +45,10 @@ PROBLEM = """
     def unconfirmed():
         return lrfind.Problem(*parts(), options={"confirm": False})
 
+    def iterator():
+        model, optimizer, loss_fn, data = parts()
+        return model, optimizer, loss_fn, iter(data * 100)
+
     def too_few():
         return parts()[:3]
 
@@ -54,6 +58,10 @@ PROBLEM = """
     def misfit():
         model, optimizer, loss_fn, _ = parts()
         return model, optimizer, loss_fn, [(torch.ones(4, 3), torch.ones(4, 1))]
+
+    def doubles():
+        model, optimizer, loss_fn, _ = parts()
+        return model, optimizer, loss_fn, [(torch.ones(4, 2).double(), torch.ones(4, 1))]
 
     def nan_loss():
         model, optimizer, _, data = parts()

@@ -7,6 +7,7 @@ from makers import SWEEP_FILES, TRIAL_FILES
 
 import lrfind
 from lrfind.layers.figures import blow_up_sentence
+from lrfind.support.text import rate
 
 
 def test_the_demo_leaves_four_files_and_prints_table_and_advice(invoke, tmp_path):
@@ -14,8 +15,10 @@ def test_the_demo_leaves_four_files_and_prints_table_and_advice(invoke, tmp_path
     assert done.exit_code == 0
     assert sorted(p.name for p in (tmp_path / "lrfind-demo").iterdir()) == SWEEP_FILES
     result = lrfind.load(tmp_path / "lrfind-demo" / "result.json")
-    assert str(result.compare()).splitlines()[2] in done.stdout
-    assert f"Train at about {result.suggest().lr:.2e}" in done.stdout
+    assert done.stdout == f"{result.summary()}\n"
+    detailed = invoke("demo", "--num-iter", 100, "--detail").stdout
+    assert str(result.compare()).splitlines()[2] in detailed
+    assert f"Train at about {result.suggest().lr:.2e}" in detailed
     assert "Wrote result.json" in done.stderr
     for picture in ("range_test.png", "beta.png"):
         assert (tmp_path / "lrfind-demo" / picture).read_bytes()[:4] == b"\x89PNG"
@@ -40,8 +43,8 @@ def test_verify_tries_rates_around_the_suggestion_of_the_sweep(invoke, tmp_path)
     assert [trial["lr"] for trial in answer["trials"]] == pytest.approx(
         [suggested * each for each in (0.1, 0.3, 1, 3)]
     )
-    assert f"Train at about {suggested:.2e}" in done.stdout
-    assert f"Train at about {answer['lr']:.2e}" in done.stdout
+    assert f"Train at  {rate(suggested)} " in done.stdout
+    assert f"rain at about {answer['lr']:.2e}" in done.stdout
     assert "regret against best trial" in done.stdout
     assert "Wrote verification.json and verification.png" in done.stderr
     assert (out / "verification.png").read_bytes()[:4] == b"\x89PNG"
@@ -61,7 +64,7 @@ def test_a_budget_gives_one_rate_within_its_steps(invoke, tmp_path):
 def test_the_schedule_decides_the_advice_of_a_sweep_alone(invoke, tmp_path):
     done = invoke("demo", "--num-iter", 100, "--schedule", "constant")
     result = lrfind.load(tmp_path / "lrfind-demo" / "result.json")
-    assert f"Train at about {result.suggest(schedule='constant').lr:.2e}" in done.stdout
+    assert f"Train at  {rate(result.suggest(schedule='constant').lr)} " in done.stdout
 
 
 def test_controls_of_the_demo_are_those_of_its_sweep(invoke, tmp_path):

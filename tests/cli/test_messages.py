@@ -24,6 +24,13 @@ def test_a_mistake_in_the_problem_is_one_line_and_exit_code_1(invoke, problem, f
     assert "Traceback" not in done.output
 
 
+def test_what_mends_a_batch_is_a_line_of_its_own(invoke, problem):
+    said, _, mend = invoke("run", f"{problem}:doubles").stderr.strip().splitlines()[-3:]
+    assert said.startswith("Error: RuntimeError: ")
+    assert said.endswith("(--traceback shows where)")
+    assert mend == "forward=lambda model, batch: loss_fn(model(batch[0].float()), batch[1])"
+
+
 def test_a_relative_path_is_as_good(invoke, problem):
     done = invoke("run", "problem.py:broken")
     assert "problem.py, line" in done.stderr

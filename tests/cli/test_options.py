@@ -24,7 +24,7 @@ import pytest
         ["demo", "--budget", "100", "--confirm"],
         ["demo", "--budget", "100", "--no-confirm"],
         ["demo", "--budget", "100", "--total-steps", "900", "--factor", "3"],
-        ["demo", "--schedule", "cosine"],
+        ["demo", "--schedule", "sawtooth"],
         ["demo", "--total-steps", "0"],
         ["demo", "--total-steps", "1e3"],
         ["show", "r.json", "--total-steps", "0"],

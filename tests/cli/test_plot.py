@@ -16,7 +16,7 @@ def test_plot_writes_the_format_of_the_suffix(invoke, saved, tmp_path, suffix, s
     assert (tmp_path / f"out.{suffix}").read_bytes().startswith(start)
 
 
-def test_skipped_losses_are_not_in_the_picture(invoke, saved, tmp_path, monkeypatch):
+def test_the_picture_holds_what_is_asked_for(invoke, saved, tmp_path, monkeypatch):
     figures, write = [], Figure.savefig
 
     def savefig(figure, *arguments, **options):
@@ -26,13 +26,20 @@ def test_skipped_losses_are_not_in_the_picture(invoke, saved, tmp_path, monkeypa
     monkeypatch.setattr(Figure, "savefig", savefig)
     for extra in ([], ["--skip-start", "10", "--skip-end", "5"]):
         assert invoke("plot", saved, "-o", "out.png", *extra).exit_code == 0
-    whole, cut = (line(figure.axes[0], "raw")[1] for figure in figures)
+    whole, cut = (line(figure.axes[0], "raw losses")[1] for figure in figures)
     np.testing.assert_array_equal(cut, whole[10:-5])
     few = invoke("plot", saved, "-o", "few.png", "--skip-start", "1000")
     assert few.exit_code == 1
     assert "must leave at least 2" in few.stderr
+    labels = {str(each.get_label()) for each in figures[0].axes[0].get_lines()}
+    assert "centred curve" not in labels
+    assert invoke("plot", saved, "-o", "out.png", "--detail").exit_code == 0
+    assert np.isfinite(line(figures[2].axes[0], "centred curve")[1]).any()
     other = invoke("plot", saved, "-o", "few.png", "--skip-start", "10", "--against-beta")
     assert other.exit_code == 2
+    detail = invoke("plot", saved, "-o", "few.png", "--detail", "--layers")
+    assert detail.exit_code == 2
+    assert "--detail" in detail.stderr
     assert not (tmp_path / "few.png").exists()
 
 

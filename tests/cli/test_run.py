@@ -51,7 +51,7 @@ def test_what_cannot_be_verified_is_one_line_after_the_report_of_the_sweep(
     done = invoke("run", f"{problem}:parts", "--out", "mine", "--num-iter", 5, "--verify")
     assert done.exit_code == 1
     assert done.stderr.count("no learning rate can be suggested: fewer than 10") == 1
-    assert "No learning rate can be suggested" in done.stdout
+    assert "No rate." in done.stdout
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == SWEEP_FILES
 
 
@@ -62,10 +62,7 @@ def test_the_suggestion_is_confirmed_from_the_start_and_that_is_said(invoke, pro
     assert tried
     said = " ".join(done.stdout.split())
     for each in tried:
-        found = "starts" if each.started else "does not start"
-        assert (
-            f"A training from scratch at {each.lr:.2e} {found} ({each.steps} more steps)." in said
-        )
+        assert str(each) in said
 
 
 def test_unless_that_is_not_wanted(invoke, problem, tmp_path):
@@ -85,6 +82,51 @@ def test_a_problem_may_say_so_itself(invoke, problem, tmp_path, option, confirme
     assert done.exit_code == 0, done.stderr
     result = lrfind.load(tmp_path / "mine" / "result.json")
     assert (result.cold_starts != ()) is confirmed
+
+
+ASKED = ["--schedule", "constant", "--total-steps", 4800]
+
+
+@pytest.mark.parametrize("function", ["parts", "record"])
+@pytest.mark.parametrize("asked", [[], ASKED, [*ASKED, "--rule", "expected"]])
+def test_the_rate_that_is_asked_for_is_the_one_that_is_tried(
+    invoke, problem, tmp_path, function, asked
+):
+    done = invoke("run", f"{problem}:{function}", "--out", "mine", *asked)
+    assert done.exit_code == 0, done.stderr
+    result = lrfind.load(tmp_path / "mine" / "result.json")
+    told = {"schedule": "constant", "total_steps": 4800} if asked else {}
+    plain = replace(result, cold_starts=()).suggest(**told)
+    assert result.cold_starts[0].lr == plain.lr
+    assert not result.suggest(**told) or lrfind.Flag.NOT_TRIED not in result.suggest(**told).flags
+
+
+OF_ANOTHER_RATE = [["--rule", "steepest"], ["--curve", "raw"], ["--factor", 4],
+                   ["--curve", "ema", "--beta", 0.9]]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", OF_ANOTHER_RATE)
+def test_another_rate_than_lrfinds_own_is_not_tried(invoke, problem, tmp_path, asked):
+    told = ASKED if "--factor" in asked else []  # other rules are for no schedule
+    done = invoke("run", f"{problem}:parts", "--out", "mine", *told, *asked)
+    assert done.exit_code == 0, done.stderr
+    assert lrfind.load(tmp_path / "mine" / "result.json").cold_starts == ()
+    assert "from scratch" not in done.stdout
+    done = invoke("run", f"{problem}:parts", "--out", "other", *asked, "--confirm")
+    assert done.exit_code == 2
+    listed = ", ".join(option for option in asked if str(option).startswith("--"))
+    assert f"--confirm cannot be combined with {listed}." in " ".join(done.stderr.split())
+    assert not list(tmp_path.glob("other/*.json"))
+
+
+@pytest.mark.filterwarnings("ignore:`train_loader` is an iterator")
+def test_what_an_iterator_gives_is_swept_and_not_tried(invoke, problem, tmp_path):
+    done = invoke("run", f"{problem}:iterator", "--out", "mine")
+    assert done.exit_code == 0, done.stderr
+    assert lrfind.load(tmp_path / "mine" / "result.json").cold_starts == ()
+    done = invoke("run", f"{problem}:iterator", "--out", "other", "--confirm")
+    assert done.exit_code == 1
+    assert "`train_loader` is an iterator" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("option", [[], ["--no-confirm"]])

@@ -19,7 +19,7 @@ def test_a_problem_of_several_tasks_says_how_far_they_disagree(invoke, tmp_path)
 
 
 def test_show_prints_the_table_for_any_betas(invoke, saved):
-    done = invoke("show", saved, "--betas", "0.5,0.75")
+    done = invoke("show", saved, "--betas", "0.5,0.75", "--detail")
     assert done.exit_code == 0
     for line in str(lrfind.load(saved).compare((0.5, 0.75))).splitlines():
         assert line in done.stdout
@@ -41,8 +41,24 @@ def test_show_answers_for_the_length_of_the_training(invoke, saved, schedule):
     assert json.loads(invoke("show", saved, "--json", *asked).stdout)["suggestion"] == (
         json.loads(json.dumps(answer.to_dict()))
     )
-    assert str(answer) in " ".join(invoke("show", saved, *asked).stdout.split())
+    loaded = lrfind.load(saved)
+    for option, detail in ([], False), (["--detail"], True):
+        text = loaded.summary(detail=detail, suggestion=answer)
+        shown = invoke("show", saved, *asked, *option).stdout
+        assert [line.rstrip() for line in shown.splitlines()] == str(text).splitlines()
     assert answer.lr < lrfind.load(saved).suggest(schedule=schedule, total_steps=300).lr
+
+
+def test_show_takes_a_schedule_by_any_name_and_says_what_for(invoke, saved):
+    asked = ["show", saved, "--schedule", "Warmup-Cosine"]
+    detailed = " ".join(invoke(*asked, "--detail").stdout.split())
+    assert str(lrfind.load(saved).suggest(schedule="Warmup-Cosine")) in detailed
+    said = " ".join(invoke(*asked).stdout.split())
+    assert detailed.count("Warmup-Cosine, taken as one-cycle: both decay") == 1
+    assert said.count("Warmup-Cosine, taken as one-cycle: both decay") == 1
+    refused = invoke("show", saved, "--schedule", "sawtooth")
+    assert refused.exit_code == 2
+    assert "must be one of 'constant', 'one_cycle'," in " ".join(refused.stderr.split())
 
 
 def test_show_adds_the_sensitivity_on_demand(invoke, saved):

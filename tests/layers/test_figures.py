@@ -16,6 +16,7 @@ from lrfind.layers.figures import (
     stretch_labels,
 )
 from lrfind.layers.histograms import histograms
+from lrfind.support.text import rate
 
 NAMES = ("first.weight", "first.bias", "second.weight")
 
@@ -65,8 +66,8 @@ def test_minimum_and_suggestion_are_marked():
     answer = result.suggest()
     ax = result.plot_layers()
     shown = [text.get_text() for text in ax.texts]
-    assert f"suggested {answer.lr:.2e}" in shown
-    assert f"expected minimum {answer.minimum.lr:.2e}" in shown
+    assert f"train at {rate(answer.lr)}" in shown
+    assert f"expected minimum {rate(answer.minimum.lr)}" in shown
     marked = {float(line.get_xdata()[0]) for line in ax.get_lines() if len(line.get_xdata()) == 2}
     assert marked == {answer.lr, answer.minimum.lr}
 
@@ -83,9 +84,8 @@ def test_the_layer_that_blew_up_has_a_cross_and_the_title():
 
 def test_the_sentence_says_which_came_first_and_how_many_followed():
     first, second = (BlowUp(name, 3, 0.01, 10.0) for name in "ab")
-    assert (
-        "(crosses): a, which grew to ten times its initial norm at lr 1.00e-02 (no other did)"
-        in (blow_up_sentence([first]))
+    assert "(crosses): a, which grew to ten times its initial norm at lr 0.010 (no other did)" in (
+        blow_up_sentence([first])
     )
     assert "(1 other followed)" in blow_up_sentence([first, second])
     assert "(2 others followed)" in blow_up_sentence([first, second, second])
@@ -109,6 +109,8 @@ def test_other_quantities_can_be_drawn():
     )
     with pytest.raises(ValueError, match="`quantity` must be one of"):
         result.plot_layers(quantity="height")
+    with pytest.raises(TypeError, match="`suggestion` must be an answer of `suggest`, got True"):
+        result.plot_layers(suggestion=True)
 
 
 def test_a_ridge_has_a_histogram_for_each_stretch_of_each_layer():
@@ -129,7 +131,7 @@ def test_a_ridge_has_a_histogram_for_each_stretch_of_each_layer():
     labels = [text.get_text() for text in shown[0].get_yticklabels()]
     assert labels == stretch_labels(result.lr, found)[1]
     middle = np.sqrt(result.lr[25] * result.lr[49])
-    assert labels[1] == f"{middle:.1e}"
+    assert labels[1] == rate(middle)
 
 
 def test_a_recording_at_one_rate_is_labelled_by_its_steps():

@@ -8,14 +8,19 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from makers import WALLED, walled
+from makers import WALLED, Untouchable, walled
 
 import lrfind
+from lrfind.analysis.curves import Flag
+from lrfind.analysis.question import ask
 from lrfind.analysis.verdict import Verdict
-from lrfind.loop.cold_start import FARTHER, FEWEST_STEPS, enough_of, steps_of
+from lrfind.loop.cold_start import FARTHER, FEWEST_STEPS, cold_starts, enough_of, steps_of
+from lrfind.loop.loop import Loop
+from lrfind.loop.options import with_defaults
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import StopReason, SweepSettings
+from lrfind.support.text import rate
 
 
 def swept(start: float = 4.0, **settings: object) -> RangeTestResult:
@@ -65,15 +70,68 @@ def test_nothing_is_suggested_where_nothing_starts() -> None:
     assert answer.verdict is Verdict.COLD_START
 
 
+def test_the_training_to_start_is_the_one_asked_for() -> None:
+    asked = {"schedule": "constant", "total_steps": 4800}
+    plain = swept(start=1.0)
+    result = swept(start=1.0, confirm=asked)
+    assert result.cold_starts[0].lr == plain.suggest(**asked).lr < plain.suggest().lr
+    assert Flag.NOT_TRIED in result.suggest().flags
+
+
+def test_no_rate_below_the_swept_range_is_tried() -> None:
+    # On the plain nothing starts, and two steps down there is nothing of the sweep left.
+    plain = swept(start=1.0)
+    start_lr = plain.suggest().lr / 5
+    parts = walled(start=-7.0)
+    short = swept(start=1.0, start_lr=start_lr)
+    loop = Loop(*parts, **with_defaults({"progress": False}, "range_test"))
+    tried = cold_starts(loop, short, ask())
+    assert [each.started for each in tried] == [False, False]
+    assert [each.lr for each in tried] == pytest.approx(
+        [short.suggest().lr, short.suggest().lr / math.sqrt(10)]
+    )
+    assert tried[-1].lr >= short.lr[0] > tried[-1].lr / math.sqrt(10)
+
+
+BAD = [
+    ({"schedule": "sawtooth"}, ValueError, "`schedule` must be one of"),
+    ({"total_steps": 0}, ValueError, "`total_steps` must be at least 1"),
+    ({"rule": "minimum"}, TypeError, "`confirm` must be True, False or a dictionary of `schedule`"),
+    ({"schedule": "constant", "factor": 3}, TypeError, "`confirm` must be True, False or a dict"),
+    ({"steps": 3}, TypeError, "`confirm` must be"),
+    ("constant", TypeError, "`confirm` must be True, False or a dictionary .* got 'constant'"),
+    (1, TypeError, "`confirm` must be"),
+    (None, TypeError, "`confirm` must be"),
+]
+
+
+@pytest.mark.parametrize(("confirm", "error", "message"), BAD)
+def test_what_cannot_be_confirmed_is_refused_before_a_batch_is_taken(
+    confirm: object, error: type[Exception], message: str
+) -> None:
+    model, optimizer, _, _ = walled()
+    with pytest.raises(error, match=message):
+        lrfind.range_test(model, optimizer, None, Untouchable(), confirm=confirm)
+
+
+def test_an_iterator_is_refused_before_the_sweep() -> None:
+    model, optimizer, _, batches = walled()
+    rest = iter(batches)
+    with pytest.raises(TypeError, match="`train_loader` is an iterator"):
+        lrfind.range_test(model, optimizer, None, rest, confirm=True, num_iter=4)
+    assert len(list(rest)) == len(batches)
+
+
 def test_is_saved_and_said(tmp_path) -> None:
     result = swept(confirm=True)
     result.save(tmp_path / "result.json")
     loaded = lrfind.load(tmp_path / "result.json")
     assert loaded == result
     assert loaded.cold_starts == result.cold_starts
-    said = result.summary().ending
-    for each in result.cold_starts:
-        assert f"{each.lr:.2e} {'starts' if each.started else 'does not start'}" in said
+    for detail in (False, True):
+        said = " ".join(str(result.summary(detail=detail)).split())
+        for each in result.cold_starts:
+            assert f"{rate(each.lr)} {'starts' if each.started else 'does not start'}" in said
 
 
 def test_infinite_losses_survive_a_file(tmp_path) -> None:

@@ -53,7 +53,7 @@ def parts():
 def test_an_unknown_option_is_refused_by_name_before_anything_else(function):
     made = parts()
     before = everything(made[0], made[1], made[3])
-    message = rf"^{function.__name__}\(\) got an unexpected keyword argument 'accumulate'$"
+    message = rf"^{function.__name__}\(\) got an unexpected keyword argument 'accumulate': did you"
     third: Any = () if function in (range_test, find_lr) else ("no result",)
     with pytest.raises(TypeError, match=message):
         function(*made, *third, accumulate=2)

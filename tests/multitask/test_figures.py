@@ -6,6 +6,7 @@ from makers import SETTINGS, line, make_result
 from matplotlib import pyplot
 
 from lrfind import CannotTellError, RangeTestResult, StopReason, debiased_ema
+from lrfind.support.text import rate
 
 
 def noisy(gap=False):
@@ -51,10 +52,13 @@ def test_minima_are_marked_and_named_with_the_suggested_rates():
         if len(set(item.get_xdata())) == 1 and len(item.get_xdata()) == 2
     }
     for label, source in [("total", "train"), ("rul", "rul"), ("health", "health")]:
-        rate, suggested = result.curves(source).minimum("centred").lr, result.suggest(source=source)
-        assert marks[rate] == pytest.approx(0, abs=1e-9)
+        lowest, suggested = (
+            result.curves(source).minimum("centred").lr,
+            result.suggest(source=source),
+        )
+        assert marks[lowest] == pytest.approx(0, abs=1e-9)
         assert suggested.lr in upright
-        assert f"{label}, minimum {rate:.2e}, suggested {suggested.lr:.2e}" in labels
+        assert f"{label}, minimum {rate(lowest)}, train at {rate(suggested.lr)}" in labels
 
 
 def test_a_task_without_a_minimum_or_without_losses_is_named_so():
@@ -92,6 +96,8 @@ def test_axes_of_ones_own_are_drawn_on_and_a_wrong_number_of_them_refused():
         noisy().plot_task_scales([axes[0]])
     with pytest.raises(ValueError, match="`beta`"):
         noisy().plot_task_scales(beta=1.0)
+    with pytest.raises(TypeError, match="`suggestion` must be an answer of `task_disagreement`"):
+        noisy().plot_tasks(suggestion=True)
 
 
 @pytest.mark.parametrize("method", ["plot_tasks", "plot_task_scales"])
@@ -104,5 +110,5 @@ def test_without_tasks_it_says_so_and_makes_no_figure(method):
 def test_the_usual_figure_and_that_against_beta_can_be_drawn_of_a_task():
     result = noisy()
     ax = result.plot(source="health")
-    np.testing.assert_array_equal(line(ax, "raw")[1], result.tasks["health"])
+    np.testing.assert_array_equal(line(ax, "raw losses")[1], result.tasks["health"])
     assert result.plot_betas(source="rul").get_lines()

@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from lrfind import RepeatSet
 from lrfind.repeats.figure import COLORS, until_it_leaves
 from lrfind.repeats.runs import Run
+from lrfind.support.text import rate
 
 
 def rugs(ax):
@@ -47,11 +48,9 @@ def test_the_suggested_rate_and_its_interval_are_drawn_and_named():
     runs = make_set(*FIVE)
     answer, ax = runs.suggest(), runs.plot()
     assert any(list(item.get_xdata()) == [answer.lr] * 2 for item in ax.get_lines())
-    (text,) = [text.get_text() for text in ax.texts]
-    assert text.startswith(f"suggested {answer.lr:.2e}\n({answer.interval[0]:.1e} to")
-    # Above the axes, where no curve runs.
-    below = ax.texts[0].get_window_extent().y0
-    assert below >= ax.get_window_extent().y1
+    low, high = answer.interval
+    said = f"Train at {rate(answer.lr)} ({rate(low)} to {rate(high)}): {answer.reason}"
+    assert ax.get_title() == said
     (span,) = ax.patches
     assert (span.get_x(), span.get_x() + span.get_width()) == pytest.approx(answer.interval)
 
@@ -59,7 +58,7 @@ def test_the_suggested_rate_and_its_interval_are_drawn_and_named():
 def test_without_a_suggestion_the_title_says_why():
     assert "at least 3 runs" in make_set(-1.0, -1.1).plot().get_title()
     ax = RepeatSet((flat(), flat(8), flat(7))).plot()
-    assert "No suggestion: 3 of 3 runs have no suggestion" in ax.get_title()
+    assert "No rate: 3 of 3 runs have no suggestion" in ax.get_title()
 
 
 def test_each_setting_has_a_colour_and_a_row_of_ticks_and_the_legend_its_rate():
@@ -73,7 +72,7 @@ def test_each_setting_has_a_colour_and_a_row_of_ticks_and_the_legend_its_rate():
     assert legend == [
         *(
             f"size={group.settings['size']}, kind={group.settings['kind']}: "
-            f"{group.suggest().lr:.1e}"
+            f"{rate(group.suggest().lr)}"
             for group in runs.by_setting()
         ),
         "minimum of each run",
@@ -89,7 +88,7 @@ def test_a_setting_that_cannot_tell_says_so_in_the_legend():
 def test_runs_that_hold_nothing_are_an_empty_picture_with_a_reason():
     nothing = Run(0, {}, parabola(-1.0, stop=1))
     ax = RepeatSet((nothing, nothing)).plot()
-    assert "No suggestion" in ax.get_title()
+    assert "No rate" in ax.get_title()
 
 
 def test_more_settings_than_colours_are_refused():

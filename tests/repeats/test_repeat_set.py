@@ -12,7 +12,7 @@ import pytest
 from makers import FIVE, grid, make_set
 
 from lrfind import RangeTestResult, RepeatSet
-from lrfind.support.text import plain_text
+from lrfind.support.text import plain_text, rate
 
 QUESTIONS = [
     {"schedule": None},
@@ -47,7 +47,7 @@ def test_words_files_and_picture_give_the_rate_of_one_question(question, tmp_pat
     assert str(table.rows[0].answer).startswith(f"Train at about {answer.lr:.2e} (")
     ax = runs.plot(table=table)
     assert rate_lines(ax) == [answer.lr]
-    assert ax.texts[0].get_text().startswith(f"suggested {answer.lr:.2e}\n")
+    assert ax.get_title().startswith(f"Train at {rate(answer.lr)} (")
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -59,7 +59,7 @@ def test_so_they_do_for_several_settings(question, tmp_path):
     lines = str(table).splitlines()[2:6]
     assert all(f"{lr:.2e}" in line for lr, line in zip(rates, lines, strict=True))
     legend = [text.get_text() for text in runs.plot(table=table).get_legend().get_texts()]
-    assert [text.split()[-1] for text in legend[:-1]] == [f"{lr:.1e}" for lr in rates]
+    assert [text.split()[-1] for text in legend[:-1]] == [rate(lr) for lr in rates]
 
 
 def test_the_questions_have_different_answers():

@@ -77,7 +77,8 @@ def test_the_default_suggestion_is_the_median_of_the_runs_own_with_the_transfer_
     answer = runs.suggest(schedule="constant")
     assert answer.lr == pytest.approx(np.median([each.lr for each in own]))
     assert answer.transfer == own[0].uncertainty.transfer
-    assert runs.suggest("minimum", schedule="constant").transfer == answer.transfer
+    usual = runs.suggest()
+    assert runs.suggest("minimum").transfer == usual.transfer
 
 
 def test_the_between_run_part_is_what_the_sweeps_noise_does_not_explain():

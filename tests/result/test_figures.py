@@ -1,191 +1,194 @@
-"""The figures, through the numbers they draw."""
+"""The picture of a sweep, through the numbers it draws and where its words are."""
 
+import io
+import itertools
+import pickle
 from dataclasses import replace
 
 import matplotlib
 import numpy as np
 import pytest
+from curve_families import FAMILIES, valley
 from makers import line, make_result, noisy_result
 from matplotlib import pyplot
+from matplotlib.text import Text
 
-from lrfind import Verdict
-from lrfind.result.beta_figure import BETAS, minima_against_beta
-from lrfind.result.figures import STYLES
+from lrfind import RangeTestResult, StopReason, debias_steps
+from lrfind.analysis.smoothing import settled
+from lrfind.result.figures import CLIMBED
+from lrfind.result.marks import STYLES
+from lrfind.result.settings import SweepSettings
+from lrfind.support.text import rate
 
 
-def test_raw_losses_and_all_curves_are_drawn_at_the_rates_that_made_them():
+def words(ax):
+    return [text.get_text() for text in ax.texts if text.get_text()]
+
+
+def marks(ax):
+    """Every single mark, as its place by its label."""
+    return {
+        str(item.get_label()): (float(item.get_xdata()[0]), float(item.get_ydata()[0]))
+        for item in ax.get_lines()
+        if len(item.get_xdata()) == 1
+    }
+
+
+def of_family(name, seed=0):
+    """A sweep of a made-up shape."""
+    lr, loss = FAMILIES[name].sweep(0.03, seed)
+    steps = FAMILIES[name].steps
+    return RangeTestResult(
+        lr, loss, StopReason.COMPLETED, SweepSettings(lr[0], 10.0, steps, "exp", 4.0)
+    )
+
+
+def linear():
+    lr = np.linspace(1e-4, 1, 200)
+    loss = valley(np.log10(lr)) + np.random.default_rng(1).normal(0, 0.05, 200)
+    return RangeTestResult(
+        lr, loss, StopReason.COMPLETED, SweepSettings(1e-4, 1.0, 200, "linear", 4.0)
+    )
+
+
+def test_raw_losses_and_averages_are_drawn_at_the_rates_that_made_them():
     result = noisy_result()
     ax = result.plot(beta=0.9)
-    for label, name in [("raw", "raw"), ("EMA 0.9", "ema"), ("debiased EMA 0.9", "debiased")]:
+    curves = result.curves()
+    for label, name in [("raw losses", "raw"), ("debiased EMA 0.9", "debiased")]:
         rates, values = line(ax, label)
         np.testing.assert_array_equal(rates, np.append(result.lr[0], result.lr[:-1]))
-        np.testing.assert_array_equal(values, result.curves().curve(name, 0.9))
-    _, values = line(ax, "centred")
-    drawn = np.isfinite(values)
-    np.testing.assert_array_equal(values[drawn], result.curves().curve("centred")[drawn])
+        np.testing.assert_array_equal(values, curves.curve(name, 0.9))
     assert ax.get_xscale() == "log"
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9, 0.98])
+def test_the_plain_ema_is_drawn_after_its_climb(beta):
+    result = noisy_result()
+    curves = result.curves()
+    _, values = line(result.plot(beta=beta), "EMA")
+    start = settled("ema", curves.fit.curve, beta)
+    assert np.isnan(values[:start]).all()
+    np.testing.assert_array_equal(values[start:], curves.curve("ema", beta)[start:])
+
+
+def test_without_a_fall_it_is_drawn_once_hardly_anything_of_it_is_missing():
+    loss = np.random.default_rng(0).normal(2.0, 0.1, size=100)
+    _, values = line(make_result(loss).plot(beta=0.9), "EMA")
+    assert int(np.isnan(values).sum()) == debias_steps(0.9, tolerance=CLIMBED)
 
 
 @pytest.mark.parametrize(("first", "last"), [(10, 5), (0, 1), (98, 0), (0, 98)])
 def test_skipped_losses_are_left_out_of_the_drawing_alone(first, last):
     result = noisy_result()
-    whole, ax = result.plot(), result.plot(skip_start=first, skip_end=last)
+    options = {"beta": 0.9, "detail": True}
+    whole = result.plot(**options)
+    ax = result.plot(skip_start=first, skip_end=last, **options)
     assert result.lr.size == 100
-    for label in ("raw", "EMA 0.98", "debiased EMA 0.98", "centred"):
+    for label in ("raw losses", "EMA 0.9", "debiased EMA 0.9", "centred curve"):
         for drawn, all_of in zip(line(ax, label), line(whole, label), strict=True):
             np.testing.assert_array_equal(drawn, all_of[first : 100 - last])
-    labels = [text.get_text() for text in whole.get_legend().get_texts()]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == labels
+    assert marks(ax) == marks(whole)
 
 
 def test_skipped_losses_take_those_of_the_probe_with_them():
     result = noisy_result()
     result = replace(result, probe=result.loss)
-    rates, losses = line(result.plot(skip_start=10, skip_end=5), "probe batch")
+    ax = result.plot(skip_start=10, skip_end=5)
+    rates, losses = line(ax, "probe batch")
     # The probe loss after a step belongs to its own rate, at which the next loss is drawn.
     np.testing.assert_array_equal(rates, result.lr[9:94])
     np.testing.assert_array_equal(losses, result.loss[9:94])
+    assert "probe batch" in words(ax)
     probe = result.plot(source="probe", skip_start=10, skip_end=5)
-    np.testing.assert_array_equal(line(probe, "raw")[1], result.loss[10:95])
+    np.testing.assert_array_equal(line(probe, "raw losses")[1], result.loss[10:95])
 
 
-@pytest.mark.parametrize(
-    ("skips", "error", "message"),
-    [
-        ({"skip_start": -1}, ValueError, "`skip_start` must be at least 0, got -1"),
-        ({"skip_end": -1}, ValueError, "`skip_end` must be at least 0, got -1"),
-        ({"skip_start": 1.5}, TypeError, "`skip_start` must be an integer"),
-        ({"skip_end": True}, TypeError, "`skip_end` must be an integer"),
-        ({"skip_start": 99}, ValueError, "must leave at least 2 of the 100 losses, got 99 and 0"),
-        ({"skip_start": 60, "skip_end": 60}, ValueError, "`skip_start` and `skip_end` must leave"),
-        ({"suggest_lr": True}, TypeError, "`suggest_lr` is no option of `plot`: pass `suggestion="),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused_by_name_before_anything_is_drawn(skips, error, message):
-    ax = pyplot.figure().subplots()
-    with pytest.raises(error, match=message):
-        noisy_result().plot(ax, **skips)
-    assert not ax.has_data()
-
-
-def test_every_minimum_is_marked_where_the_table_says():
+def test_the_raw_and_the_debiased_minimum_are_marked_and_named_where_they_are():
     result = noisy_result()
     ax = result.plot(beta=0.9)
-    marks = {
-        (float(item.get_xdata()[0]), float(item.get_ydata()[0]))
-        for item in ax.get_lines()
-        if len(item.get_xdata()) == 1
+    raw, debiased = (result.compare((0.9,)).row(*of) for of in [("raw",), ("debiased", 0.9)])
+    named = {
+        f"raw minimum {rate(raw.minimum.lr)}": raw.minimum,
+        f"debiased EMA minimum {rate(debiased.minimum.lr)}": debiased.minimum,
     }
-    rows = result.compare((0.9,)).rows
-    assert {mark for mark in marks if mark[1]} == {
-        (row.minimum.lr, row.minimum.loss) for row in rows
+    assert {label: place for label, place in marks(ax).items() if not label.startswith("_")} == {
+        label: (lowest.lr, lowest.loss) for label, lowest in named.items()
     }
-    # On the axis, the rates that people take.
-    below = {(row.decade_below, 0.0) for row in rows if row.curve != "expected"}
-    assert {mark for mark in marks if not mark[1]} == below
+    assert set(named) <= set(words(ax))
+    assert ax.get_legend() is None
 
 
-def test_the_shift_is_an_arrow_with_its_decades():
+def test_the_rates_one_decade_below_are_triangles_on_the_axis_and_a_label():
+    result = noisy_result()
+    ax = result.plot()
+    below = [result.compare().row(*of).decade_below for of in [("raw",), ("debiased", 0.98)]]
+    triangles = [item for item in ax.get_lines() if item.get_marker() == "^"]
+    assert [float(item.get_xdata()[0]) for item in triangles] == below
+    assert all(item.get_transform() == ax.get_xaxis_transform() for item in triangles)
+    said = f"one decade below: raw {rate(below[0])}, debiased EMA {rate(below[1])}"
+    assert said in words(ax)
+
+
+def test_the_shift_is_an_arrow_and_what_it_joins():
     result = noisy_result()
     ax = result.plot()
     table = result.compare((0.98,))
-    arrow = next(text for text in ax.texts if text.arrow_patch is not None)
-    assert (arrow.xyann[0], arrow.xy[0]) == (
-        table.row("raw").minimum.lr,
-        table.row("debiased", 0.98).minimum.lr,
-    )
-    shift = table.row("debiased", 0.98).from_raw.decades
-    assert f"{shift:+.2f} decades" in [text.get_text() for text in ax.texts]
+    (arrow,) = [each for each in ax.texts if each.arrow_patch is not None and not each.get_text()]
+    ends = table.row("raw").minimum.lr, table.row("debiased", 0.98).minimum.lr
+    assert (arrow.xyann[0], arrow.xy[0]) == ends
+    assert arrow.xyann[1] == arrow.xy[1] < result.loss.min()
+    decades = np.log10(ends[1] / ends[0])
+    said = f"raw to debiased EMA minimum:\n{ends[1] / ends[0]:.1f}x up"
+    assert f"{said} ({decades:+.2f} decades)" in words(ax)
+
+
+def test_a_large_shift_is_a_round_number_and_one_down_says_so():
+    steps = np.arange(100)
+    loss = 2 + ((steps - 40) / 40.0) ** 2
+    loss[90] = 1.5
+    assert any("x down" in each for each in words(make_result(loss).plot(beta=0.5)))
+    assert any("800x up" in each for each in words(of_family("left well slightly deeper").plot()))
+
+
+def test_no_shift_is_no_arrow():
+    steps = np.arange(100)
+    ax = make_result(2 + np.abs(steps - 60) / 10 + (steps > 60) * 1e3).plot(beta=0.0)
+    assert not any("smoothing" in each for each in words(ax))
+    assert all(text.get_text() for text in ax.texts)
 
 
 def band(ax):
-    """The green band, as its four limits in the order left, right, bottom, top."""
+    """The green band, as its limits in the order left, right, bottom, top."""
     (found,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("best rate")]
     (left, bottom), (right, top) = found.get_bbox().get_points()
-    return found.get_label(), (left, right, bottom, top)
+    return left, right, bottom, top
 
 
 def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
     result = noisy_result()
     answer = result.suggest()
     ax = result.plot()
-    ax.figure.draw_without_rendering()
-    (above,) = ax.child_axes
-    assert [label.get_text() for label in above.get_xticklabels()] == [f"suggested {answer.lr:.2e}"]
-    assert list(above.get_xticks()) == [answer.lr]
-    assert any(list(item.get_xdata()) == [answer.lr] * 2 for item in ax.get_lines())
-    label, limits = band(ax)
-    assert limits == (*answer.interval, 0, 1)
-    assert label == "best rate, 90% interval (clear)"
+    assert set(line(ax, "train at")[0]) == {answer.lr}
+    assert f"train at {rate(answer.lr)}" in words(ax)
+    assert band(ax) == (*answer.interval, 0, 1)
+    assert "best rate, 90% interval" in words(ax)
+    assert ax.get_title() == f"Train at {rate(answer.lr)} (clear)"
 
 
-def test_the_uncertainty_of_the_minimum_is_a_bar_at_the_centred_minimum():
+def test_another_answer_is_drawn_as_given():
     result = noisy_result()
-    rates, heights = line(result.plot(), "mean minimum over seeds, 90% interval")
-    low, high = result.curves().posterior.interval()
-    assert list(rates) == [low, result.curves().posterior.mean, high]
-    assert set(heights) == {result.curves().minimum("centred").loss}
+    answer = result.suggest(curve="debiased", beta=0.9)
+    ax = result.plot(suggestion=answer)
+    assert set(line(ax, "train at")[0]) == {answer.lr}
 
 
-@pytest.mark.parametrize("draw", ["plot", "plot_betas"])
-def test_a_verdict_that_is_not_clear_is_seen(draw):
-    result = make_result(np.linspace(3, 1, 100))
-    answer = result.suggest()
-    ax = getattr(result, draw)()
-    assert " ".join(ax.get_title().split()) == f"Verdict: at end - {answer.verdict.value}"
-    label, limits = band(ax)
-    assert "(at end)" in label
-    assert limits == ((*answer.interval, 0, 1) if draw == "plot" else (0, 1, *answer.interval))
-
-
-@pytest.mark.parametrize("size", [(8, 5), (4, 3)])
-@pytest.mark.parametrize("draw", ["plot", "plot_betas"])
-def test_the_words_above_are_clear_of_the_axes_and_not_cut_off(size, draw):
-    figure = pyplot.figure(figsize=size, layout="constrained")
-    ax = figure.subplots()
-    getattr(make_result(np.linspace(3, 1, 100)), draw)(ax)
-    figure.canvas.draw()
-    title, top = ax.title.get_window_extent(), ax.get_window_extent().y1
-    labels = [
-        label.get_window_extent() for each in ax.child_axes for label in each.get_xticklabels()
-    ]
-    assert title.y0 > max([top, *(label.y1 for label in labels)])
-    for words in (title, *labels):
-        assert words.x0 >= 0
-        assert words.x1 <= figure.bbox.width
-        assert words.y1 <= figure.bbox.height
-
-
-@pytest.mark.parametrize(("size", "shown"), [((8, 5), "cause"), ((4, 3), "name")])
-def test_without_a_layout_engine_the_title_is_as_short_as_it_must_be(size, shown):
-    figure = pyplot.figure(figsize=size)
-    result = make_result(np.linspace(3.0, 1.0, 100))
-    verdict = Verdict.NOISY
-    answer = replace(result.suggest(), verdict=verdict, reason=verdict.value)
-    ax = result.plot(figure.subplots(), suggestion=answer)
-    figure.canvas.draw()
-    cause = " - the loss fell by less than three times its batch-to-batch noise"
-    title = " ".join(ax.get_title().split())
-    assert title.startswith("Verdict: noisy" + (cause if shown == "cause" else ""))
-    assert "shuffle the data" not in title
-    assert ax.title.get_window_extent().y1 <= figure.bbox.height
-
-
-def test_the_legend_of_a_small_picture_leaves_the_curves_room():
-    def share(size):
-        figure = pyplot.figure(figsize=size, layout="constrained")
-        ax = noisy_result().plot(figure.subplots())
-        figure.canvas.draw()
-        legend, axes = ax.get_legend().get_window_extent(), ax.get_window_extent()
-        return legend.width * legend.height / (axes.width * axes.height)
-
-    assert share((8, 5)) < 0.25
-    assert share((4, 3)) < 0.3
-
-
-def test_without_a_suggestion_the_title_says_why():
+def test_without_a_suggestion_there_are_the_losses_and_their_average_alone():
     ax = make_result(np.full(100, 2.0)).plot()
-    assert "No suggestion: the loss never fell" in ax.get_title()
+    assert ax.get_title() == "No rate: the loss never fell by more than its noise"
+    assert not ax.patches
+    assert not marks(ax)
+    assert words(ax) == ["debiased EMA, beta 0.98"]
 
 
 def test_the_explosion_leaves_the_picture_and_the_descent_fills_it():
@@ -196,78 +199,20 @@ def test_the_explosion_leaves_the_picture_and_the_descent_fills_it():
     assert result.loss[0] < high < 2 * result.loss[0]
 
 
+def test_bad_batches_leave_the_picture_and_a_hump_stays():
+    loss = noisy_result().loss.copy()
+    usual = make_result(loss).plot().get_ylim()[1]
+    spiked = loss.copy()
+    spiked[[5, 25, 40]] = 30.0
+    assert make_result(spiked).plot().get_ylim()[1] < 1.2 * usual
+    hump = loss + 4 * np.exp(-(((np.arange(100) - 40) / 3.0) ** 2))
+    assert make_result(hump).plot().get_ylim()[1] > hump[:60].max()
+
+
 def test_a_loss_that_only_rises_is_seen_whole():
     low, high = make_result(np.geomspace(2, 50, 100)).plot().get_ylim()
     assert low < 2
     assert high > 48
-
-
-def test_what_stands_against_a_suggestion_is_the_title():
-    assert "still falling" in make_result(np.linspace(3, 1, 100)).plot().get_title()
-    assert noisy_result().plot().get_title() == ""
-
-
-def test_no_shift_is_no_arrow():
-    steps = np.arange(100)
-    ax = make_result(2 + np.abs(steps - 60) / 10 + (steps > 60) * 1e3).plot(beta=0.0)
-    assert not any("decades" in text.get_text() for text in ax.texts)
-
-
-def test_the_second_figure_of_a_flat_sweep_says_why_it_is_empty():
-    ax = make_result(np.full(100, 2.0)).plot_betas()
-    assert "the loss never fell" in ax.get_title()
-    assert not ax.get_lines()
-
-
-@pytest.mark.parametrize(
-    ("loss", "verdict", "said"),
-    [
-        (np.full(100, 2.0), Verdict.NO_DESCENT, "the loss never fell by more than its noise"),
-        (np.linspace(1, 3, 100), Verdict.AT_START, "the loss is lowest where the sweep starts"),
-        (np.linspace(3, 1, 9), Verdict.TOO_SHORT, "fewer than 10 finite losses were recorded"),
-    ],
-)
-def test_both_figures_say_the_same_of_a_sweep_without_a_minimum(loss, verdict, said):
-    result = make_result(loss)
-    assert result.curves().verdict is verdict
-    title = result.plot_betas().get_title()
-    assert title.startswith(f"No suggestion: {said}")
-    assert title == result.plot().get_title()
-
-
-def test_the_second_figure_draws_the_minimum_for_every_beta():
-    result = noisy_result()
-    ax = result.plot_betas()
-    window, minima = line(ax, "debiased")
-    np.testing.assert_allclose(1 - 1 / window, BETAS)
-    expected = [result.compare((beta,)).rows[-1].minimum.lr for beta in BETAS[::10]]
-    np.testing.assert_array_equal(minima[::10], expected)
-    np.testing.assert_allclose(line(ax, "one decade below")[1], minima / 10)
-    for start, rate in [
-        ("centred", result.compare().row("centred").minimum.lr),
-        ("raw", result.compare().row("raw").minimum.lr),
-        ("suggested", result.suggest().lr),
-    ]:
-        assert set(line(ax, start)[1]) == {rate}
-    assert (BETAS[0], BETAS[-1]) == (0, 0.99)
-
-
-def test_a_beta_whose_ema_has_no_minimum_is_a_gap():
-    early = make_result(2.3 - 0.1 * np.exp(-(((np.arange(100) - 60) / 10) ** 2)))
-    minima = minima_against_beta(early.curves(), "ema")
-    assert np.isfinite(minima[0])
-    assert np.isnan(minima[-1])
-
-
-def test_tenths_that_are_not_below_the_raw_minimum_are_crossed():
-    steps = np.arange(300)
-    loss = 0.3 + ((steps - 180) / 100.0) ** 2
-    result = make_result(loss[:100])
-    long = type(result)(np.geomspace(1e-7, 10, 300), loss, result.stop_reason, result.settings)
-    raw = long.compare().row("raw").minimum.lr
-    _, crossed = line(long.plot_betas(), "not below")
-    assert crossed.size
-    assert (crossed >= raw).all()
 
 
 @pytest.mark.parametrize("draw", ["plot", "plot_betas"])
@@ -294,3 +239,110 @@ def test_curves_differ_in_style_and_in_grey():
     assert len({style["linestyle"] for style in shown}) == 3
     assert len({style["marker"] for style in shown}) == 3
     assert min(np.diff(greys)) > 0.15
+
+
+# Where the words are.
+
+LAYOUTS = [
+    ((5, 3), None, False),
+    ((5, 3), "constrained", False),
+    ((6.4, 4.8), None, False),
+    ((6.4, 4.8), None, True),
+    ((8, 5), "constrained", True),
+    ((12, 8), "constrained", False),
+]
+"""Size in inches, layout engine, and whether in detail."""
+SWEEPS = {
+    name: lambda name=name: of_family(name)
+    for name in (
+        "valley", "V", "parabola", "steep wall", "slope and wall", "cliff", "slow rise",
+        "narrow well", "late descent", "early descent", "two falls", "left well slightly deeper",
+        "hump before", "spikes", "noise grows", "huge", "negative", "50 steps",
+        "flat well, 3 decades", "still falling", "white noise",
+    )
+}  # fmt: skip
+SWEEPS |= {"noisy": noisy_result, "linear": linear}
+
+
+def apart(one, other):
+    return one.x1 <= other.x0 or other.x1 <= one.x0 or one.y1 <= other.y0 or other.y1 <= one.y0
+
+
+def check_layout(ax):
+    """No word covers another, a minimum or a rate below it, and all lie within the figure."""
+    figure = ax.figure
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()
+    hidden = [text.get_text() for text in ax.texts if not text.get_visible()]
+    shown = [text for text in ax.texts if text.get_text() and text.get_visible()]
+    boxes = {text.get_text(): Text.get_window_extent(text, renderer) for text in shown}
+    boxes["title"] = ax.title.get_window_extent(renderer)
+    if ax.get_legend() is not None:
+        boxes["legend"] = ax.get_legend().get_window_extent(renderer)
+    for (first, one), (second, other) in itertools.combinations(boxes.items(), 2):
+        assert apart(one, other), f"{first!r} and {second!r}"
+    for item in ax.get_lines():
+        if len(item.get_xdata()) == 1:
+            place = item.get_transform().transform((item.get_xdata()[0], item.get_ydata()[0]))
+            radius = item.get_markersize() / 2 * figure.dpi / 72
+            for text, box in boxes.items():
+                assert not box.padded(radius).contains(*place), f"{text!r} on {item.get_label()}"
+    for text, box in boxes.items():
+        assert box.x0 >= 0, text
+        assert box.y0 >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+    return hidden
+
+
+@pytest.mark.parametrize("name", sorted(SWEEPS))
+def test_no_word_covers_another_or_a_minimum_and_all_are_seen(name):
+    result = SWEEPS[name]()
+    answer = result.suggest()
+    for size, engine, detail in LAYOUTS:
+        figure = pyplot.figure(figsize=size, layout=engine)
+        ax = result.plot(figure.subplots(), suggestion=answer, detail=detail)
+        assert check_layout(ax) == [], (size, engine, detail)
+        pyplot.close(figure)
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic"])
+def test_in_every_style_too_and_in_its_colours(style):
+    with pyplot.style.context(style):
+        figure = pyplot.figure(figsize=(8, 5), layout="constrained")
+        ax = noisy_result().plot(figure.subplots(), detail=True)
+        assert check_layout(ax) == []
+        raw = next(text for text in ax.texts if text.get_text().startswith("raw minimum"))
+        assert raw.get_color() == matplotlib.rcParams["axes.labelcolor"]
+        ground = matplotlib.colors.to_rgba(matplotlib.rcParams["axes.facecolor"], 0.8)
+        assert raw.get_bbox_patch().get_facecolor() == pytest.approx(ground)
+
+
+def test_the_words_find_their_places_again_when_the_figure_changes():
+    figure = pyplot.figure(figsize=(8, 5))
+    ax = noisy_result().plot(figure.subplots())
+    assert check_layout(ax) == []
+    # Each has a resolution of its own.
+    for suffix in ("svg", "pdf", "png"):
+        figure.savefig(io.BytesIO(), format=suffix, dpi=200)
+    figure.set_size_inches(7, 4.5)
+    assert check_layout(ax) == []
+    ax.set_xlim(1e-4, 20)
+    assert check_layout(ax) == []
+
+
+def test_so_small_a_figure_that_words_do_not_fit_shows_those_that_do():
+    figure = pyplot.figure(figsize=(2, 1.8))
+    ax = noisy_result().plot(figure.subplots())
+    hidden = check_layout(ax)
+    shown = set(words(ax)) - set(hidden)
+    assert hidden
+    assert shown
+    figure.set_size_inches(8, 5)
+    assert check_layout(ax) == []
+
+
+def test_a_figure_can_be_pickled():
+    figure = noisy_result().plot().figure
+    again = pickle.loads(pickle.dumps(figure))
+    assert check_layout(again.axes[0]) == []

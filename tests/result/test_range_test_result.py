@@ -46,7 +46,7 @@ def test_nothing_that_hangs_on_a_result_can_be_changed():
 
 
 def test_the_summary_is_what_the_command_prints():
-    text = str(make_result().summary())
+    text = str(make_result().summary(detail=True))
     assert text.startswith("Ended after 100 steps")
     assert str(make_result().compare()).splitlines()[3] in text
     assert " ".join(text.split()).endswith(str(make_result().suggest()))

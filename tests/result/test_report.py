@@ -11,7 +11,6 @@ from lrfind.analysis.calibration import TASKS
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.report import (
-    cold_start_sentence,
     decade_sentence,
     ending,
     overfitting_sentence,
@@ -42,13 +41,9 @@ def test_the_ending_tells_every_training_from_scratch():
     result = replace(make_result(), cold_starts=tried)
     said = ending(result)
     assert said.startswith(ending(make_result()))
-    assert said.endswith(" ".join(map(cold_start_sentence, tried)))
-    assert cold_start_sentence(tried[0]) == (
-        "A training from scratch at 5.00e-01 does not start (30 more steps)."
-    )
-    assert cold_start_sentence(tried[1]) == (
-        "A training from scratch at 5.00e-02 starts (12 more steps)."
-    )
+    assert said.endswith(" ".join(map(str, tried)))
+    assert str(tried[0]) == ("A training from scratch at 0.50 does not start (30 more steps).")
+    assert str(tried[1]) == ("A training from scratch at 0.050 starts (12 more steps).")
 
 
 def decade_words(answer):
@@ -63,7 +58,13 @@ def decade_words(answer):
 
 
 @pytest.mark.parametrize(
-    ("epoch_steps", "loss"), [(None, "validation"), (50.0, "validation"), (500.0, "training")]
+    ("epoch_steps", "loss"),
+    [
+        (None, "validation"),
+        (50.0, "validation"),
+        (200.0, "training and validation"),
+        (500.0, "training"),
+    ],
 )
 def test_what_the_rate_and_a_decade_below_cost_is_told_in_percent(epoch_steps, loss):
     result = noisy_result(epoch_steps=epoch_steps)
@@ -80,8 +81,18 @@ def test_a_rule_on_a_curve_is_not_told_with_costs():
     assert decade_words(answer) == f"suggested {answer.lr:.1e}, by the rule asked for."
 
 
-def test_an_answer_without_costs_is_told_without():
-    answer = replace(noisy_result().suggest(), expected_regret=None)
+def test_a_rate_beyond_all_that_was_measured_is_not_told_with_costs():
+    answer = noisy_result().suggest(factor=1000)
+    assert decade_words(answer) == f"lrfind's own {answer.lr:.1e}, {answer.because}."
+
+
+def test_a_rate_chosen_since_it_starts_is_not_told_with_costs():
+    """They were measured at rates chosen otherwise."""
+    lr = noisy_result().suggest().lr
+    tried = (ColdStart(lr, 30, math.inf, 1.0), ColdStart(lr / 3, 30, 0.9, 1.0))
+    answer = noisy_result(cold_starts=tried).suggest()
+    assert answer.lr == lr / 3
+    assert answer.expected_regret is not None
     assert decade_words(answer) == f"lrfind's own {answer.lr:.1e}, {answer.because}."
 
 

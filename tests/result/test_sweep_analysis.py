@@ -16,6 +16,7 @@ from lrfind.analysis.suggestion import suggest
 from lrfind.analysis.transfer import transfer
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.settings import SweepSettings
+from lrfind.support.text import sentence
 
 CURVES = {
     "V": lambda x: np.where(x < 0, -x, x),
@@ -148,7 +149,7 @@ def test_a_suggestion_says_it_first_of_what_stands_against_it(reason):
     answer = cut_short(reason, make_result().loss[:80]).suggest()
     assert isinstance(answer, Suggestion)
     assert answer.flags[0] is Flag[reason.name]
-    assert f"But {reason.value}." in str(answer)
+    assert str(answer).startswith(f"{sentence(reason.value)} Train at")
     assert answer.to_dict()["flags"][0] == reason.name.lower()
 
 
@@ -223,3 +224,40 @@ def test_a_sweep_that_ended_by_itself_says_nothing_of_the_kind():
     for reason in set(StopReason) - {StopReason.UNFINISHED, StopReason.EXHAUSTED}:
         answer = cut_short(reason, make_result().loss).suggest()
         assert not {Flag.UNFINISHED, Flag.EXHAUSTED} & set(answer.flags)
+
+
+def one_weight():
+    return torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+
+
+def test_a_scheduler_tells_the_schedule_and_the_length_that_a_rate_is_applied_for():
+    result, optimizer = make_result(epoch_steps=40.0), one_weight()
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=1200)
+    answer = result.apply(optimizer, scheduler)
+    assert answer == result.suggest(schedule="one_cycle", total_steps=1200)
+    assert optimizer.param_groups[0]["max_lr"] == answer.lr
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ({}, {"schedule": "CosineAnnealingLR"}),
+        ({"total_steps": 600}, {"schedule": "CosineAnnealingLR", "total_steps": 600}),
+        ({"schedule": "constant"}, {"schedule": "constant"}),
+        ({"curve": "raw"}, {"curve": "raw"}),
+    ],
+)
+def test_what_is_told_counts_before_what_a_scheduler_tells(question, told):
+    result, optimizer = make_result(), one_weight()
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 50)
+    answer = result.apply(optimizer, scheduler, **question)
+    assert answer == result.suggest(**told)
+    assert ("CosineAnnealingLR, taken as one-cycle" in answer.taken) == ("Cosine" in str(told))
+    assert scheduler.base_lrs == [answer.lr]
+
+
+def test_a_scheduler_of_unknown_shape_is_applied_to_for_any_schedule():
+    result, optimizer = make_result(), one_weight()
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5)
+    assert result.apply(optimizer, scheduler) == result.suggest()
+    assert optimizer.param_groups[0]["lr"] == result.suggest().lr / 2

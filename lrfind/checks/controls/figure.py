@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from lrfind.analysis.centred_line import centred_line
 from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.analysis.schedule import producing_lr
 from lrfind.checks.controls.attribution import TimeShare
@@ -14,7 +13,19 @@ from lrfind.checks.controls.text import percent
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.figures import draw_probe, y_limits
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BLACK, BLUE, GREEN, ORANGE, RAW, RED, TEXT, rate_axes
+from lrfind.support.axes import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RAW,
+    RED,
+    draw_legend,
+    ink,
+    paper,
+    rate_axes,
+    text_style,
+)
+from lrfind.support.text import rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +35,7 @@ DOTS: dict[str, Any] = RAW | {"markersize": 3, "alpha": 0.6, "zorder": 1}
 CONSTANT: dict[str, Any] = {"color": ORANGE, "linewidth": 2.6}
 SECOND: dict[str, Any] = {"color": GREEN, "linewidth": 1.2}
 FROZEN: dict[str, Any] = {"color": BLUE, "linewidth": 0.8, "zorder": 2.1}
-SWEEP: dict[str, Any] = {"color": BLACK, "linestyle": "-"}
+SWEEP: dict[str, Any] = {"linestyle": "-"}
 CORRECTED: dict[str, Any] = {"color": RED, "linestyle": "--"}
 
 
@@ -42,36 +53,30 @@ def plot_controls(numbers: ControlNumbers, ax: Axes | None = None) -> Axes:
         ax.plot(sweep.lr, frozen, label="frozen-weights control", **FROZEN)
     if result.probe.size:
         draw_probe(ax, *result.probe_points)
-    _draw_centred(ax, sweep, "sweep, centred", SWEEP)
+    _draw_centred(ax, sweep, "sweep, centred", SWEEP | {"color": ink(ax)})
     _draw_centred(ax, corrected, f"{TIME_CORRECTED}, centred", CORRECTED)
     # Show the descent both with and without the effect of training time.
     lows, highs = zip(y_limits(sweep), y_limits(corrected), strict=True)
     ax.set_ylim(min(lows), max(highs))
     _draw_share(ax, numbers.time, sweep.minimum(CENTRED).loss)
-    # Above the axes: inside, this many entries would hide part of the curves.
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small", frameon=False)
+    draw_legend(ax)
     return ax
 
 
 def _draw_run(ax: Axes, rates: Array, run: ConstantRun, style: dict[str, Any]) -> None:
-    label = f"constant LR {run.lr:.2e}"
+    label = f"constant LR {rate(run.lr)}"
     ax.plot(rates[: run.loss.size], run.loss, label=label, zorder=2, alpha=0.8, **style)
 
 
 def _draw_centred(ax: Axes, curves: SweepCurves, name: str, style: dict[str, Any]) -> None:
-    """The centred curve up to where it diverges, and its minimum."""
-    lowest = curves.minimum(CENTRED)
-    where = f", minimum {lowest.lr:.2e}" if lowest.usable else ""
-    blown_up = np.flatnonzero(np.isnan(curves.fit.smooth))
-    part = slice(0, int(blown_up[0]) if blown_up.size else None)
-    ax.plot(
-        curves.lr[part], curves.fit.smooth[part], label=name + where, linewidth=1.8, zorder=3,
-        **style,
-    )  # fmt: skip
+    """The centred curve and its minimum."""
+    lowest, line = curves.minimum(CENTRED), centred_line(curves)
+    where = f", minimum {rate(lowest.lr)}" if lowest.usable else ""
+    ax.plot(curves.lr, line, label=name + where, linewidth=1.8, zorder=3, **style)
     if lowest.usable:
         ax.plot(
-            lowest.lr, lowest.loss, marker="o", markersize=8, color=style["color"],
-            markeredgecolor="white", linestyle="none", zorder=4,
+            lowest.lr, line[lowest.step], marker="o", markersize=8, color=style["color"],
+            markeredgecolor=paper(ax), linestyle="none", zorder=4,
         )  # fmt: skip
 
 
@@ -84,5 +89,6 @@ def _draw_share(ax: Axes, time: TimeShare, low: float) -> None:
     ax.vlines(time.lr, low, low + time.time_fall, color=color, linewidth=1.2, zorder=2)
     ax.annotate(
         f"{percent(time.share)} of the loss decrease\nis training time alone{cut}", (time.lr, low),
-        (0, -9), textcoords="offset points", ha="center", va="top", color=color, zorder=5, **TEXT,
+        (0, -9), textcoords="offset points", ha="center", va="top", color=color, zorder=5,
+        **text_style(ax),
     )  # fmt: skip

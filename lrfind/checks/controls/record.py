@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.verdict import Judgement
+from lrfind.analysis.verdict import Judgement, Verdict
 from lrfind.checks.controls.format import CONTROLS_FORMAT, controls_document, controls_fields
 from lrfind.checks.controls.numbers import ControlNumbers
 from lrfind.checks.controls.text import flag_notes, minima_table, sentences
@@ -90,6 +90,8 @@ class Controls(ControlNumbers):
         answer = self.result.suggest(rule, **question)
         if not isinstance(answer, Suggestion) or question.get("source", TRAIN) != TRAIN:
             return answer
+        if answer.verdict is Verdict.COLD_START:
+            return answer  # what no control changes
         verdict, reason = self.judgement
         return replace(answer, verdict=verdict, reason=reason)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.noise import noise_scale
+from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.question import Question
 from lrfind.checks.verification.decision import SweepSays
 from lrfind.checks.verification.record import Verification
@@ -73,7 +75,19 @@ def said_by(sweep: RangeTestResult, asked: Question) -> SweepSays:
     answer = sweep.suggest(schedule=asked.schedule, total_steps=asked.total_steps)
     centre_of(answer)
     lr = None if isinstance(answer, CannotTell) else answer.lr
-    return SweepSays(sweep.curves().posterior.mean, lr)
+    posterior = sweep.curves().posterior
+    return SweepSays(posterior.mean, hypot(posterior.deviation, BETWEEN_RUNS), lr)
+
+
+def said_before(answer: Suggested, asked: Question) -> SweepSays | None:
+    """What an answer by itself knows of the sweep behind it; None if nothing."""
+    if isinstance(answer, Verification):
+        return answer.sweep
+    parts = getattr(answer, "uncertainty", None)
+    if not isinstance(answer, Suggestion) or parts is None or answer.expected_lr is None:
+        return None
+    lr = answer.expected_lr / asked.transfer.factor
+    return SweepSays(answer.expected_lr, hypot(parts.within, parts.between), lr)
 
 
 def _opening(loss: Array, sweep: RangeTestResult | None) -> tuple[float, float]:

@@ -14,8 +14,8 @@ TRAINED_WELL = 0.5
 """No rate is answered above the highest with a lower regret."""
 
 WEIGHT = 0.35
-"""Weight of the regrets of trials against the expected regret by the sweep. It decides where the
-sweep never fell; elsewhere, on the oracle, 0.35 and 1 do alike."""
+"""Weight of the regrets of trials against the expected regret by the sweep. It matters where the
+sweep never fell."""
 
 FINENESS = 0.01
 """Distance in decades of the rates that the decision looks at."""
@@ -27,11 +27,21 @@ class SweepSays:
 
     Attributes:
         minimum: Its expected minimum, a learning rate.
+        deviation: Standard deviation of that, from noise and from run to run, in decades.
         lr: The learning rate that it suggests; None if it suggests none.
     """
 
     minimum: float
+    deviation: float
     lr: float | None
+
+    @property
+    def limit(self) -> float:
+        """The learning rate that trials do not raise the answer above; infinite if there is none.
+
+        Short runs favour higher rates than training does.
+        """
+        return math.inf if self.lr is None else self.lr
 
 
 def highest_trained_well(rates: Array, regrets: Array) -> float:
@@ -47,8 +57,7 @@ def highest_trained_well(rates: Array, regrets: Array) -> float:
 def decide(rates: Array, regrets: Array, sweep: SweepSays, way: Transfer) -> float:
     """Where the sweep and the trials together expect the least regret.
 
-    Never above the highest rate that trained well; and not above the suggestion of the sweep, if it
-    has one, since short runs favour higher rates than training does.
+    Never above the highest rate that trained well, nor above the suggestion of the sweep.
 
     Args:
         rates: Shape `(trials,)`, the learning rates tried, ascending.
@@ -60,12 +69,10 @@ def decide(rates: Array, regrets: Array, sweep: SweepSays, way: Transfer) -> flo
     Returns:
         A learning rate.
     """
-    tops = [highest_trained_well(rates, regrets)]
-    tops += [] if sweep.lr is None else [sweep.lr]
-    high = min(tops)
+    high = min(highest_trained_well(rates, regrets), sweep.limit)
     low = min(float(rates[0]), high)
     count = round(math.log10(high / low) / FINENESS) + 1
     tried = np.geomspace(low, high, count)
-    expected = [way.regret(sweep.minimum / rate) for rate in tried]
+    expected = way.regret(sweep.minimum / tried)
     found = np.interp(np.log10(tried), np.log10(rates), regrets)
     return float(tried[np.argmin(expected + WEIGHT * found)])

@@ -13,16 +13,17 @@ from lrfind.checks.verification.trial import CARRIED_ON
 from lrfind.support.arrays import Array
 from lrfind.support.axes import (
     BAND,
-    BLACK,
     BLUE,
     GREY,
     RED,
     SKY,
     SUGGESTED,
     draw_legend,
+    ink,
     rate_axes,
     title,
 )
+from lrfind.support.text import rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,21 +43,21 @@ def plot_verification(scores: TrialScores, ax: Axes | None = None) -> Axes:
     low, high = _limits(scores.level, [values for _, values, _ in lines])
     ax.set_ylim(low, high)
     if rates.size <= MOST_TICKS:
-        ax.set_xticks(rates, [f"{rate:.1e}" for rate in rates])
+        ax.set_xticks(rates, [rate(each) for each in rates])
         ax.minorticks_off()
     for label, values, style in lines:
         ax.plot(rates, values, label=label, markersize=6, linewidth=1.8, **style)
         _mark_top(ax, rates[values > high], color=style["color"], marker="^")
     blown_up = rates[~np.isfinite(scores.scores)]
-    named = ", ".join(f"{rate:.2e}" for rate in blown_up)
-    _mark_top(ax, blown_up, color=BLACK, marker="X", label=f"diverged: {named}")
+    named = ", ".join(rate(each) for each in blown_up)
+    _mark_top(ax, blown_up, color=ink(ax), marker="X", label=f"diverged: {named}")
     if np.isfinite(scores.level):
         ax.axhline(scores.level, color=GREY, linewidth=1, label="before the first step")
     if not scores.all_blew_up:
         _draw_answer(ax, scores)
     if scores.suggested is not None and not scores.keeps_suggestion:
-        label = f"suggestion {scores.suggested:.2e}"
-        ax.axvline(scores.suggested, color=BLACK, linestyle=":", label=label, **LINE)
+        label = f"suggestion {rate(scores.suggested)}"
+        ax.axvline(scores.suggested, color=ink(ax), linestyle=":", label=label, **LINE)
     if scores.verdict is not Verdict.CLEAR:
         cause, _, _ = scores.reason.partition(": ")
         title(ax, scores.reason, cause)
@@ -109,9 +110,9 @@ def _draw_answer(ax: Axes, scores: TrialScores) -> None:
     ax.plot(
         scores.best, lowest, marker="o", markersize=16, markerfacecolor="none",
         markeredgecolor=EXTRAPOLATED["color"], linestyle="none",
-        label=f"best trial {scores.best:.2e}",
+        label=f"best trial {rate(scores.best)}",
     )  # fmt: skip
     low, high = scores.interval
-    ax.axvspan(low, high, label=f"{CONFIDENCE:.0%} interval {low:.1e} to {high:.1e}", **BAND)
+    ax.axvspan(low, high, label=f"{CONFIDENCE:.0%} interval {rate(low)} to {rate(high)}", **BAND)
     held = ", the suggestion" if scores.keeps_suggestion else ""
-    ax.axvline(scores.lr, color=SUGGESTED, label=f"train at {scores.lr:.2e}{held}", **LINE)
+    ax.axvline(scores.lr, color=SUGGESTED, label=f"train at {rate(scores.lr)}{held}", **LINE)

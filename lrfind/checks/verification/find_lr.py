@@ -60,8 +60,7 @@ def find_lr(
         loss_fn: As in `range_test`.
         train_loader: Any iterable of batches that can be restarted; not an iterator.
         budget: Total optimizer steps, at least 80.
-        schedule: LR schedule you will train with: "constant", "one_cycle", or None if it is not
-            known.
+        schedule: LR schedule you will train with, as in `suggest`; None if it is not known.
         total_steps: Optimizer steps you will train for; None if not known.
         start_lr: Learning rate of the first step of the sweep, above 0, or one for each parameter
             group; see `range_test`.
@@ -101,8 +100,7 @@ def find_lr(
     check_restartable(train_loader)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     loop.run(sweep, probes=())
-    result = loop.agreed(sweep.result())
-    result = replace(result, epoch_steps=loop.epoch_steps)
+    result = replace(loop.agreed(sweep.result()), epoch_steps=loop.epoch_steps)
     asked = ask(schedule=schedule, total_steps=total_steps, epoch_steps=loop.epoch_steps)
     says = said_by(result, asked)
     rates = [says.minimum * multiple for multiple in MULTIPLES]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 class Verification(TrialScores):
     """The result of a few short training runs around a suggested learning rate.
 
+    Its answer is `lr`, with an `interval` for the best learning rate of a training run and a
+    `verdict`; `stands` says whether the suggestion holds up. Short runs favour higher rates than
+    training does: after a sweep with a suggestion they do not point to one above that.
+
     Attributes:
         trials: One for each learning rate, in ascending order.
         suggested: The learning rate that was checked; None if there was none, as for `find_lr`.
@@ -42,6 +46,10 @@ class Verification(TrialScores):
         >>> answer.best, answer.losses.round(1).tolist(), answer.stands
         (0.1, [0.8, 0.0, 0.9], True)
     """
+
+    def __bool__(self) -> bool:
+        """Whether there is a rate to train with."""
+        return not self.all_blew_up
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from uncut(trials_table(self), console, options)

@@ -39,8 +39,10 @@ MOST_REGRET = 2.0
 ALL_BLEW_UP = "every trial diverged: try lower `rates`"
 AT_END = "the {} of the learning rates tried is among the best: verify `rates` beyond it"
 NOT_EXCEEDED = (
-    "the highest of the learning rates tried is best, and the sweep points to none above it"
+    "higher learning rates do better in runs this short, which favour them, and so do not count "
+    "against this one"
 )
+BELOW_ALL = "the sweep points below all of the learning rates tried: verify lower `rates`"
 ALIKE = "the learning rates tried are close together and about equally good: spread them"
 
 REASONS = {
@@ -118,9 +120,8 @@ class TrialScores:
         """The learning rate to train with: the suggestion, unless the trials speak against it.
 
         If it does not hold up, lies outside the learning rates tried, or there is none: where the
-        sweep and the trials together expect the least regret. After a sweep with a suggestion not
-        above that, since short runs favour higher rates than training does; and never above the
-        highest rate that trained well. Without a sweep the mean rate of the trials, `mean_lr`.
+        sweep and the trials together expect the least regret, not above a suggestion of the sweep;
+        without a sweep `mean_lr`. Never above the highest rate that trained well.
 
         Raises:
             CannotTellError: Every trial diverged.
@@ -145,7 +146,7 @@ class TrialScores:
         weight = np.exp(-self.losses / DOUBT)
         return float(10 ** (weight @ np.log10(self.rates) / weight.sum()))
 
-    @property
+    @cached_property
     def _trials_lr(self) -> float:
         """The learning rate that the trials point to, whatever was suggested."""
         self._require_one()
@@ -166,31 +167,42 @@ class TrialScores:
     def interval(self) -> tuple[float, float]:
         """90 % interval for the best learning rate of a training run.
 
-        Around the best rate that the sweep points to, or the trials without one; widened where it
-        would leave out `lr`.
+        Around the best rate that the sweep points to, as wide as its minimum is uncertain and tasks
+        differ; without a sweep around the rate of the trials and as wide as tasks differ, which was
+        not calibrated. It is widened where it would leave out `lr`.
         """
         way = self._way
         middle = self._trials_lr if self.sweep is None else self.sweep.minimum / 10**way.best
-        low, high = around(middle, way.deviation)
+        own = 0.0 if self.sweep is None else self.sweep.deviation
+        low, high = around(middle, math.hypot(own, way.deviation))
         return min(low, self.lr), max(high, self.lr)
 
     @property
     def stands(self) -> bool | None:
-        """Whether the suggestion holds up: its regret against the best trial is at most 0.1.
+        """Whether the suggestion holds up: no trial has a regret that is lower by more than 0.1.
 
-        It also does if the trials point to the same rate up to the spread between runs, 0.16
-        decades. None without a regret, or if no trial decreased the loss by more than its noise; a
-        suggestion that diverged does not hold up.
+        After a sweep with a suggestion, trials above both do not count: short runs favour higher
+        rates. It also holds up if the trials point to the same rate up to the spread between runs,
+        0.16 decades. None without a regret, or if no trial decreased the loss by more than its
+        noise; a suggestion that diverged does not hold up.
         """
         if self.suggested is None or self.regret is None:
             return None
         nearest = np.argmin(np.abs(np.log10(self.rates / self.suggested)))
         if not np.isfinite(self.scores[nearest]):
             return False
-        if self.verdict is Verdict.NO_DESCENT:
+        if not self._descended:
             return None
         apart = abs(math.log10(self.suggested / self._trials_lr))
-        return self.regret <= TOLERATED or apart <= BETWEEN_RUNS
+        limit = max(self.suggested, math.inf if self.sweep is None else self.sweep.limit)
+        rivals = self.losses[self.rates <= limit * (1 + LOG_ROUNDING)]
+        excess = self.regret - min(rivals, default=self.regret)
+        return bool(excess <= TOLERATED or apart <= BETWEEN_RUNS)
+
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether the trials come after a sweep with a suggestion, which is not exceeded."""
+        return self.sweep is not None and self.sweep.lr is not None
 
     @property
     def regret(self) -> float | None:
@@ -209,28 +221,35 @@ class TrialScores:
     @property
     def verdict(self) -> Verdict:
         """How far `lr` can be trusted; `reason` says why."""
-        if not self.noise < self.level - self.scores.min() < math.inf:
+        if not self._descended:
             return Verdict.NO_DESCENT
         near = self.rates[self.losses <= TOLERATED]
         if math.log10(near[-1] / near[0]) > FLAT + LOG_ROUNDING:
             return Verdict.FLAT
         # If the highest learning rate is about as good as the best, even higher ones may be better.
         # That does not hold at the low end, where the loss only gets worse further down.
-        # A sweep's own suggestion is not exceeded anyway.
-        above = self.best < self.rates[-1] and self.losses[-1] > DOUBT
-        bounded = self.sweep is not None and self.sweep.lr is not None
-        bracketed = self.rates[0] < self.best and (above or bounded)
+        bracketed = self.rates[0] < self.best < self.rates[-1] and self.losses[-1] > DOUBT
+        if self._is_bounded:
+            # It is not exceeded anyway; but the trials must reach down to it.
+            bracketed = self.rates[0] <= self.lr * (1 + LOG_ROUNDING) and self.rates[0] < self.best
         return Verdict.CLEAR if bracketed else Verdict.AT_END
+
+    @property
+    def _descended(self) -> bool:
+        """Whether a trial decreased the loss by more than its batch-to-batch noise."""
+        return bool(self.noise < self.level - self.scores.min() < math.inf)
 
     @property
     def reason(self) -> str:
         """What the verdict means for these trials."""
         if self.all_blew_up:
             return ALL_BLEW_UP
-        if self.verdict is Verdict.CLEAR and self.best == self.rates[-1]:
+        if self._is_bounded and self.verdict is Verdict.CLEAR and self.best > self.lr:
             return NOT_EXCEEDED
         if self.verdict is not Verdict.AT_END:
             return REASONS[self.verdict]
+        if self._is_bounded and self.lr < self.rates[0] * (1 - LOG_ROUNDING):
+            return BELOW_ALL
         if (self.losses <= TOLERATED).all():
             return ALIKE
         return AT_END.format("lowest" if self.best == self.rates[0] else "highest")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import interval_words
-from lrfind.checks.verification.scores import MOST_REGRET, TrialScores
+from lrfind.checks.verification.scores import MOST_REGRET, TOLERATED, TrialScores
 from lrfind.support.text import group_words, new_table, words
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def _finding(scores: TrialScores, end: str) -> str:
         found = "is neither confirmed nor refuted"
     elif scores.stands:
         found = "holds up"
+        if scores.regret > TOLERATED and scores.best > scores.suggested:
+            found += ", though higher rates decrease the loss faster in runs this short"
     elif scores.all_blew_up:
         found = "does not hold up"
     else:

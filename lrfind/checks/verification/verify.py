@@ -11,8 +11,15 @@ from torch.optim import Optimizer
 from typing_extensions import Unpack
 
 from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.curves import Flag
 from lrfind.analysis.question import Question, ask
-from lrfind.checks.verification.answering import Suggested, centre_of, put_together, said_by
+from lrfind.checks.verification.answering import (
+    Suggested,
+    centre_of,
+    put_together,
+    said_before,
+    said_by,
+)
 from lrfind.checks.verification.decision import SweepSays
 from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.trials import run_trials
@@ -66,8 +73,8 @@ def verify(
             rate; None to try `rates` only.
         result: The sweep that the suggestion came from, for the noise of the losses and the loop
             options; not needed if `suggestion` is a result.
-        schedule: LR schedule you will train with: "constant", "one_cycle", or None for that of the
-            suggestion, if it has one.
+        schedule: LR schedule you will train with, as in `suggest`; None for that of the suggestion,
+            if it has one.
         total_steps: Optimizer steps you will train for, likewise.
         rates: The learning rates to try, above 0; None for 0.1, 0.3, 1 and 3 times the suggested
             one, or times the guess of a sweep that never fell.
@@ -109,7 +116,7 @@ def verify(
     check_restartable(train_loader)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     spent = 0
-    if isinstance(suggestion, RangeTestResult) and not suggestion.cold_starts:
+    if isinstance(suggestion, RangeTestResult) and _is_unconfirmed(suggestion, answer):
         sweep, spent = _confirmed(loop, suggestion, asked)
         answer = _answer_of(sweep, asked)
     suggested = _rate_of(answer, needed=rates is None)
@@ -117,13 +124,18 @@ def verify(
         rates = [centre_of(answer) * multiple for multiple in MULTIPLES]
     asked = _completed(asked, answer, loop)
     ran = run_trials(loop, rates, num_iter, _scale(loop, sweep, answer))
-    return put_together(ran, suggested, asked, sweep, _says(sweep, asked), spent=spent)
+    return put_together(ran, suggested, asked, sweep, _says(sweep, answer, asked), spent=spent)
+
+
+def _is_unconfirmed(sweep: RangeTestResult, answer: Suggested) -> bool:
+    """Whether no training from scratch was tried for this answer."""
+    flags = answer.flags if isinstance(answer, Suggestion) else ()
+    return not sweep.cold_starts or Flag.NOT_TRIED in flags
 
 
 def _confirmed(loop: Loop, sweep: RangeTestResult, asked: Question) -> tuple[RangeTestResult, int]:
     """The sweep with its suggestion tried from the start, and the steps that this took."""
-    told = {"schedule": asked.schedule, "total_steps": asked.total_steps}
-    tried = cold_starts(loop, sweep, **told)
+    tried = cold_starts(loop, sweep, asked)
     return replace(sweep, cold_starts=tried), sum(each.steps for each in tried)
 
 
@@ -143,10 +155,10 @@ def _answer_of(suggestion: Suggested, asked: Question) -> Suggested:
     return suggestion
 
 
-def _says(sweep: RangeTestResult | None, asked: Question) -> SweepSays | None:
-    """What the sweep says, for trials that may also raise its rate."""
+def _says(sweep: RangeTestResult | None, answer: Suggested, asked: Question) -> SweepSays | None:
+    """What the sweep says, or an answer knows of it; None if it has no minimum."""
     try:
-        return None if sweep is None else replace(said_by(sweep, asked), lr=None)
+        return said_before(answer, asked) if sweep is None else said_by(sweep, asked)
     except CannotTellError:
         return None
 

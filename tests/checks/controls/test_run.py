@@ -298,14 +298,14 @@ def test_nothing_has_changed_after_an_error_in_any_of_the_runs(at, error):
     calls = []
 
     def faulty(output, target):
-        calls.append(1)
-        if len(calls) == at + 1:
+        calls.append(target)
+        if len(calls) > at:  # after the first error others may be tried, to say what would work
             raise error
         return loss_fn(output, target)
 
     with pytest.raises(error):
         controls(*made[:2], faulty, made[3], result, suggested=0.01)
-    assert len(calls) == at + 1
+    assert len(calls) > at
     assert everything(made[0], made[1], made[3]) == before
 
 

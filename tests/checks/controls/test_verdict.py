@@ -8,6 +8,7 @@ import pytest
 from lrfind import Controls, RangeTestResult, StopReason, Verdict
 from lrfind.analysis.verdict import MOVED
 from lrfind.checks.controls.verdict import MOST
+from lrfind.result.cold_start import ColdStart
 from lrfind.result.constant_run import ConstantRun
 from lrfind.result.settings import SweepSettings
 
@@ -88,6 +89,20 @@ def test_a_minimum_that_is_nothing_but_easy_batches_is_disputed():
     found = controls(np.zeros(N), data=easier)
     assert "the data-corrected sweep has no minimum" in found.suggest().reason
     assert found.to_dict()["verdict"] == "disputed"
+
+
+def test_a_rate_that_was_lowered_until_it_starts_keeps_its_verdict():
+    found = controls(time=falling(3.0))
+    assert found.suggest().verdict is Verdict.DRIFT
+    lr = found.result.suggest().lr
+    tried = (ColdStart(lr, 30, 9.0, 1.0), ColdStart(lr / 3, 30, 0.5, 1.0))
+    found = replace(found, result=replace(found.result, cold_starts=tried))
+    answer = found.suggest()
+    assert (answer.lr, answer.verdict) == (lr / 3, Verdict.COLD_START)
+    assert answer == found.result.suggest()
+    # One that starts as it is has the verdict of the controls.
+    started = replace(found.result, cold_starts=(ColdStart(lr, 30, 0.5, 1.0),))
+    assert replace(found, result=started).suggest().verdict is Verdict.DRIFT
 
 
 def test_controls_make_no_refusal_an_answer():

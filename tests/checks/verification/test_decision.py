@@ -28,11 +28,11 @@ NONE = np.zeros(4)
 def straight(slope):
     """Costs that rise by so much a decade on either side of `BOTTOM`."""
     costs = tuple(slope * abs(at - BOTTOM) for at in COST_AT)
-    return Transfer(below=BOTTOM, best=BOTTOM, deviation=0.3, costs=costs)
+    return Transfer(below=BOTTOM, best=BOTTOM, deviation=0.3, cost=0.0, costs=costs)
 
 
 def decided(regrets, slope=1.0, *, minimum=1.0, lr=None):
-    return decide(RATES, np.array(regrets), SweepSays(minimum, lr), straight(slope))
+    return decide(RATES, np.array(regrets), SweepSays(minimum, 0.2, lr), straight(slope))
 
 
 def test_the_numbers_that_the_decision_rests_on():

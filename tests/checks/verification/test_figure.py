@@ -10,6 +10,7 @@ from makers import line, make_trial, make_verification
 from matplotlib import pyplot
 
 from lrfind.result.constant_run import ConstantRun
+from lrfind.support.text import rate
 
 
 def make(*trials, suggested=0.03, level=2.0):
@@ -43,15 +44,15 @@ def test_trials_of_several_lengths_are_named_by_no_number_of_steps():
     for label, values in {"half-way": [1.8, 1.0, 1.0], "at the end": [1.5, 0.5, 0.5]}.items():
         np.testing.assert_array_equal(line(ax, label)[1], values)
     np.testing.assert_array_equal(line(ax, "extrapolated")[0], [0.01, 0.1, 1.0])
-    assert line(ax, "best trial 1.00e+00")[0] == 1.0
+    assert line(ax, "best trial 1.0")[0] == 1.0
 
 
 def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
     answer = usual()
     ax = answer.plot()
-    assert set(line(ax, f"train at {answer.lr:.2e}")[0]) == {answer.lr}
-    assert set(line(ax, "suggestion 3.00e-02")[0]) == {0.03}
-    assert line(ax, "best trial 1.00e-01")[1] == answer.scores[1]
+    assert set(line(ax, f"train at {rate(answer.lr)}")[0]) == {answer.lr}
+    assert set(line(ax, "suggestion 0.030")[0]) == {0.03}
+    assert line(ax, "best trial 0.10")[1] == answer.scores[1]
     assert set(line(ax, "before the first step")[1]) == {2.0}
     (band,) = ax.patches
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(answer.interval)
@@ -59,10 +60,10 @@ def test_the_rates_and_the_interval_are_lines_and_a_band_with_their_numbers():
 
 def test_a_suggestion_that_holds_up_is_one_line():
     ax = make((0.01, 1.8, 1.5), (0.1, 1.0, 0.5), (1.0, 9.0, 7.0), suggested=0.1).plot()
-    assert set(line(ax, "train at 1.00e-01, the suggestion")[0]) == {0.1}
+    assert set(line(ax, "train at 0.10, the suggestion")[0]) == {0.1}
     upright = [item for item in ax.get_lines() if len(set(item.get_xdata())) == 1]
     assert [str(item.get_label()) for item in upright if len(item.get_xdata()) == 2] == [
-        "train at 1.00e-01, the suggestion"
+        "train at 0.10, the suggestion"
     ]
 
 
@@ -71,7 +72,7 @@ def test_what_rose_or_blew_up_is_marked_at_the_top():
     low, high = ax.get_ylim()
     assert low < 0.5 * 0.5**2
     assert 2.0 < high < 3.0
-    rates, heights = line(ax, "diverged: 3.00e+00")
+    rates, heights = line(ax, "diverged: 3.0")
     assert (rates, heights) == (3.0, high)
     arrows = [item for item in ax.get_lines() if item.get_marker() == "^"]
     assert all(list(item.get_xdata()) == [1.0] for item in arrows)
@@ -93,7 +94,7 @@ def test_a_verdict_other_than_clear_is_the_title():
 def test_only_few_rates_are_named_on_the_axis():
     few = usual().plot()
     assert [text.get_text() for text in few.get_xticklabels()] == [
-        f"{rate:.1e}" for rate in usual().rates
+        rate(each) for each in usual().rates
     ]
     many = make(*((10.0**-k, 1.0, 0.5) for k in range(8, 0, -1)), suggested=None).plot()
     assert "1.0e-08" not in {text.get_text() for text in many.get_xticklabels()}

@@ -17,11 +17,13 @@ from makers import (
 )
 
 import lrfind
-from lrfind import CannotTellError, find_lr, verify
+from lrfind import CannotTellError, Verdict, find_lr, verify
+from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.transfer import transfer
 from lrfind.checks.verification.decision import WEIGHT, SweepSays
 from lrfind.checks.verification.find_lr import MULTIPLES, OF_THE_BUDGET
 from lrfind.checks.verification.halving import FIRST, SHORTEST
+from lrfind.checks.verification.scores import BELOW_ALL
 from lrfind.demo import digits_problem
 
 
@@ -51,6 +53,11 @@ def on_digits(**asked):
         return verify(*parts, result=sweep, rates=rates, num_iter=steps)
 
     return answer, sweep, rates, trials
+
+
+def spread_of(sweep):
+    """How far off the minimum of a sweep may be, by its noise and from run to run."""
+    return math.hypot(sweep.curves().posterior.deviation, BETWEEN_RUNS)
 
 
 def test_with_few_steps_all_trials_are_as_long():
@@ -87,7 +94,7 @@ def test_a_search_answers_with_one_rate_of_least_expected_regret(schedule, total
     asked = {"schedule": schedule, "total_steps": total_steps}
     answer, sweep, rates, _ = on_digits(budget=200, **asked)
     minimum, limit = sweep.curves().posterior.mean, sweep.suggest(**asked).lr
-    assert answer.sweep == SweepSays(minimum, limit)
+    assert answer.sweep == SweepSays(minimum, spread_of(sweep), limit)
     assert (answer.schedule, answer.total_steps) == (schedule, total_steps)
     assert answer.epochs == (total_steps and total_steps / sweep.epoch_steps)
     way = transfer(schedule, total_steps, answer.epochs)
@@ -95,11 +102,21 @@ def test_a_search_answers_with_one_rate_of_least_expected_regret(schedule, total
     assert answer.lr <= highest * (1 + 1e-12)
     tried = np.geomspace(min(rates[0], highest), highest, 2001)
     regrets = np.interp(np.log(tried), np.log(rates), answer.regrets)
-    costs = [way.regret(minimum / rate) for rate in tried] + WEIGHT * regrets
+    costs = way.regret(minimum / tried) + WEIGHT * regrets
     assert math.log10(answer.lr / tried[np.argmin(costs)]) == pytest.approx(0, abs=0.0101)
     assert (answer.suggested, answer.stands, answer.regret) == (None, None, None)
     assert "uggest" not in str(answer)
     assert str(answer).count(f"{answer.lr:.2e}") == str(answer).count("Train at about") == 1
+
+
+def test_a_rate_below_all_that_were_tried_is_not_clear():
+    answer, sweep, rates, _ = on_digits(budget=200, schedule="constant", total_steps=4800)
+    assert sweep.suggest(schedule="constant", total_steps=4800).lr < rates[0]
+    assert answer.lr < rates[0] < answer.best
+    assert (answer.verdict, answer.reason) == (Verdict.AT_END, BELOW_ALL)
+    clear, *_ = on_digits(budget=200)
+    assert clear.rates[0] < clear.lr
+    assert clear.verdict is Verdict.CLEAR
 
 
 def test_a_rate_that_does_not_train_from_the_start_is_not_answered():
@@ -123,7 +140,7 @@ def test_find_lr_says_why_its_sweep_gives_nothing_to_try():
     [
         ({"budget": 79}, ValueError, "`budget` must be at least 80"),
         ({"budget": 1e3}, TypeError, "`budget` must be an integer"),
-        ({"schedule": "cosine"}, ValueError, "`schedule` must be one of"),
+        ({"schedule": "sawtooth"}, ValueError, "`schedule` must be one of"),
         ({"total_steps": 0}, ValueError, "`total_steps` must be at least 1"),
         ({"total_steps": 1e3}, TypeError, "`total_steps` must be an integer"),
         ({"start_lr": 0}, ValueError, "`start_lr`"),
@@ -160,4 +177,4 @@ def test_a_search_places_its_trials_around_the_guess_where_the_loss_never_fell()
     answer = find_lr(*parts, budget=400, progress=False)
     assert answer.rates == pytest.approx([minimum * each for each in MULTIPLES])
     # There is no suggestion to stay below.
-    assert answer.sweep == SweepSays(minimum, None)
+    assert answer.sweep == SweepSays(minimum, spread_of(sweep), None)

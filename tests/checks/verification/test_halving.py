@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from makers import everything, learning, loss_fn, valley, valley_loss, valley_losses
+from makers import (
+    everything,
+    learning,
+    loss_fn,
+    valley,
+    valley_loss,
+    valley_losses,
+    valley_step,
+)
 
 from lrfind.checks.verification.halving import FIRST, SHORTEST, halving
 from lrfind.checks.verification.scores import TrialScores
@@ -106,15 +114,7 @@ def test_when_those_that_go_on_blow_up_the_best_of_the_others_is_best():
 
 def test_with_a_step_of_ones_own_the_better_two_go_on():
     model, optimizer, _, batches = valley()
-
-    def step(batch):
-        optimizer.zero_grad()
-        loss = model()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    loop = loop_of(model, optimizer, None, batches, step=step)
+    loop = loop_of(model, optimizer, None, batches, step=valley_step(model, optimizer))
     ran, regrets = halving(loop, [0.0005, 0.001, 0.002, 0.004], 400, (1.0,), 0.5)
     assert lengths(ran) == [32, 32, 136, 136]
     assert 2 > regrets[0] > regrets[1] > regrets[2] > regrets[3] == 0

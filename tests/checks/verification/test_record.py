@@ -82,7 +82,7 @@ def test_it_is_saved_whole_with_infinities_as_strings(tmp_path):
 
 
 def test_what_a_search_was_told_and_found_is_saved():
-    says = SweepSays(minimum=0.03, lr=0.004)
+    says = SweepSays(minimum=0.03, deviation=0.2, lr=0.004)
     regrets = (0.9, 0.0, 0.4)
     answer = make_verification(
         flat_trials(1.5, 0.5, 0.6), sweep=says, regrets=regrets, schedule="constant",

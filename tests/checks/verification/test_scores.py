@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from makers import flat_trials, half_of, make_trial, make_verification
 
 from lrfind import CannotTellError, Verdict
+from lrfind.analysis.defaults import SCHEDULES
 from lrfind.analysis.posterior import BETWEEN_RUNS
-from lrfind.analysis.transfer import SCHEDULES, transfer
+from lrfind.analysis.transfer import transfer
 from lrfind.checks.verification.decision import SweepSays, decide
+from lrfind.checks.verification.scores import AT_END, BELOW_ALL, NOT_EXCEEDED, REASONS
 
 BLOWN = math.inf
 each_schedule = pytest.mark.parametrize("schedule", [None, *SCHEDULES])
@@ -58,12 +60,12 @@ def test_the_mean_is_no_rate_above_the_highest_that_trained_well():
     assert answer.mean_lr == answer.lr < answer.rates[1]
 
 
-SAYS = SweepSays(minimum=0.03, lr=0.004)
+SAYS = SweepSays(minimum=0.03, deviation=0.2, lr=0.004)
 
 
 @pytest.mark.parametrize("total_steps", [None, 300, 2000])
 @each_schedule
-@pytest.mark.parametrize("says", [SAYS, SweepSays(0.03, None)])
+@pytest.mark.parametrize("says", [SAYS, SweepSays(0.03, 0.2, None)])
 def test_with_a_sweep_the_rate_is_what_both_decide(schedule, total_steps, says):
     answer = make_verification(
         flat_trials(1.5, 1.0, 0.5, 0.6, 1.9), sweep=says, schedule=schedule, total_steps=total_steps
@@ -78,7 +80,7 @@ def test_the_epochs_of_a_training_choose_its_way():
     rates = {}
     for epochs in (None, 5.0, 50.0):
         answer = make_verification(
-            trials, sweep=SweepSays(0.03, None), total_steps=1000, epochs=epochs
+            trials, sweep=SweepSays(0.03, 0.2, None), total_steps=1000, epochs=epochs
         )
         way = transfer(None, 1000, epochs)
         rates[epochs] = answer.lr
@@ -97,7 +99,7 @@ def test_a_suggestion_gives_way_to_what_the_sweep_and_the_trials_decide():
     st.none() | st.floats(1e-4, 1),
 )
 def test_the_rate_of_a_search_is_never_above_one_that_trained_well(scores, limit):
-    answer = make_verification(flat_trials(*scores), sweep=SweepSays(0.03, limit))
+    answer = make_verification(flat_trials(*scores), sweep=SweepSays(0.03, 0.2, limit))
     if not answer.all_blew_up:
         highest = answer.rates[answer.losses < 0.5].max()
         assert answer.lr <= min(highest, limit or math.inf) * (1 + 1e-9)
@@ -113,30 +115,37 @@ def test_regrets_of_trials_of_several_lengths_are_taken_as_they_are():
     assert answer.lr == pytest.approx(10**mean)
 
 
+@pytest.mark.parametrize("deviation", [0.0, 0.2, 0.9])
 @pytest.mark.parametrize("total_steps", [None, 300, 2000])
 @each_schedule
-def test_the_interval_is_centred_and_as_wide_as_its_deviation_says(schedule, total_steps):
+def test_the_interval_is_centred_and_as_wide_as_its_deviations_say(
+    schedule, total_steps, deviation
+):
     asked = {"schedule": schedule, "total_steps": total_steps}
     way = transfer(schedule, total_steps)
     answer = make_verification(flat_trials(1.5, 0.5, 1.0), **asked)
     low, high = np.log10(answer.interval)
     assert (low + high) / 2 == pytest.approx(math.log10(answer.lr))
     assert (high - low) / 2 == pytest.approx(half_of(way.deviation))
-    # With a sweep it is around the best rate that this points to, whatever the trials say.
+    # With a sweep it is around the best rate that this points to, whatever the trials say, and its
+    # minimum may be off as well.
+    half = half_of(math.hypot(deviation, way.deviation))
     for scores in ((1.5, 0.5, 1.0), (0.5, 1.0, 1.5)):
-        answer = make_verification(flat_trials(*scores), sweep=SweepSays(0.03, None), **asked)
+        says = SweepSays(0.03, deviation, None)
+        answer = make_verification(flat_trials(*scores), sweep=says, **asked)
         low, high = np.log10(answer.interval)
         assert (low + high) / 2 == pytest.approx(math.log10(0.03) - way.best)
-        assert (high - low) / 2 == pytest.approx(half_of(way.deviation))
+        assert (high - low) / 2 == pytest.approx(half)
 
 
 def test_the_interval_is_widened_to_a_rate_that_the_sweep_does_not_expect():
     # Only the lowest rate trained, three decades below what the sweep points to.
     way = transfer()
-    answer = make_verification(flat_trials(0.5, 1.5, 1.6), sweep=SweepSays(10**way.best, None))
+    answer = make_verification(flat_trials(0.5, 1.5, 1.6), sweep=SweepSays(10**way.best, 0.2, None))
     assert answer.lr == pytest.approx(1e-3)
-    assert half_of(way.deviation) < 3
-    assert answer.interval == pytest.approx((answer.lr, 10 ** half_of(way.deviation)))
+    half = half_of(math.hypot(0.2, way.deviation))
+    assert half < 3
+    assert answer.interval == pytest.approx((answer.lr, 10**half))
 
 
 def test_every_group_has_its_rate():
@@ -160,6 +169,44 @@ def test_every_group_has_its_rate():
 def test_a_suggestion_holds_up_if_its_regret_is_a_tenth_at_most(decades, stands):
     trials = flat_trials(1.5, 1.0, 0.5, 0.6)
     assert make_verification(trials, suggested=10.0**decades).stands is stands
+
+
+def after(lr, scores, suggested, **changes):
+    """A check of a suggestion after a sweep that suggests `lr`."""
+    says = SweepSays(minimum=3.0, deviation=0.2, lr=lr)
+    return make_verification(flat_trials(*scores), suggested, sweep=says, **changes)
+
+
+@pytest.mark.parametrize(
+    ("scores", "stands"),
+    [
+        ((1.5, 1.0, 0.8, 0.5), True),  # only the one above is better
+        ((1.5, 0.8, 0.9, 0.5), True),  # one below, by 0.067
+        ((1.5, 0.7, 0.9, 0.5), False),  # by 0.133
+        ((0.5, 1.5, 0.9, 1.0), False),
+        ((1.5, 1.0, BLOWN, 0.5), False),
+    ],
+)
+def test_a_suggestion_of_the_sweep_is_compared_with_lower_rates_only(scores, stands):
+    answer = after(1e-2, scores, 1e-2)
+    assert answer.stands is stands
+    assert (answer.lr == 1e-2) == (stands is True)
+    assert answer.lr <= 1e-2
+
+
+def test_after_a_sweep_without_a_suggestion_all_rates_count():
+    assert after(None, (1.5, 1.0, 0.8, 0.5), 1e-2).stands is False
+    assert make_verification(flat_trials(1.5, 1.0, 0.8, 0.5), 1e-2).stands is False
+
+
+def test_a_rate_below_the_sweeps_is_compared_with_all_up_to_that():
+    scores = (1.5, 1.0, 0.8, 0.5)
+    assert after(1e-2, scores, 10**-2.5).stands is False
+    # The one in between does not count, as the sweep would not go there.
+    assert after(10**-2.4, scores, 10**-2.5).stands is True
+    # A rate above the sweep's is compared with all below itself.
+    assert after(1e-3, scores, 1e-2).stands is True
+    assert after(1e-3, (0.5, 1.0, 0.8, 0.4), 1e-2).stands is False
 
 
 @each_schedule
@@ -244,9 +291,44 @@ def test_the_suggestion_of_a_sweep_needs_no_worse_rate_above_it():
     """It is not exceeded anyway; a limit below is none of the sweep's."""
     trials = flat_trials(1.5, 1.0, 0.8, 0.5)
     assert make_verification(trials, sweep=SAYS).verdict is Verdict.CLEAR
-    assert make_verification(trials, sweep=SweepSays(0.03, None)).verdict is Verdict.AT_END
+    assert make_verification(trials, sweep=SweepSays(0.03, 0.2, None)).verdict is Verdict.AT_END
     lowest = make_verification(flat_trials(0.5, 0.7, 1.0, BLOWN), sweep=SAYS)
     assert lowest.verdict is Verdict.AT_END
+    assert lowest.reason == AT_END.format("lowest")
+
+
+def test_why_higher_rates_do_not_count_is_said_where_they_are_better():
+    better_above = make_verification(flat_trials(1.5, 1.0, 0.8, 0.5), sweep=SAYS)
+    assert better_above.best > better_above.lr
+    assert (better_above.verdict, better_above.reason) == (Verdict.CLEAR, NOT_EXCEEDED)
+    checked = after(1e-2, (1.5, 1.0, 0.8, 0.5), 1e-2)
+    assert (checked.verdict, checked.reason) == (Verdict.CLEAR, NOT_EXCEEDED)
+    best = after(1e-2, (1.5, 1.0, 0.5, 0.8), 1e-2)
+    assert (best.verdict, best.reason) == (Verdict.CLEAR, REASONS[Verdict.CLEAR])
+
+
+@pytest.mark.parametrize("suggested", [None, 1e-5])
+def test_a_rate_below_all_that_were_tried_is_not_clear(suggested):
+    answer = make_verification(
+        flat_trials(1.5, 0.5, 1.0), suggested, sweep=SweepSays(0.03, 0.2, 1e-4)
+    )
+    assert answer.lr == 1e-4 < answer.rates[0]
+    assert (answer.verdict, answer.reason) == (Verdict.AT_END, BELOW_ALL)
+
+
+@pytest.mark.parametrize("scores", [(0.5, 0.5, 0.5, 0.5), (1.95, 1.92, 1.94)])
+def test_a_verdict_on_the_trials_keeps_its_reason_wherever_the_rate_lies(scores):
+    answer = make_verification(flat_trials(*scores), sweep=SweepSays(0.03, 0.2, 1e-4))
+    assert answer.lr < answer.rates[0]
+    assert answer.verdict in (Verdict.FLAT, Verdict.NO_DESCENT)
+    assert answer.reason == REASONS[answer.verdict]
+
+
+def test_a_suggestion_outside_leaves_the_verdict_to_the_rate_that_is_answered():
+    answer = after(1e-2, (1.5, 1.0, 0.5, 0.8), 1e-5)
+    assert answer.regret is None
+    assert answer.rates[0] < answer.lr <= 1e-2
+    assert answer.verdict is Verdict.CLEAR
 
 
 @given(st.lists(st.floats(0.01, 1.9) | st.just(BLOWN), min_size=2, max_size=6))

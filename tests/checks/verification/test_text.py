@@ -7,6 +7,7 @@ import pytest
 from makers import flat_trials, make_verification
 
 from lrfind.checks.verification.decision import SweepSays
+from lrfind.checks.verification.scores import TOLERATED
 
 BLOWN = math.inf
 
@@ -64,6 +65,32 @@ def test_a_suggestion_that_holds_up_is_the_only_rate_in_the_words():
     assert "0.55 3% suggested, holds up The" in words(answer)
 
 
+@pytest.mark.parametrize(
+    ("scores", "holds_up"),
+    [
+        ((1.5, 1.0, 0.8, 0.5), "holds up, though higher rates decrease the loss faster in runs"),
+        ((1.5, 1.0, 0.6, 0.5), "holds up: train"),  # by less than a tenth
+        ((1.5, 1.0, 0.5, 0.8), "holds up: train"),
+    ],
+)
+def test_a_suggestion_that_holds_up_against_lower_rates_says_so(scores, holds_up):
+    says = SweepSays(minimum=3.0, deviation=0.2, lr=1e-2)
+    answer = make_verification(flat_trials(*scores), 1e-2, sweep=says)
+    assert answer.stands
+    assert f"The suggestion {holds_up}" in words(answer)
+
+
+def test_a_better_rate_below_is_not_said_to_be_higher():
+    # It holds up as the trials point to nearly the same rate.
+    answer = make_verification(
+        flat_trials(1.5, 0.5, 1.5), 10**-2.4, sweep=SweepSays(10**-1.7, 0.2, 10**-2.4)
+    )
+    assert answer.stands
+    assert answer.regret > TOLERATED
+    assert answer.best < answer.suggested
+    assert "higher" not in words(answer)
+
+
 def test_trials_that_learnt_nothing_do_not_judge_the_suggestion():
     said = words(make_verification(flat_trials(1.95, 1.92, 1.94), suggested=1e-3))
     assert "The suggestion is neither confirmed nor refuted: train at about 1.00e-03 (" in said
@@ -73,10 +100,10 @@ def test_trials_that_learnt_nothing_do_not_judge_the_suggestion():
 def test_the_words_say_where_a_rate_comes_from_that_is_no_suggestion():
     trials = flat_trials(1.5, 0.5, 1.0)
     assert "), by the trials, after 3 short" in words(make_verification(trials))
-    answer = make_verification(trials, sweep=SweepSays(0.03, 0.01))
+    answer = make_verification(trials, sweep=SweepSays(0.03, 0.2, 0.01))
     assert "), by the sweep and the trials, after 3 short" in words(answer)
     assert f"Train at about {answer.lr:.2e} (" in words(answer)
-    holds = make_verification(trials, 10**-2.5, sweep=SweepSays(0.03, None))
+    holds = make_verification(trials, 10**-2.5, sweep=SweepSays(0.03, 0.2, None))
     assert "by the" not in words(holds)
 
 

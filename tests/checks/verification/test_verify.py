@@ -20,12 +20,14 @@ from makers import (
     valley,
     valley_loss,
     valley_losses,
+    valley_step,
     walled,
 )
 from torch import nn
 
 import lrfind
-from lrfind import CannotTell, CannotTellError, Problem, Verdict, find_lr, verify
+from lrfind import CannotTell, CannotTellError, Flag, Problem, Verdict, find_lr, verify
+from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.checks.verification.decision import SweepSays
 from lrfind.checks.verification.verify import MULTIPLES
 from lrfind.demo import digits_problem
@@ -50,15 +52,8 @@ def test_every_loss_of_every_trial_has_its_valley_losses(options):
 
 def test_a_step_of_ones_own_is_scored_on_its_last_losses():
     model, optimizer, _, batches = valley()
-
-    def step(batch):
-        optimizer.zero_grad()
-        loss = model()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    answer = verify(model, optimizer, None, batches, rates=RATES, num_iter=12, step=step)
+    own = {"step": valley_step(model, optimizer)}
+    answer = verify(model, optimizer, None, batches, rates=RATES, num_iter=12, **own)
     for trial, lr in zip(answer.trials, RATES, strict=True):
         expected = valley_losses(lr, 12)
         np.testing.assert_allclose(trial.run.loss, expected, rtol=1e-12)
@@ -284,13 +279,16 @@ def test_the_length_of_the_training_counts_in_epochs_of_the_loader():
 
 
 @pytest.mark.parametrize("question", [{}, {"schedule": "constant", "total_steps": 900}])
-def test_the_sweep_says_its_expected_minimum_and_no_limit(question):
-    """The trials may raise a suggestion that they check."""
+def test_the_sweep_says_its_expected_minimum_and_its_suggestion_whatever_is_checked(question):
     result = sweep()
-    says = SweepSays(result.curves().posterior.mean, None)
+    posterior = result.curves().posterior
+    deviation = math.hypot(posterior.deviation, BETWEEN_RUNS)
+    lr = result.suggest(**question).lr
+    says = SweepSays(posterior.mean, deviation, lr)
     assert suggested(result, **question).sweep == says
     assert suggested(result.suggest(), result=result, **question).sweep == says
-    assert suggested(result.suggest(), **question).sweep is None
+    assert suggested(result.suggest(), **question).sweep == suggested(result, **question).sweep
+    assert suggested(suggested(result), **question).sweep == suggested(result).sweep
     assert suggested(0.1, **question).sweep is None
 
 
@@ -327,7 +325,7 @@ def test_a_sweep_that_cannot_tell_is_refused_with_its_reason_unless_rates_are_gi
         ({"suggestion": 0.1, "result": 0.1}, TypeError, "`result` must be a RangeTestResult"),
         ({"suggestion": 0.1, "num_iter": 3}, ValueError, "`num_iter` must be at least 4"),
         ({"suggestion": 0.1, "num_iter": 7.0}, TypeError, "`num_iter` must be an integer"),
-        ({"suggestion": 0.1, "schedule": "cosine"}, ValueError, "`schedule` must be one of"),
+        ({"suggestion": 0.1, "schedule": "sawtooth"}, ValueError, "`schedule` must be one of"),
         ({"suggestion": 0.1, "total_steps": 0}, ValueError, "`total_steps` must be at least 1"),
         ({"suggestion": 0.1, "total_steps": 1e3}, TypeError, "`total_steps` must be an integer"),
         ({"suggestion": 0.1, "scaler": 3}, TypeError, "`scaler` must be a GradScaler"),
@@ -425,6 +423,25 @@ def test_a_result_that_was_not_confirmed_is_lowered_until_it_trains_from_the_sta
     assert again == replace(answer, steps=4 * 6)
     of_its_own = verify(*walled(), plain.suggest(), result=plain, num_iter=6, progress=False)
     assert (of_its_own.suggested, of_its_own.steps) == (plain.suggest().lr, 4 * 6)
+
+
+def test_a_result_confirmed_for_another_training_is_tried_again():
+    long = {"schedule": "constant", "total_steps": 4800}
+    confirmed = lrfind.range_test(*walled(1.0), **WALLED, confirm=long)
+    (tried,) = confirmed.cold_starts
+    assert tried.started
+    # A lower rate than that, and one that starts, need no other.
+    assert verify(*walled(1.0), confirmed, **long, num_iter=6, progress=False).steps == 4 * 6
+    higher = {"schedule": "one_cycle", "total_steps": 300}
+    assert Flag.NOT_TRIED in confirmed.suggest(**higher).flags
+    parts = walled(1.0)
+    calls = Counted(parts[1]).rates
+    answer = verify(*parts, confirmed, **higher, num_iter=6, progress=False)
+    again = lrfind.range_test(*walled(1.0), **WALLED, confirm=higher)
+    cold = [each.lr for each in again.cold_starts for _ in range(each.steps)]
+    assert calls[: len(cold)] == cold
+    assert answer.steps == len(calls) == len(cold) + 4 * 6
+    assert answer.suggested == again.suggest(**higher).lr
 
 
 def test_a_result_of_which_no_rate_starts_is_refused_unless_rates_are_given():

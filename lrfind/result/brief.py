@@ -1,0 +1,188 @@
+"""The short text of a sweep: which rate, how far smoothing moved it, how sure, what next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from textwrap import wrap
+
+from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.curves import CUT_SHORT, EXPECTED, RAW, Flag
+from lrfind.analysis.defaults import BETA
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL
+from lrfind.comparison.compare import Comparison
+from lrfind.comparison.curve_rows import CurveRow
+from lrfind.result.record import SweepRecord
+from lrfind.result.settings import StopReason
+from lrfind.result.trust import TRUST, UNFINISHED
+from lrfind.support.text import rate, sentence, times
+
+WIDTH = 72
+"""Of a terminal that nobody has widened, less a margin."""
+
+AGREE = 0.5
+"""Two rates fewer decades apart agree."""
+
+SHOWN = 6
+"""So many parameter groups are named."""
+
+ENDED = {
+    StopReason.COMPLETED: "",
+    StopReason.DIVERGED: ", where the loss diverged, as it should",
+    StopReason.NON_FINITE: ", where a loss was NaN or infinite",
+    StopReason.EXHAUSTED: ", where the data ran out",
+    StopReason.OVERFLOW: ", where the gradients overflowed",
+    StopReason.UNFINISHED: ", where the loop ended",
+}
+"""How the range of a sweep ends."""
+
+SHORT = {
+    Flag.BURN_IN: "still climbing",
+    Flag.AT_END: "still falling",
+    Flag.CUT_OFF: "still falling",
+    Flag.NO_DESCENT: "never falls",
+    Flag.TOO_SHORT: "too few losses",
+}
+"""Flags of a minimum beside its row."""
+
+PEAK = {
+    None: "constant, or the peak of one-cycle or cosine",
+    "constant": "at a constant rate",
+    "one_cycle": "peak of one-cycle or cosine",
+}
+"""What a rate is for, by the schedule asked for."""
+
+
+def brief(
+    record: SweepRecord, comparison: Comparison, answer: Suggestion | CannotTell, *notes: str
+) -> str:
+    """The short text, at most `WIDTH` columns wide.
+
+    Args:
+        record: The sweep.
+        comparison: Its minima; the last beta is shown.
+        answer: The suggested learning rate.
+        notes: Further sentences.
+    """
+    shown = [row for row in comparison.rows if row.curve == USUAL][-1]
+    parts = [
+        _filled("", opening(record)),
+        [*_table(comparison)],
+        _filled("  ", shift_words(shown)),
+        [*_answer(record, answer, shown)],
+    ]
+    parts += [_filled("  ", note) for note in (*_cautions(answer), *notes)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def opening(record: SweepRecord) -> str:
+    """What was swept, how it ended, and whether the training state was put back."""
+    steps, reason = record.lr.size, record.stop_reason
+    first, count = "", f"{steps:,}"
+    if reason.cut_short:
+        first, count = f"{sentence(reason.value)} ", f"{count} of {record.settings.num_iter:,}"
+    epochs = "" if record.epoch_steps is None else f" ({steps / record.epoch_steps:.2g} epochs)"
+    span = f", {record.lr[0]:.2g} to {record.lr[-1]:.2g}" if steps else ""
+    back = " Your training is as it was before." if record.state_bytes else ""
+    starts = "".join(f" {each}" for each in record.cold_starts)
+    return f"{first}Range test: {count} steps{epochs}{span}{ENDED[reason]}.{starts}{back}"
+
+
+def _table(comparison: Comparison) -> Iterator[str]:
+    """The minima of the raw losses and the averages, and the rates one decade below."""
+    yield f"  {'curve':<20}{'minimum':>9}{'one decade below':>19}"
+    for row in comparison.rows:
+        if row.curve in (RAW, *SMOOTHERS):
+            yield _row(row)
+
+
+def _row(row: CurveRow) -> str:
+    name = "raw losses" if row.curve == RAW else row.label
+    usable = row.minimum.usable
+    values = (rate(row.minimum.lr), rate(row.decade_below)) if usable else ("none", "")
+    notes = [SHORT[flag] for flag in row.minimum.flags if flag in SHORT]
+    usual = row.curve == USUAL and row.beta == BETA
+    said = f"<- {notes[0]}" if notes else "<- the usual rule" if usual else ""
+    return f"  {name:<20}{values[0]:>9}{values[1]:>19}    {said}".rstrip()
+
+
+def shift_words(row: CurveRow) -> str:
+    """How far the smoothed minimum lies from the raw one, and why; empty if that cannot be told."""
+    if row.from_raw is None:
+        return ""
+    moved = f"{times(row.from_raw.decades)} ({row.from_raw.decades:+.2f} decades)"
+    said = f"The smoothed minimum lies {moved} from the raw one"
+    if row.smoothing is None or row.noise_from_raw is None:
+        return f"{said}."
+    debiasing = "" if row.debiasing is None else f" (of which debiasing {times(row.debiasing)})"
+    parts = f"smoothing {times(row.smoothing)}{debiasing}, noise {times(row.noise_from_raw)}"
+    return f"{said}: {parts}."
+
+
+def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRow) -> Iterator[str]:
+    """Which rate, how far to trust it, and what to do."""
+    trust = None if answer.verdict is None else TRUST[answer.verdict]
+    if isinstance(answer, CannotTell):
+        why, _, remedy = answer.reason.partition(": ")
+        yield from _filled("  No rate.  ", sentence(trust.why if trust else why))
+        if trust or remedy:
+            yield from _filled("  Next      ", trust.remedy if trust else remedy)
+        return
+    if record.stop_reason.cut_short:
+        trust = UNFINISHED
+    assert trust is not None
+    yield from _filled("  Train at  ", f"{rate(answer.lr):<8}  {_for(answer)}")
+    if answer.curve == EXPECTED:
+        below = f"{answer.factor:.2g}x below the expected minimum {rate(answer.minimum.lr)}"
+        yield from _filled("  Why       ", f"{below}, which no average moves")
+    if answer.taken:
+        yield from _filled("            ", answer.taken)
+    if len(answer.group_lr) > 1:
+        groups = ", ".join(map(rate, answer.group_lr[:SHOWN]))
+        more = ", ..." if len(answer.group_lr) > SHOWN else ""
+        yield from _filled("            ", f"by parameter group: {groups}{more}")
+    agrees, but = _beside_the_usual_rule(answer, usual)
+    yield from _filled("  Trust     ", f"{trust.level}: {trust.why}{agrees}")
+    if but:
+        yield from _filled("  But       ", but)
+    yield from _filled("  Next      ", f"answer.apply(optimizer, scheduler)    {trust.remedy}")
+
+
+def _cautions(answer: Suggestion | CannotTell) -> Iterator[str]:
+    """The warnings that neither the verdict nor the first lines tell."""
+    if isinstance(answer, Suggestion):
+        yield from (f"! {sentence(f.value)}" for f in answer.cautions if f not in CUT_SHORT)
+
+
+def _for(answer: Suggestion) -> str:
+    if answer.curve != EXPECTED:
+        return answer.because
+    length = "" if answer.total_steps is None else f", {answer.total_steps:,} steps"
+    epochs = f" ({answer.epochs:,.3g} epochs)" if answer.epochs is not None else ""
+    return PEAK[answer.schedule] + length + epochs
+
+
+def _beside_the_usual_rule(answer: Suggestion, usual: CurveRow) -> tuple[str, str]:
+    """That the answer agrees with the usual rule, or how far apart they are and why.
+
+    Both empty without a minimum under the usual average, or if another rule was asked for.
+    """
+    if not usual.minimum.usable or answer.curve != EXPECTED:
+        return "", ""
+    apart = math.log10(usual.decade_below / answer.lr)
+    if abs(apart) < AGREE:
+        return f"; the usual rule agrees ({10 ** abs(apart):.1f}x apart)", ""
+    factor, _, way = times(apart).partition(" ")
+    said = f"the usual rule says {factor} {'more' if way == 'up' else 'less'}"
+    moved = math.log10(usual.minimum.lr / answer.minimum.lr)
+    if abs(moved) < AGREE:
+        return "", f"{said}: it takes 10x below, this training {answer.factor:.2g}x"
+    return "", f"{said}, because of smoothing"
+
+
+def _filled(head: str, text: str) -> list[str]:
+    """Lines of a paragraph whose first begins with `head`, and the others with as many spaces."""
+    return wrap(
+        head + text, WIDTH, subsequent_indent=" " * len(head), drop_whitespace=True,
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip

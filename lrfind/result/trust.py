@@ -1,0 +1,70 @@
+"""Verdicts in a newcomer's words: how far to trust a suggestion, and what to do next."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lrfind.analysis.verdict import Verdict
+
+
+class Trust(NamedTuple):
+    """What a verdict means for someone who wants to train."""
+
+    level: str
+    """ "good", "fair" or "poor"."""
+    why: str
+    """What was seen, as the end of a sentence."""
+    remedy: str
+    """What to do about it, as the end of a sentence."""
+
+
+VERIFY = "try it: lrfind.verify"
+
+TRUST = {
+    Verdict.CLEAR: Trust(
+        "good",
+        "the loss falls, turns, and has one clear minimum",
+        "unsure? lrfind.verify",
+    ),
+    Verdict.FLAT: Trust("fair", "around its minimum the loss is flat over a decade", VERIFY),
+    Verdict.DISPUTED: Trust(
+        "fair", "the losses and the point of divergence disagree on the minimum", VERIFY
+    ),
+    Verdict.COLD_START: Trust(
+        "fair",
+        "higher rates do not start from scratch; this one does",
+        "warm up to go higher, or " + VERIFY,
+    ),
+    Verdict.DRIFT: Trust(
+        "poor",
+        "most of the fall is training time, at whatever rate",
+        "lower start_lr, or " + VERIFY,
+    ),
+    Verdict.AT_START: Trust(
+        "poor", "the loss is lowest where the sweep starts", "lower start_lr (--start-lr)"
+    ),
+    Verdict.AT_END: Trust(
+        "poor", "the loss was still falling when the sweep ended", "raise end_lr (--end-lr)"
+    ),
+    Verdict.NO_DESCENT: Trust(
+        "poor",
+        "the loss never fell by more than its noise",
+        "most often: too few steps (num_iter), start_lr too high, a noisy loss (RL, small "
+        "batches), or a model that cannot learn this",
+    ),
+    Verdict.NOISY: Trust(
+        "poor",
+        "the fall is hardly larger than the noise",
+        "more steps (num_iter), larger batches or a probe, or " + VERIFY,
+    ),
+    Verdict.CLIFF: Trust(
+        "fair", "the loss diverges just above its minimum", "take a lower rate, or " + VERIFY
+    ),
+    Verdict.TOO_SHORT: Trust(
+        "poor", "too few losses to tell a minimum from noise", "more steps (num_iter), say 300"
+    ),
+}
+"""By verdict; `Verdict` itself gives the reason in full."""
+
+UNFINISHED = Trust("poor", "the sweep was cut short", "let it run to its end")
+"""Whatever the verdict on the part that was swept."""
