@@ -164,7 +164,8 @@ class Labels:
         for each in self._marks:
             middle, half = self._pixels(each), (each.size / 2 + PAD) * point
             boxes.append(np.hstack([middle - half, middle + half]))
-        lines = [_along(self._pixels(each), SPACING * point) for each in self._lines]
+        view = np.array(self._ax.bbox.extents).reshape(2, 2)
+        lines = [_along(self._pixels(each), SPACING * point, view) for each in self._lines]
         spared = [_costly(each, HIDDEN_LINE) for each in lines]
         spared += [_costly(self._pixels(each), HIDDEN_POINT) for each in self._points]
         room = np.array(self._ax.bbox.padded(-2 * point).extents)
@@ -186,9 +187,13 @@ def _costly(points: Array, cost: float) -> Array:
     return np.column_stack([points, np.full(len(points), cost)])
 
 
-def _along(line: Array, spacing: float) -> Array:
-    """Points along a line, that far apart; shape `(k, 2)`."""
-    line = line[np.isfinite(line).all(1)]
+def _along(line: Array, spacing: float, view: Array) -> Array:
+    """Points along a line, that far apart; shape `(k, 2)`.
+
+    A line that leaves the view by far, as where a loss diverges, is followed a view's size beyond.
+    """
+    size = view[1] - view[0]
+    line = np.clip(line[np.isfinite(line).all(1)], view[0] - size, view[1] + size)
     if len(line) < 2:
         return line
     way = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))

@@ -87,7 +87,7 @@ def best_place(
     free[long] = ~_crossed(centres[long], anchors[which[long]], radius + 2 * seen.point, seen)
     if not free.any():
         return None
-    cost[free] += inside(seen.spared[:, :2], boxes[free]) @ seen.spared[:, 2]
+    cost[free] += hidden(boxes[free], seen)
     best = int(np.argmin(np.where(free, cost, np.inf)))
     return Place(boxes[best], float(GAPS[far[best]]))
 
@@ -104,6 +104,25 @@ def inside(points: Array, boxes: Array) -> Flags:
     """Whether each of `(m, 2)` points lies in each of `(n, 4)` boxes; shape `(n, m)`."""
     at, box = points[None], boxes[:, None]
     return np.asarray(((at > box[..., :2]) & (at < box[..., 2:])).all(-1))
+
+
+def hidden(boxes: Array, seen: Surroundings) -> Array:
+    """What is hidden by each of `(n, 4)` boxes in the room, counted in cells of about a point.
+
+    A sum over a table of running sums, so that a sweep of 100,000 steps costs no more than a short
+    one.
+
+    Returns:
+        Shape `(n,)`, in points of distance.
+    """
+    low, high = seen.room[:2], seen.room[2:]
+    cells = np.maximum(np.ceil((high - low) / seen.point), 1).astype(int)
+    edges = [np.linspace(*ends, count + 1) for *ends, count in zip(low, high, cells, strict=True)]
+    table, *_ = np.histogram2d(*seen.spared[:, :2].T, bins=edges, weights=seen.spared[:, 2])
+    sums = np.pad(table.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    corners = np.rint((boxes - np.tile(low, 2)) / np.tile(high - low, 2) * np.tile(cells, 2))
+    left, bottom, right, top = np.clip(corners, 0, np.tile(cells, 2)).astype(int).T
+    return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
 
 def _crossed(centres: Array, anchors: Array, short: float, seen: Surroundings) -> Flags:

@@ -60,3 +60,15 @@ def test_only_a_far_label_has_a_line_to_its_mark(ax):
     labels.keep_clear(np.array([1.85]), 5.5, 20)
     boxes(ax)
     assert [text.arrow_patch.get_visible() for text in ax.texts] == [False, True]
+
+
+@pytest.mark.parametrize("far", [1e3, 1e12])
+def test_a_line_far_out_of_the_view_is_followed_no_further_than_a_view_beyond(ax, far):
+    labels = Labels(ax)
+    labels.spare_line([0, 5, 10], [5, 5, far])
+    labels.add("here", 5, 5)
+    ax.figure.draw_without_rendering()
+    spared = labels._surroundings(ax.figure.canvas.get_renderer()).spared
+    left, bottom, right, top = ax.bbox.extents
+    assert len(spared) < 3 * ((right - left) + (top - bottom))
+    assert spared[:, 1].max() <= top + (top - bottom)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfind.support.placement import NEAR, Surroundings, best_place, inside, overlaps
+from lrfind.support.placement import NEAR, Surroundings, best_place, hidden, inside, overlaps
 
 ROOM = np.array([0.0, 0.0, 200.0, 100.0])
 NOTHING = np.empty((0, 4))
@@ -47,6 +47,22 @@ def test_a_far_label_has_a_free_line_to_its_mark():
     aside, between = [88, 40, 95, 75], [99, 60, 101, 62]
     assert place(around=[(0, 1)], taken=[aside]).gap > NEAR
     assert place(around=[(0, 1)], taken=[aside, between]) is None
+
+
+def test_what_a_box_hides_is_the_sum_over_the_points_in_it():
+    rng = np.random.default_rng(0)
+    # Boxes on the edges of cells and points within cells: then the count is exact.
+    points = rng.integers(0, ROOM[2:], (500, 2)) + 0.5
+    corners = np.sort(rng.integers(0, 101, (40, 2, 2)), axis=1).reshape(40, 4).astype(float)
+    cost = rng.uniform(0, 5, 500)
+    seen = Surroundings(ROOM, NOTHING, np.column_stack([points, cost]), 1.0)
+    expected = inside(points, corners) @ cost
+    np.testing.assert_allclose(hidden(corners, seen), expected, atol=1e-9)
+
+
+def test_points_outside_the_room_are_hidden_by_nothing():
+    seen = Surroundings(ROOM, NOTHING, np.array([[-5.0, 50, 3], [300, 50, 3], [50, 1e9, 3]]), 1.0)
+    assert hidden(ROOM[None], seen).tolist() == [0]
 
 
 boxes = st.tuples(*[st.floats(0, 90), st.floats(0, 90), st.floats(1, 60), st.floats(1, 60)]).map(
