@@ -5,7 +5,6 @@ usual functions are here too. All stand in `__init__.pyi` and are imported on fi
 reading a saved result does not import torch.
 """
 
-from difflib import get_close_matches
 from typing import Any
 
 import lazy_loader
@@ -52,6 +51,8 @@ def __getattr__(name: str) -> Any:
 
 def _meant(name: str) -> str:
     """What is meant by a name of another finder, of a method, or by a misspelt one."""
+    from difflib import get_close_matches
+
     if name in _FINDERS.split():
         test = "lrfind.range_test(model, optimizer, loss_fn, train_loader)"
         return f": the range test is `{test}`."

@@ -160,7 +160,7 @@ class Suggestion:
                 that is not given sets its own rates again.
 
         Raises:
-            TypeError: `scheduler` is none.
+            TypeError: `scheduler` is no LR scheduler.
             ValueError: There is another number of parameter groups, or the scheduler cannot be
                 given other rates; nothing is changed.
 
@@ -194,6 +194,7 @@ class Suggestion:
             "schedule": self.schedule,
             "total_steps": self.total_steps,
             "epochs": self.epochs,
+            "taken": self.taken,
             "rule": self.rule,
             "factor": self.factor,
             "curve": self.curve,

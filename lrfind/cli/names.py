@@ -15,12 +15,12 @@ class NameOf(click.ParamType):  # type: ignore[type-arg]  # no parameter before 
 
     name = "name"
 
-    def __init__(self, names: Callable[[], Iterable[str | None]]) -> None:
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
         self._names = names
 
     def known(self) -> list[str]:
         """The names as typed on the command line."""
-        return [name.replace("_", "-") for name in self._names() if name]
+        return [name.replace("_", "-") for name in self._names()]
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """The placeholder in the help."""

@@ -65,8 +65,7 @@ def _apply(model: torch.nn.Module, *inputs: Any, **named: Any) -> Any:
     try:
         return model(*inputs, **named)
     except TypeError as error:
-        # That of DistributedDataParallel or a compiled model takes anything.
-        inner: Any = getattr(model, "module", getattr(model, "_orig_mod", model))
+        inner = unwrapped(model)
         signature = inspect.signature(inner.forward)
         try:
             signature.bind(*inputs, **named)
@@ -78,6 +77,11 @@ def _apply(model: torch.nn.Module, *inputs: Any, **named: Any) -> Any:
                 "(model, batch) that returns the loss."
             ) from error
         raise
+
+
+def unwrapped(model: torch.nn.Module) -> Any:
+    """The model behind a `DistributedDataParallel` or a compilation, whose `forward` takes all."""
+    return getattr(model, "module", getattr(model, "_orig_mod", model))
 
 
 def _takes_two(loss_fn: LossFn) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from lrfind.loop.forward import unwrapped
+
 TARGETS = ("label", "labels", "target", "targets", "y")
 """Names of targets in batches, and of parameters of a model that makes its own loss."""
 
@@ -118,8 +120,7 @@ def _of_object(model: torch.nn.Module, batch: Any) -> Iterator[Split]:
 
 def parameters_of(model: torch.nn.Module) -> list[str]:
     """Names of the arguments of a model's `forward`, behind wrappers that take anything."""
-    inner: Any = getattr(model, "module", getattr(model, "_orig_mod", model))
-    return list(inspect.signature(inner.forward).parameters)
+    return list(inspect.signature(unwrapped(model).forward).parameters)
 
 
 def parts_of(output: Any) -> Iterator[tuple[str, Any]]:

@@ -28,7 +28,7 @@ SHOWN = 6
 
 ENDED = {
     StopReason.COMPLETED: "",
-    StopReason.DIVERGED: ", where the loss diverged, as it should",
+    StopReason.DIVERGED: ", until the loss diverged",
     StopReason.NON_FINITE: ", where a loss was NaN or infinite",
     StopReason.EXHAUSTED: ", where the data ran out",
     StopReason.OVERFLOW: ", where the gradients overflowed",
@@ -60,7 +60,7 @@ def brief(
 
     Args:
         record: The sweep.
-        comparison: Its minima; the last beta is shown.
+        comparison: Its minima; the words on the shift are for the last beta.
         answer: The suggested learning rate.
         notes: Further sentences.
     """
@@ -124,28 +124,36 @@ def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRo
     trust = None if answer.verdict is None else TRUST[answer.verdict]
     if isinstance(answer, CannotTell):
         why, _, remedy = answer.reason.partition(": ")
-        yield from _filled("  No rate.  ", sentence(trust.why if trust else why))
-        if trust or remedy:
-            yield from _filled("  Next      ", trust.remedy if trust else remedy)
+        if answer.verdict and trust and answer.verdict.value.partition(": ")[0] in answer.reason:
+            _, why, remedy = trust  # else there is another reason than the verdict's usual one
+        yield from _filled("  No rate.  ", sentence(why))
+        if remedy:
+            yield from _filled("  Next      ", remedy)
         return
     if record.stop_reason.cut_short:
         trust = UNFINISHED
     assert trust is not None
     yield from _filled("  Train at  ", f"{rate(answer.lr):<8}  {_for(answer)}")
-    if answer.curve == EXPECTED:
-        below = f"{answer.factor:.2g}x below the expected minimum {rate(answer.minimum.lr)}"
-        yield from _filled("  Why       ", f"{below}, which no average moves")
     if answer.taken:
         yield from _filled("            ", answer.taken)
     if len(answer.group_lr) > 1:
         groups = ", ".join(map(rate, answer.group_lr[:SHOWN]))
         more = ", ..." if len(answer.group_lr) > SHOWN else ""
         yield from _filled("            ", f"by parameter group: {groups}{more}")
+    if answer.curve == EXPECTED:
+        where = f"{_below(answer)} the expected minimum {rate(answer.minimum.lr)}"
+        yield from _filled("  Why       ", f"{where}; no average moves it")
     agrees, but = _beside_the_usual_rule(answer, usual)
     yield from _filled("  Trust     ", f"{trust.level}: {trust.why}{agrees}")
     if but:
         yield from _filled("  But       ", but)
     yield from _filled("  Next      ", f"answer.apply(optimizer, scheduler)    {trust.remedy}")
+
+
+def _below(answer: Suggestion) -> str:
+    """How far the rate lies below the minimum, as a factor."""
+    factor, *_ = times(math.log10(answer.factor)).split()
+    return f"{factor} {'below' if answer.factor >= 1 else 'above'}"
 
 
 def _cautions(answer: Suggestion | CannotTell) -> Iterator[str]:
@@ -176,13 +184,13 @@ def _beside_the_usual_rule(answer: Suggestion, usual: CurveRow) -> tuple[str, st
     said = f"the usual rule says {factor} {'more' if way == 'up' else 'less'}"
     moved = math.log10(usual.minimum.lr / answer.minimum.lr)
     if abs(moved) < AGREE:
-        return "", f"{said}: it takes 10x below, this training {answer.factor:.2g}x"
+        return "", f"{said}: it takes 10x below its minimum, this is {_below(answer)}"
     return "", f"{said}, because of smoothing"
 
 
 def _filled(head: str, text: str) -> list[str]:
     """Lines of a paragraph whose first begins with `head`, and the others with as many spaces."""
     return wrap(
-        head + text, WIDTH, subsequent_indent=" " * len(head), drop_whitespace=True,
+        head + text, WIDTH, subsequent_indent=" " * len(head),
         break_on_hyphens=False, break_long_words=False,
     )  # fmt: skip

@@ -197,7 +197,7 @@ def _draw_shift(ax: Axes, labels: Labels, raw: CurveRow, smoothed: CurveRow) -> 
     labels.add(
         f"raw to {SMOOTHERS[USUAL].label} minimum:\n"
         f"{times(smoothed.from_raw.decades)} ({decades(smoothed.from_raw.decades)} decades)",
-        along[np.lexsort([np.abs(np.arange(20) - 10)])], height, size=3, color=color,
+        along[np.argsort(np.abs(np.arange(20) - 10), kind="stable")], height, size=3, color=color,
         around=(BELOW, *AROUND),
     )  # fmt: skip
 

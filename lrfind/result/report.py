@@ -150,7 +150,7 @@ def _cost_words(answer: Suggestion) -> str:
     if cost is None or below is None or answer.verdict is Verdict.COLD_START:
         return ""
     return (
-        f" On {TASKS} tasks this cost {cost:.0%} of the achievable decrease of the "
+        f" On {TASKS} tasks, each left out, this cost {cost:.0%} of the achievable decrease of the "
         f"{judged_by(answer.epochs)} loss in the mean, and one decade below that minimum "
         f"{below:.0%}."
     )

@@ -24,6 +24,7 @@ from lrfind.result.record import PROBE, SOURCES, TRAIN, SweepRecord
 from lrfind.support.errors import CannotTellError
 from lrfind.support.param_groups import HasParamGroups
 from lrfind.support.schedulers import Scheduler
+from lrfind.support.set_rates import set_group_rates
 
 Answer = Suggestion | CannotTell
 NO_TASKS = "no tasks were recorded: return a dictionary of losses"
@@ -142,11 +143,11 @@ class SweepAnalysis(SweepRecord):
 
         Raises:
             CannotTellError: There is no suggestion; nothing is changed.
-            TypeError: `scheduler` is none.
+            TypeError: `scheduler` is no LR scheduler.
             ValueError: As for `suggest` and `Suggestion.apply`.
         """
         answer = self.suggest(**with_schedule(question, scheduler))
-        answer.apply(optimizer, scheduler)
+        set_group_rates(optimizer, answer.group_lr, scheduler)
         assert isinstance(answer, Suggestion)
         return answer
 

@@ -117,8 +117,9 @@ def hidden(boxes: Array, seen: Surroundings) -> Array:
     """
     low, high = seen.room[:2], seen.room[2:]
     cells = np.maximum(np.ceil((high - low) / seen.point), 1).astype(int)
-    edges = [np.linspace(*ends, count + 1) for *ends, count in zip(low, high, cells, strict=True)]
-    table, *_ = np.histogram2d(*seen.spared[:, :2].T, bins=edges, weights=seen.spared[:, 2])
+    edges = [np.linspace(low[axis], high[axis], cells[axis] + 1) for axis in (0, 1)]
+    x, y, cost = seen.spared.T
+    table, *_ = np.histogram2d(x, y, bins=edges, weights=cost)
     sums = np.pad(table.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     corners = np.rint((boxes - np.tile(low, 2)) / np.tile(high - low, 2) * np.tile(cells, 2))
     left, bottom, right, top = np.clip(corners, 0, np.tile(cells, 2)).astype(int).T

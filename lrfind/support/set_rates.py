@@ -36,7 +36,7 @@ def set_group_rates(
             there is none. `rates` are those at its peak.
 
     Raises:
-        TypeError: `scheduler` is none.
+        TypeError: `scheduler` is no LR scheduler.
         ValueError: The number of groups is another, or a scheduler drives another optimizer or
             cannot be given other rates. Nothing is changed.
     """

@@ -127,11 +127,8 @@ def check_iterable(train_loader: Any) -> None:
 
 def has_no_samples(batch: Any) -> bool:
     """Whether a batch holds tensors or arrays, all of length 0."""
-    first = batch[0] if type(batch) in (list, tuple) and batch else batch
-    if type(first) is torch.Tensor and first.numel():
-        return False  # the usual batch, asked about at every step
-    lengths = list(_lengths(batch))
-    return bool(lengths) and not any(lengths)
+    lengths = _lengths(batch)  # asked at every step: the first that is not 0 decides
+    return next(lengths, 1) == 0 and not any(lengths)
 
 
 def _lengths(batch: Any) -> Iterator[int]:

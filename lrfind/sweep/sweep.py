@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,18 +12,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch.optim import Optimizer
 
-from lrfind.analysis.schedule import lr_sequence
 from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
-from lrfind.result.settings import DEFAULTS, StopReason, SweepSettings
-from lrfind.support.arguments import require_count, require_positive
+from lrfind.result.settings import DEFAULTS, StopReason
 from lrfind.support.arrays import Array
 from lrfind.sweep.epochs import Batch, Cycle
 from lrfind.sweep.group_rates import warn_of_own_rates
 from lrfind.sweep.recorder import NOT_ENTERED, Recorder
 from lrfind.sweep.stop_rules import divergence
 from lrfind.sweep.sweep_result import sweep_result
-from lrfind.sweep.swept_range import swept_range
+from lrfind.sweep.swept_range import planned, swept_range
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -108,38 +105,30 @@ class Sweep:
         all_ranks: bool = True,
         layers: torch.nn.Module | None = None,
     ) -> None:
-        start, end, self._group_scale = swept_range(start_lr, end_lr, optimizer)
-        lr = lr_sequence(start, end, num_iter, step_mode)
-        never = diverge_th is None or diverge_th == math.inf
-        diverge_th = None if never else require_positive("diverge_th", diverge_th)
-        probe_every = require_count("probe_every", probe_every, least=1)
-        self.settings = SweepSettings(
-            float(start), float(end), lr.size, step_mode, diverge_th, probe_every
-        )
-        if self.settings.probe_every > lr.size:
-            raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
-        self._optimizer, self._lr = optimizer, lr
-        self._scaler, self._all_ranks = scaler, all_ranks
+        start, end, group_scale = swept_range(start_lr, end_lr, optimizer)
+        self.settings, lr = planned(start, end, num_iter, step_mode, diverge_th, probe_every)
+
+        def new_recorder() -> Recorder:
+            return Recorder(
+                optimizer,
+                lr,
+                divergence(self.settings.diverge_th, lr.size),
+                name=self.name,
+                probe_every=self.settings.probe_every,
+                scaler=scaler,
+                all_ranks=all_ranks,
+                group_scale=group_scale,
+            )
+
+        # A recorder is for one run: a sweep that is entered again starts over with another.
+        self._new_recorder = new_recorder
         self._recorder = self._new_recorder()
         self._cycle: Cycle | None = None
         self._leaving: ExitStack | None = None
         warn_of_own_rates(self._recorder.optimizers)
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
-    def _new_recorder(self) -> Recorder:
-        return Recorder(
-            self._optimizer,
-            self._lr,
-            divergence(self.settings.diverge_th, self.settings.num_iter),
-            name=self.name,
-            probe_every=self.settings.probe_every,
-            scaler=self._scaler,
-            all_ranks=self._all_ranks,
-            group_scale=self._group_scale,
-        )
-
     def __enter__(self) -> Self:
-        # A recorder is for one run; a sweep that is entered again starts over.
         self._recorder, self._cycle = self._new_recorder(), None
         with ExitStack() as stack:
             if self._layers is not None:

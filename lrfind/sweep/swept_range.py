@@ -1,4 +1,4 @@
-"""The range of a sweep, and the ratios of the parameter groups if they are given with it."""
+"""What is swept: the range, the ratios of the parameter groups if given with it, the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from lrfind.support.arguments import require_positive
+from lrfind.analysis.schedule import lr_sequence
+from lrfind.result.settings import SweepSettings
+from lrfind.support.arguments import require_count, require_positive
+from lrfind.support.arrays import Array
 from lrfind.sweep.group_rates import as_optimizers
 
 SAME_MULTIPLE = 1e-6
@@ -53,6 +56,32 @@ def swept_range(
         return start_lr, end_lr, None
     scale = tuple(rate / max(rates) for rate in rates)
     return max(starts) if starts else start_lr, max(ends) if ends else end_lr, scale
+
+
+def planned(
+    start: Any, end: Any, num_iter: Any, step_mode: str, diverge_th: Any, probe_every: Any
+) -> tuple[SweepSettings, Array]:
+    """The settings of a sweep, checked, and its learning rates.
+
+    Args:
+        start: Learning rate of the first step.
+        end: That of the last.
+        num_iter: Number of steps.
+        step_mode: "exp" or "linear".
+        diverge_th: None or infinite to never stop early.
+        probe_every: At most `num_iter`.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is out of range; the message names it.
+    """
+    lr = lr_sequence(start, end, num_iter, step_mode)
+    never = diverge_th is None or diverge_th == math.inf
+    threshold = None if never else require_positive("diverge_th", diverge_th)
+    every = require_count("probe_every", probe_every, least=1)
+    if every > lr.size:
+        raise ValueError(f"`probe_every` must be at most `num_iter`, got {probe_every!r}.")
+    return SweepSettings(float(start), float(end), lr.size, step_mode, threshold, every), lr
 
 
 def _one_each(

@@ -139,6 +139,7 @@ def test_an_answer_becomes_plain_numbers():
         "schedule": "constant",
         "total_steps": 600,
         "epochs": 12.0,
+        "taken": "",
         "rule": "expected",
         "factor": way.factor,
         "curve": "expected",
@@ -229,7 +230,7 @@ def test_a_schedule_is_said_by_what_it_was_taken_for():
     cosine, usual = result.suggest(schedule="cosine"), result.suggest(schedule="one-cycle")
     taken = "cosine, taken as one-cycle: both decay from a peak to about zero"
     assert cosine == replace(usual, taken=taken)
-    assert (cosine.schedule, cosine.to_dict()) == ("one_cycle", usual.to_dict())
+    assert (cosine.schedule, cosine.to_dict()) == ("one_cycle", usual.to_dict() | {"taken": taken})
     assert f". The schedule is {taken}. Verdict: " in str(cosine)
     assert cosine.because == usual.because
     assert "taken" not in str(usual)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import make_result, noisy_result
+from makers import ROOT, make_result, noisy_result
 
 import lrfind
 from lrfind import StopReason, Verdict
@@ -55,8 +55,10 @@ def test_where_the_rate_comes_from_is_said():
     result = noisy_result()
     answer = result.suggest()
     told = line(said(result), "Why")
-    expected = f"{answer.factor:.2g}x below the expected minimum {rate(answer.minimum.lr)}"
-    assert told == f"{expected}, which no average moves"
+    expected = f"{rate(answer.factor)}x below the expected minimum {rate(answer.minimum.lr)}"
+    assert told == f"{expected}; no average moves it"
+    assert line(said(result, factor=0.5), "Why").startswith("2.0x above the expected minimum")
+    assert line(said(result, factor=400), "Why").startswith("400x below the expected minimum")
     assert answer.lr * answer.factor == pytest.approx(answer.minimum.lr)
     assert "Why" not in said(result, curve="debiased")
 
@@ -124,11 +126,14 @@ def test_every_verdict_says_how_far_to_trust_it_and_what_next(verdict):
     level, why, remedy = TRUST[verdict]
     assert line(text, "Trust").startswith(f"{level}: {why}")
     assert line(text, "Next").endswith(remedy)
-    refused = lrfind.CannotTell("nobody knows: ask", "expected", verdict=verdict)
+    refused = lrfind.CannotTell(verdict.value, "expected", verdict=verdict)
     text = str(result.summary(suggestion=refused))
     assert line(text, "No rate.").lower() == f"{why}.".lower()
     assert line(text, "Next") == remedy
     assert "Train at" not in text
+    # A refusal for another reason than the verdict's usual one says its own.
+    other = str(result.summary(suggestion=replace(refused, reason="nobody knows: ask")))
+    assert (line(other, "No rate."), line(other, "Next")) == ("Nobody knows.", "ask")
 
 
 def test_a_refusal_for_another_reason_says_that():
@@ -154,7 +159,9 @@ def test_the_usual_rule_agrees_or_is_said_to_say_more_or_less_and_why():
     there = replace(answer.minimum, lr=usual * 10)
     far = replace(answer, lr=usual * 5, factor=2.0, minimum=there)
     told = line(str(result.summary(suggestion=far)), "But")
-    assert told == "the usual rule says 5.0x less: it takes 10x below, this training 2x"
+    assert (
+        told == "the usual rule says 5.0x less: it takes 10x below its minimum, this is 2.0x below"
+    )
 
 
 def test_an_unfinished_sweep_says_so_first_and_last():
@@ -212,6 +219,6 @@ def test_no_line_is_wider_than_a_terminal(loss, reason, schedule):
 
 
 def test_the_demo_is_short():
-    text = str(lrfind.load(".github/demo/result.json").summary())
+    text = str(lrfind.load(ROOT / ".github" / "demo" / "result.json").summary())
     assert len(text.splitlines()) <= 20
     assert max(map(len, text.splitlines())) <= WIDTH

@@ -70,8 +70,9 @@ def test_what_the_rate_and_a_decade_below_cost_is_told_in_percent(epoch_steps, l
     result = noisy_result(epoch_steps=epoch_steps)
     answer = result.suggest(schedule="constant", total_steps=1200)
     assert decade_words(answer) == (
-        f"lrfind's own {answer.lr:.1e}, {answer.because}. On {TASKS} tasks this cost "
-        f"{answer.expected_regret:.0%} of the achievable decrease of the {loss} loss in the mean, "
+        f"lrfind's own {answer.lr:.1e}, {answer.because}. On {TASKS} tasks, each left out, "
+        f"this cost {answer.expected_regret:.0%} of the achievable decrease of the {loss} loss in "
+        "the mean, "
         f"and one decade below that minimum {answer.decade_below_regret:.0%}."
     )
 

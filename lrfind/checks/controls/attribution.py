@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrfind.analysis.curves import CENTRED, Minimum, SweepCurves
-from lrfind.analysis.whittaker import CAP_SIGMAS, ROUNDING, CentredFit, uncapped
+from lrfind.analysis.whittaker import ROUNDING, CentredFit, uncapped
 from lrfind.support.arrays import Array
 
 FEWEST_DIFFERENCES = 5
@@ -171,8 +171,7 @@ def time_share(
     """
     own, left = sweep.minimum(CENTRED), corrected.minimum(CENTRED)
     # The diverging loss, which would dominate the smoothing, is capped as in `fit_centred`.
-    top = sweep.fit.level + CAP_SIGMAS * sweep.fit.noise
-    capped = np.where(np.isnan(sweep.fit.smooth), top, sweep.loss)
+    capped = np.where(np.isnan(sweep.fit.smooth), sweep.fit.cap, sweep.loss)
     whole = float(fall_of(capped, frozen[: capped.size])[own.step])
     known = min(own.step, last)
     time = float(constant_fall[known])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from math import hypot
 
 import numpy as np
 
@@ -76,7 +75,7 @@ def said_by(sweep: RangeTestResult, asked: Question) -> SweepSays:
     centre_of(answer)
     lr = None if isinstance(answer, CannotTell) else answer.lr
     posterior = sweep.curves().posterior
-    return SweepSays(posterior.mean, hypot(posterior.deviation, BETWEEN_RUNS), lr)
+    return SweepSays(posterior.mean, math.hypot(posterior.deviation, BETWEEN_RUNS), lr)
 
 
 def said_before(answer: Suggested, asked: Question) -> SweepSays | None:
@@ -87,7 +86,7 @@ def said_before(answer: Suggested, asked: Question) -> SweepSays | None:
     if not isinstance(answer, Suggestion) or parts is None or answer.expected_lr is None:
         return None
     lr = answer.expected_lr / asked.transfer.factor
-    return SweepSays(answer.expected_lr, hypot(parts.within, parts.between), lr)
+    return SweepSays(answer.expected_lr, math.hypot(parts.within, parts.between), lr)
 
 
 def _opening(loss: Array, sweep: RangeTestResult | None) -> tuple[float, float]:
