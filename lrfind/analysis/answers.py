@@ -17,7 +17,7 @@ from lrfind.support.param_groups import HasParamGroups
 from lrfind.support.records import flag_names
 from lrfind.support.schedulers import Scheduler
 from lrfind.support.set_rates import set_group_rates
-from lrfind.support.text import group_words, sentence, words
+from lrfind.support.text import group_words, rate, sentence, words
 
 __all__ = ["CannotTell", "Suggestion", "interval_words"]
 
@@ -79,7 +79,7 @@ class Suggestion:
         first = "".join(f"{sentence(flag.value)} " for flag in self.flags if flag in CUT_SHORT)
         others = [flag for flag in self.cautions if flag not in CUT_SHORT]
         caution = "".join(f" But {flag.value}." for flag in others)
-        rates = f"{self.lr:.2e}{group_words(self.group_lr)}{interval_words(self.interval)}"
+        rates = f"{rate(self.lr)}{group_words(self.group_lr)}{interval_words(self.interval)}"
         taken = f" The schedule is {self.taken}." if self.taken else ""
         return (
             f"{first}Train at about {rates}, {self._source_words()}.{taken} Verdict: "
@@ -89,7 +89,7 @@ class Suggestion:
     def _source_words(self) -> str:
         if not self.uses_factor:
             return f"by the rule {self.rule!r} on the {label_of(self.curve, self.beta)} curve"
-        lowest = f"minimum {self.minimum.lr:.2e}"
+        lowest = f"minimum {rate(self.minimum.lr)}"
         name = label_of(self.curve, self.beta)
         if self.curve == EXPECTED:
             return f"a factor of {self.factor:.3g} below the {name} {lowest}"
@@ -108,7 +108,7 @@ class Suggestion:
         """Why this rate and not one decade below a minimum, as the end of a sentence."""
         if self.curve != EXPECTED:
             return "by the rule asked for"
-        below = f"a factor of {self.factor:.3g} below the expected minimum {self.minimum.lr:.1e}"
+        below = f"a factor of {self.factor:.3g} below the expected minimum {rate(self.minimum.lr)}"
         if self.verdict is Verdict.COLD_START:
             return f"{below}, where a training from scratch starts"
         if self.factor != self._way.factor:
@@ -213,4 +213,5 @@ def interval_words(interval: tuple[float, float] | None) -> str:
     """An interval in brackets, to follow a suggested learning rate; nothing without one."""
     if interval is None:
         return ""
-    return " ({:.0%} interval of the best {:.1e} to {:.1e})".format(CONFIDENCE, *interval)
+    low, high = map(rate, interval)
+    return f" ({CONFIDENCE:.0%} interval of the best {low} to {high})"

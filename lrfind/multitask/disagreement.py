@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.support.arrays import Array
 from lrfind.support.records import read_only
+from lrfind.support.text import rate
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class TaskDisagreement:
         if not isinstance(self.total, Suggestion):
             return {}
         total = self.total.lr
-        return {name: _decades(total, rate) for name, rate in self.lr.items()}
+        return {name: _decades(total, lr) for name, lr in self.lr.items()}
 
     def __str__(self) -> str:
-        rates = ", ".join(f"{name} {rate:.2e}" for name, rate in self.lr.items())
+        rates = ", ".join(f"{name} {rate(lr)}" for name, lr in self.lr.items())
         if self.decades is None:
             known = f"only {rates}" if rates else "none"
             text = f"Fewer than two tasks suggest a learning rate: {known}."
@@ -65,7 +66,7 @@ class TaskDisagreement:
             return
         far = max(distances, key=lambda name: abs(distances[name]))
         yield (
-            f"The total suggests {self.total.lr:.2e}; {far} is farthest from it, by "
+            f"The total suggests {rate(self.total.lr)}; {far} is farthest from it, by "
             f"{distances[far] + 0.0:+.2f} decades."
         )
 

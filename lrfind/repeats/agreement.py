@@ -12,7 +12,7 @@ from lrfind.analysis.curves import Flag
 from lrfind.repeats.spread import Spread
 from lrfind.support.errors import CannotTellError
 from lrfind.support.records import flag_names
-from lrfind.support.text import group_words
+from lrfind.support.text import group_words, rate
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class RepeatSuggestion:
 
     def __repr__(self) -> str:
         low, high = self.interval
-        return f"<RepeatSuggestion: lr {self.lr:.3g}, {low:.1e} to {high:.1e}, {self.runs} runs>"
+        return (
+            f"<RepeatSuggestion: lr {self.lr:.3g}, {rate(low)} to {rate(high)}, {self.runs} runs>"
+        )
 
     @property
     def reason(self) -> str:
@@ -56,9 +58,9 @@ class RepeatSuggestion:
     def __str__(self) -> str:
         low, high = self.interval
         return (
-            f"Train at about {self.lr:.2e}{group_words(self.group_lr)}, {self.reason}. The "
-            f"{100 * self.confidence:g} % confidence interval of the median is {low:.2e} to "
-            f"{high:.2e}; the standard deviation between runs is {self.sd:.2f} decades."
+            f"Train at about {rate(self.lr)}{group_words(self.group_lr)}, {self.reason}. The "
+            f"{100 * self.confidence:g} % confidence interval of the median is {rate(low)} to "
+            f"{rate(high)}; the standard deviation between runs is {self.sd:.2f} decades."
         )
 
     def to_dict(self) -> dict[str, object]:

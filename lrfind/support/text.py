@@ -44,7 +44,7 @@ def sentence(text: str) -> str:
 
 def group_words(group_lr: Sequence[float]) -> str:
     """The learning rates of several parameter groups in brackets; empty for a single group."""
-    rates = ", ".join(f"{rate:.2e}" for rate in group_lr)
+    rates = ", ".join(map(rate, group_lr))
     return f" ({rates} for the parameter groups)" if len(group_lr) > 1 else ""
 
 

@@ -13,6 +13,7 @@ import lrfind
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.suggestion import Starts, suggest
 from lrfind.analysis.transfer import transfer
+from lrfind.support.text import rate
 
 
 def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
@@ -21,10 +22,10 @@ def test_a_suggestion_in_words_names_the_rate_and_what_it_was_read_from():
     said = str(answer)
     low, high = answer.interval
     assert said.startswith(
-        f"Train at about {answer.lr:.2e} (90% interval of the best {low:.1e} to {high:.1e})"
+        f"Train at about {rate(answer.lr)} (90% interval of the best {rate(low)} to {rate(high)})"
     )
     assert answer.factor == transfer().factor
-    below = f"a factor of {answer.factor:g} below the expected minimum {answer.expected_lr:.2e}"
+    below = f"a factor of {answer.factor:g} below the expected minimum {rate(answer.expected_lr)}"
     assert below in said
     assert f"Verdict: clear, as {answer.verdict.value}" in said
     assert "But" not in said
@@ -52,7 +53,7 @@ def test_without_a_suggestion_the_words_say_why():
 def test_the_words_of_a_rule_on_a_curve_name_the_curve_and_its_minimum(curve):
     beta = {"beta": 0.9} if curve in ("ema", "debiased") else {}
     answer = noisy_result().suggest(curve=curve, **beta)
-    assert f"a factor of 10 below the minimum {answer.minimum.lr:.2e} of the " in str(answer)
+    assert f"a factor of 10 below the minimum {rate(answer.minimum.lr)} of the " in str(answer)
     assert (" EMA 0.9 " in str(answer)) == (curve in ("ema", "debiased"))
 
 
@@ -71,7 +72,7 @@ def test_the_rate_times_the_factor_is_the_minimum_that_the_words_name(rule, sche
     (named,) = re.findall(
         r"factor of \S+ below the (?:expected )?minimum (\S+?)(?: of|\. )", str(answer)
     )
-    assert named == f"{read['minimum_lr']:.2e}"
+    assert named == f"{rate(read['minimum_lr'])}"
 
 
 MEANT = {
@@ -88,7 +89,7 @@ MEANT = {
 def test_the_training_that_a_rate_is_for_is_said(run):
     answer = noisy_result(epoch_steps=50.0).suggest(**MEANT[run])
     assert answer.because == (
-        f"a factor of {answer.factor:g} below the expected minimum {answer.minimum.lr:.1e}, "
+        f"a factor of {answer.factor:g} below the expected minimum {rate(answer.minimum.lr)}, "
         f"where {run} is expected to lose least"
     )
 
@@ -101,7 +102,7 @@ def test_epochs_are_said_only_where_they_are_known():
 def test_what_was_asked_for_is_said_to_be():
     result = noisy_result()
     answer = result.suggest(factor=40)
-    below = f"a factor of 40 below the expected minimum {answer.minimum.lr:.1e}"
+    below = f"a factor of 40 below the expected minimum {rate(answer.minimum.lr)}"
     assert answer.because == f"{below}, as asked for"
     assert result.suggest("steepest").because == "by the rule asked for"
     usual = transfer("constant", 300).factor
@@ -116,7 +117,7 @@ def test_a_rate_that_starts_is_said_to_be_chosen_for_that():
     usual = result.suggest().lr
     answer = suggest(result.curves(), starts=Starts((usual, usual / 4), usual / 4))
     assert answer.because == (
-        f"a factor of {answer.factor:.3g} below the expected minimum {answer.minimum.lr:.1e}, "
+        f"a factor of {answer.factor:.3g} below the expected minimum {rate(answer.minimum.lr)}, "
         "where a training from scratch starts"
     )
     assert f"Verdict: cold start, as {answer.reason}" in str(answer)
@@ -241,8 +242,8 @@ def test_a_scheduler_goes_on_from_the_rates_of_the_groups():
     optimizer, wanted = two_groups(), two_groups()
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 50)
     answer.apply(optimizer, scheduler)
-    for group, rate in zip(wanted.param_groups, answer.group_lr, strict=True):
-        group["lr"] = rate
+    for group, lr in zip(wanted.param_groups, answer.group_lr, strict=True):
+        group["lr"] = lr
     reference = torch.optim.lr_scheduler.CosineAnnealingLR(wanted, 50)
     for _ in range(50):
         assert scheduler.get_last_lr() == reference.get_last_lr()

@@ -85,7 +85,7 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     )  # fmt: skip
     result = lrfind.load(out / "result.json")
     answer = result.suggest(**QUESTIONS[options])
-    assert re.search(r"Train at about ([^\s,]+)", text)[1] == f"{answer.lr:.2e}"
+    assert re.search(r"Train at about ([^\s,]+)", text)[1] == f"{rate(answer.lr)}"
     pictures = dict(zip(["curves", "betas", "layers", "controls", "trials"], drawn, strict=True))
     assert [line_in(pictures[name]) for name in ("curves", "betas", "layers")] == [answer.lr] * 3
     found = json.loads((out / "verification.json").read_text())
@@ -102,7 +102,7 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     ]
     assert refuted == [answer.lr] * (not found["stands"])
     named = re.findall(r"rain at about ([^\s,]+)", " ".join(text.split()))
-    assert named == [f"{answer.lr:.2e}", f"{found['lr']:.2e}"]
+    assert named == [f"{rate(answer.lr)}", f"{rate(found['lr'])}"]
 
 
 @each_question
@@ -119,7 +119,7 @@ def test_show_and_plot_of_a_saved_result_say_the_rate_of_its_run(tmp_path, drawn
     assert read["suggestion"] == answer.to_dict()
     if answer.uses_factor:
         named = re.search(r"minimum (\d\S*?)(?:\. | of)", str(answer))[1]
-        assert named == f"{read['suggestion']['minimum_lr']:.2e}"
+        assert named == f"{rate(read['suggestion']['minimum_lr'])}"
         assert answer.lr * answer.factor == pytest.approx(answer.minimum.lr, rel=1e-12)
     for extra in ([], ["--against-beta"]):
         invoke("plot", path, "-o", tmp_path / "out.png", *extra, *options)

@@ -18,7 +18,7 @@ def test_the_demo_leaves_four_files_and_prints_table_and_advice(invoke, tmp_path
     assert done.stdout == f"{result.summary()}\n"
     detailed = invoke("demo", "--num-iter", 100, "--detail").stdout
     assert str(result.compare()).splitlines()[2] in detailed
-    assert f"Train at about {result.suggest().lr:.2e}" in detailed
+    assert f"Train at about {rate(result.suggest().lr)}" in detailed
     assert "Wrote result.json" in done.stderr
     for picture in ("range_test.png", "beta.png"):
         assert (tmp_path / "lrfind-demo" / picture).read_bytes()[:4] == b"\x89PNG"
@@ -44,7 +44,7 @@ def test_verify_tries_rates_around_the_suggestion_of_the_sweep(invoke, tmp_path)
         [suggested * each for each in (0.1, 0.3, 1, 3)]
     )
     assert f"Train at  {rate(suggested)} " in done.stdout
-    assert f"rain at about {answer['lr']:.2e}" in done.stdout
+    assert f"rain at about {rate(answer['lr'])}" in done.stdout
     assert "regret against best trial" in done.stdout
     assert "Wrote verification.json and verification.png" in done.stderr
     assert (out / "verification.png").read_bytes()[:4] == b"\x89PNG"
@@ -58,7 +58,7 @@ def test_a_budget_gives_one_rate_within_its_steps(invoke, tmp_path):
     assert answer["steps"] <= 120
     assert answer["schedule"] == "constant"
     assert done.stdout.count("Train at about") == 1
-    assert f"Train at about {answer['lr']:.2e}" in done.stdout
+    assert f"Train at about {rate(answer['lr'])}" in done.stdout
 
 
 def test_the_schedule_decides_the_advice_of_a_sweep_alone(invoke, tmp_path):

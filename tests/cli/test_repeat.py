@@ -8,6 +8,7 @@ import pytest
 
 import lrfind
 from lrfind.cli.repeat import parse_grid
+from lrfind.support.text import rate
 
 PROBLEM = """
     import torch
@@ -41,7 +42,7 @@ def test_it_leaves_the_runs_a_table_and_a_picture(repeat, tmp_path):
     runs = lrfind.load_repeats(tmp_path / "mine")
     assert len(runs) == 3
     assert str(runs).splitlines()[2] in done.stdout
-    assert f"Train at about {runs.suggest().lr:.2e}, the median" in done.stdout
+    assert f"Train at about {rate(runs.suggest().lr)}, the median" in done.stdout
     assert (tmp_path / "mine" / "repeats.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "mine" / "repeats.csv").read_text().startswith("runs,missing,minimum_lr")
     assert "Wrote 3 runs, repeats.csv and repeats.png to mine/" in done.stderr
@@ -145,7 +146,7 @@ def test_table_and_sentence_and_file_answer_the_question_that_was_asked(
     assert done.exit_code == 0, done.output
     runs = lrfind.load_repeats(tmp_path / "mine")
     answer = runs.suggest(**question)
-    assert f"Train at about {answer.lr:.2e}, the median" in done.stdout
+    assert f"Train at about {rate(answer.lr)}, the median" in done.stdout
     (row,) = csv.DictReader((tmp_path / "mine" / "repeats.csv").read_text().splitlines())
     assert float(row["lr"]) == answer.lr
     assert str(runs.table(**question)).splitlines()[2] in done.stdout

@@ -7,6 +7,7 @@ import pytest
 from makers import SWEEP_FILES, TRIAL_FILES
 
 import lrfind
+from lrfind.support.text import rate
 
 
 @pytest.mark.parametrize("function", ["parts", "record"])
@@ -144,7 +145,7 @@ def test_the_length_of_the_training_reaches_the_trials(invoke, problem, tmp_path
     assert done.exit_code == 0, done.stderr
     answer = json.loads((tmp_path / "mine" / "verification.json").read_text())
     assert (answer["schedule"], answer["total_steps"]) == ("constant", 900)
-    assert f"ain at about {answer['lr']:.2e}" in " ".join(done.stdout.split())
+    assert f"ain at about {rate(answer['lr'])}" in " ".join(done.stdout.split())
     if more == ["--verify"]:
         result = lrfind.load(tmp_path / "mine" / "result.json")
         assert answer["suggested"] == result.suggest(schedule="constant", total_steps=900).lr

@@ -27,9 +27,7 @@ def test_two_wells_a_known_distance_apart_disagree_by_it():
     assert list(answer.lr) == ["a", "b"]
     assert answer.decades == pytest.approx(1.5, abs=0.01)
     assert answer.from_total == pytest.approx({"a": -0.75, "b": 0.75}, abs=0.06)
-    assert str(answer).startswith(
-        "The tasks' suggestions are up to 1.50 decades apart: a 1.00e-04,"
-    )
+    assert str(answer).startswith("The tasks' suggestions are up to 1.50 decades apart: a 0.00010,")
     assert "The total suggests" in str(answer)
 
 
@@ -57,7 +55,7 @@ def test_a_task_without_a_rate_is_named_with_the_reason_and_left_out_of_the_dist
     assert answer.decades is None
     assert list(answer.lr) == ["a"]
     assert isinstance(answer.tasks["b"], CannotTell)
-    assert str(answer).startswith("Fewer than two tasks suggest a learning rate: only a 1.00e-04.")
+    assert str(answer).startswith("Fewer than two tasks suggest a learning rate: only a 0.00010.")
     assert "No suggestion for b: the loss never fell" in str(answer)
 
 

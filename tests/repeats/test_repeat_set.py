@@ -44,7 +44,7 @@ def test_words_files_and_picture_give_the_rate_of_one_question(question, tmp_pat
     table = runs.table(**question)
     assert rates_in_files(runs, table, tmp_path) == ([answer.lr], [answer.lr])
     assert f"{answer.lr:.2e}  " in str(table)
-    assert str(table.rows[0].answer).startswith(f"Train at about {answer.lr:.2e} (")
+    assert str(table.rows[0].answer).startswith(f"Train at about {rate(answer.lr)} (")
     ax = runs.plot(table=table)
     assert rate_lines(ax) == [answer.lr]
     assert ax.get_title().startswith(f"Train at {rate(answer.lr)} (")

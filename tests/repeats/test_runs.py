@@ -37,11 +37,11 @@ def test_the_suggestion_is_a_sentence():
     answer = make_set(*FIVE).suggest("minimum")
     assert answer.reason == "the median suggestion of 5 runs"
     assert str(answer) == (
-        "Train at about 1.00e-02 (1.00e-02, 1.00e-03 for the parameter groups), the median "
-        "suggestion of 5 runs. The 90 % confidence interval of the median is 3.67e-03 to 2.73e-02; "
+        "Train at about 0.010 (0.010, 0.0010 for the parameter groups), the median "
+        "suggestion of 5 runs. The 90 % confidence interval of the median is 0.0037 to 0.027; "
         "the standard deviation between runs is 0.36 decades."
     )
-    assert repr(answer) == "<RepeatSuggestion: lr 0.01, 3.7e-03 to 2.7e-02, 5 runs>"
+    assert repr(answer) == "<RepeatSuggestion: lr 0.01, 0.0037 to 0.027, 5 runs>"
 
 
 def test_runs_that_agree_leave_an_interval_of_one_step_either_way():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import interval_words
 from lrfind.checks.verification.scores import MOST_REGRET, TOLERATED, TrialScores
-from lrfind.support.text import group_words, new_table, words
+from lrfind.support.text import group_words, new_table, rate, words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,11 +24,11 @@ def trials_table(scores: TrialScores) -> Table:
     suggested = scores.suggested or 0.0
     mark = MARKS[scores.stands]
     for trial, regret in zip(scores.trials, scores.losses, strict=True):
-        rate = trial.run.lr
-        marks = ["best"] * (rate == best)
-        marks += [mark] * (abs(rate - suggested) < SAME_RATE * rate)
+        lr = trial.run.lr
+        marks = ["best"] * (lr == best)
+        marks += [mark] * (abs(lr - suggested) < SAME_RATE * lr)
         table.add_row(
-            f"{rate:.2e}",
+            rate(lr),
             f"{trial.halfway:.3g}" if trial.finite else "diverged",
             f"{trial.end:.3g}" if trial.finite else "diverged",
             _share(regret),
@@ -49,9 +49,9 @@ def answer_sentence(scores: TrialScores) -> str:
         source = ", by the trials" if scores.sweep is None else ", by the sweep and the trials"
     instead = "" if scores.suggested is None or scores.keeps_suggestion else " instead"
     train = "Train" if scores.suggested is None else "train"
-    rate = f"{scores.lr:.2e}{group_words(scores.group_lr)}"
+    rates = f"{rate(scores.lr)}{group_words(scores.group_lr)}"
     return (
-        f"{_finding(scores, ': ')}{train} at about {rate}{instead}"
+        f"{_finding(scores, ': ')}{train} at about {rates}{instead}"
         f"{interval_words(scores.interval)}{source}, {cost}. {verdict}"
     )
 
@@ -72,7 +72,7 @@ def _finding(scores: TrialScores, end: str) -> str:
         found = "does not hold up"
     else:
         found = f"does not hold up, with a regret of {_share(scores.regret)} against the best trial"
-    named = "" if scores.keeps_suggestion else f" {scores.suggested:.2e}"
+    named = "" if scores.keeps_suggestion else f" {rate(scores.suggested)}"
     return f"The suggestion{named} {found}{end}"
 
 
