@@ -26,6 +26,7 @@ settings.load_profile("lrfind")
 
 TOGETHER = {
     "tests/behaviour/test_cluster.py": "processes",
+    "tests/behaviour/test_one_rate.py": "one rate",
     "tests/behaviour/test_package.py": "package",
     "tests/behaviour/test_ranks.py": "processes",
     "tests/behaviour/test_task_ranks.py": "processes",

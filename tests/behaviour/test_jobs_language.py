@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from jobs import SHORT, check, last_line, options_of
+from jobs import SHORT, check, mended
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -64,20 +64,9 @@ def test_nanogpt_in_bfloat16_with_accumulation_on_a_loader():
     model = GPT()
     optimizer = model.configure_optimizers()
     train_loader = [get_batch() for _ in range(24)]
-    parts = model, optimizer, None
-
-    def naive():
-        return lrfind.range_test(model, optimizer, None, train_loader, **SHORT)
-
-    line = last_line(naive, parts)
+    options = {"autocast": torch.bfloat16, "accumulation_steps": 4, "clip_grad": 1.0}
+    line, result = mended(model, optimizer, None, train_loader, **options)
     assert line == "forward=lambda model, batch: model(*batch)[1]"
-    options = options_of(line) | {"accumulation_steps": 4, "clip_grad": 1.0}
-
-    def ours():
-        bf16 = {"autocast": torch.bfloat16}
-        return lrfind.range_test(model, optimizer, None, train_loader, **bf16, **options, **SHORT)
-
-    result = check(ours, parts)
     assert (result.epoch_steps, result.group_scale) == (6, (1.0, 1.0))
 
 
@@ -157,23 +146,21 @@ def test_bert():
     def ours():
         return lrfind.range_test(model, optimizer, None, train_loader, **SHORT)
 
-    check(ours, (model, optimizer, train_loader))
+    check(ours, (model, optimizer, train_loader), loss=lambda model, batch: model(**batch).loss)
+
+
+def of_other_columns(model, batch):
+    return model(batch["input_ids"], batch["attention_mask"], labels=batch["label"]).loss
 
 
 def test_bert_on_columns_that_it_does_not_know():
     model, train_loader = BERT(), DataLoader(rows("label"), batch_size=4, shuffle=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
-    parts = model, optimizer, train_loader
-
-    def naive():
-        return lrfind.range_test(model, optimizer, None, train_loader, **SHORT)
-
-    options = options_of(last_line(naive, parts))
-
-    def ours():
-        return lrfind.range_test(model, optimizer, None, train_loader, **options, **SHORT)
-
-    check(ours, parts)
+    line, _ = mended(model, optimizer, None, train_loader, loss=of_other_columns)
+    assert line == (
+        'forward=lambda model, batch: model(input_ids=batch["input_ids"], '
+        'attention_mask=batch["attention_mask"], labels=batch["label"]).loss'
+    )
 
 
 def test_low_rank_updates_of_a_frozen_bert():
@@ -185,7 +172,8 @@ def test_low_rank_updates_of_a_frozen_bert():
     def ours():
         return lrfind.range_test(model, optimizer, None, train_loader, layers=True, **SHORT)
 
-    result = check(ours, (model, optimizer, train_loader))
+    parts = model, optimizer, train_loader
+    result = check(ours, parts, loss=lambda model, batch: model(**batch).loss)
     assert sum("up" in name for name in result.layers.names) == 2
 
 
@@ -206,13 +194,21 @@ class Trainer:
         return (loss, outputs) if return_outputs else loss
 
 
+def smoothed(model, batch):
+    """Cross-entropy with 0.9 of the weight on the label and 0.1 on both alike."""
+    chances = model(batch["input_ids"], batch["attention_mask"])["logits"].log_softmax(1)
+    of_label = chances.gather(1, batch["labels"][:, None])[:, 0]
+    return -(0.9 * of_label + 0.1 * chances.mean(1)).mean()
+
+
 def test_a_trainer_with_a_loss_of_its_own():
     trainer = Trainer(BERT())
+    train_loader = trainer.get_train_dataloader()
 
     def ours():
         return lrfind.range_test(
-            trainer.model, trainer.optimizer, None, trainer.get_train_dataloader(),
+            trainer.model, trainer.optimizer, None, train_loader,
             forward=trainer.compute_loss, **SHORT,
         )  # fmt: skip
 
-    check(ours, (trainer.model, trainer.optimizer, None))
+    check(ours, (trainer.model, trainer.optimizer, train_loader), loss=smoothed)

@@ -3,7 +3,7 @@
 import warnings
 
 import torch
-from jobs import SHORT, STEPS, check, last_line, options_of
+from jobs import SHORT, check, mended
 from makers import README, plain
 from stand_ins import GRAPHS, Graph, Lightning, X, Y
 from torch import nn
@@ -119,35 +119,28 @@ def test_ppo():
 
 
 def test_a_graph_net():
-    model, train_loader = Graph(), [GRAPHS] * 5
+    model = Graph()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 
-    def naive():
-        return lrfind.range_test(
-            model, optimizer, functional.cross_entropy, train_loader, num_iter=STEPS
-        )
+    def loss(model, data):
+        return functional.cross_entropy(model(data.x, data.edge_index, data.batch), data.y)
 
-    options = options_of(last_line(naive, (model, optimizer, None)), loss_fn=nn.CrossEntropyLoss())
-
-    def ours():
-        return lrfind.range_test(model, optimizer, None, train_loader, **options, **SHORT)
-
-    check(ours, (model, optimizer, None))
+    line, _ = mended(model, optimizer, functional.cross_entropy, [GRAPHS] * 5, loss=loss)
+    assert line == (
+        "forward=lambda model, batch: "
+        "loss_fn(model(batch.x, batch.edge_index, batch.batch), batch.y)"
+    )
 
 
 def test_a_lightning_module_without_its_trainer():
-    model, train_loader = Lightning(), DataLoader(TensorDataset(X, Y), batch_size=4)
+    model, train_loader = Lightning(), DataLoader(TensorDataset(X, Y), batch_size=4, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
-    def naive():
-        return lrfind.range_test(model, optimizer, None, train_loader, **SHORT)
+    def loss(model, batch):
+        return functional.cross_entropy(model.layer(batch[0]), batch[1])
 
-    options = options_of(last_line(naive, (model, optimizer, train_loader)))
-
-    def ours():
-        return lrfind.range_test(model, optimizer, None, train_loader, **options, **SHORT)
-
-    check(ours, (model, optimizer, train_loader))
+    line, _ = mended(model, optimizer, None, train_loader, loss=loss)
+    assert line == "forward=lambda model, batch: model.training_step(batch, 0)"
 
 
 def test_the_loop_of_the_readme_as_it_stands_goes_through_the_whole_range():

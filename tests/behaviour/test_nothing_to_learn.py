@@ -111,13 +111,14 @@ def ppo(policy, value, cart):
             yield 0.5 * (value(states)[..., 0] - returns).square().mean() - clipped
 
 
-def swept(losses, seed, optimizer):
+def swept(losses, seed, optimizer, **options):
     torch.manual_seed(seed)
     policy, value = network(2, 2, 32), network(2, 1, 32)
     parameters = [*policy.parameters(), *value.parameters()]
     optimizer = OPTIMIZERS[optimizer](parameters)
     cart = Cart(torch.Generator().manual_seed(seed))
-    with lrfind.preserve_state(policy, value, optimizer), lrfind.Sweep(optimizer) as sweep:
+    kept = policy, value, optimizer
+    with lrfind.preserve_state(*kept), lrfind.Sweep(optimizer, **options) as sweep:
         for loss in losses(policy, value, cart):
             optimizer.zero_grad()
             loss.backward()
@@ -133,7 +134,7 @@ def swept(losses, seed, optimizer):
 def test_a_rate_from_the_loss_of_a_policy_is_one_that_was_swept_with_its_interval(
     losses, seed, optimizer
 ):
-    result = swept(losses, seed, optimizer)
+    result = swept(losses, seed, optimizer, num_iter=100)
     curves, answer = result.curves(), result.suggest()
     assert answer.reason in str(answer)
     if not answer:

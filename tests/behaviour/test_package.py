@@ -26,9 +26,8 @@ LEFT_OUT = (
 )  # fmt: skip
 """Of the repository's files, those that the source distribution is without."""
 OWN_TESTS = (
-    "tests/test_demo.py", "tests/test_exported.py", "tests/behaviour/test_readme.py",
-    "tests/scripts/test_scripts.py", "tests/scripts/test_oracle_pages.py",
-    "tests/scripts/test_oracle_table.py",
+    "tests/behaviour/test_readme.py", "tests/scripts/test_scripts.py",
+    "tests/scripts/test_oracle_pages.py", "tests/scripts/test_oracle_table.py",
 )  # fmt: skip
 """Those that read more than the package, and how they miss what is left out."""
 USED = """

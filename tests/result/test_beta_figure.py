@@ -33,6 +33,7 @@ def test_the_interval_is_a_band_and_the_answer_the_title():
     (found,) = [patch for patch in ax.patches if patch.get_label() == "best rate, 90% interval"]
     assert [float(y) for y in found.get_bbox().intervaly] == list(answer.interval)
     assert ax.get_title() == result.plot().get_title()
+    assert ax.get_title().endswith("(at end: the loss still falls)")
 
 
 def test_a_flat_sweep_says_why_it_is_empty():
