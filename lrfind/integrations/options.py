@@ -12,11 +12,6 @@ from lrfind.state.kinds import Data
 from lrfind.support.option_names import hint
 from lrfind.sweep.sweep import Sweep
 
-MOST_SKIPPED = 100
-"""Batches in a row without a loss that end a run."""
-
-NO_LOSS = f"{{}} returned no loss for {MOST_SKIPPED} batches in a row."
-
 _TAKEN = [name for name in inspect.signature(Sweep).parameters if name != "optimizer"]
 
 

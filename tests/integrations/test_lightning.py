@@ -128,6 +128,15 @@ def test_the_numbers_are_those_of_range_test(trained, ours, returns):
     assert result.epoch_steps == expected.epoch_steps
 
 
+@pytest.mark.parametrize("count", [1, 3, 5, 20])
+def test_an_epoch_has_the_steps_that_lightning_makes_in_one(count):
+    module, data = Module(), loader()
+    trainer = trainer_of(accumulate_grad_batches=count)
+    result = range_test(trainer, module, data, **WIDE)
+    trainer.fit(module, data)
+    assert result.epoch_steps == trainer.global_step > 0
+
+
 def test_a_step_that_returns_none_is_left_out():
     trainer, module, data = trainer_of(), Module("none"), loader()
     result = range_test(trainer, module, data, **WIDE)
