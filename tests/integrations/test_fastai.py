@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from makers import plain
 
 from lrfind.integrations.fastai import lr_find, prepared, range_test
 from lrfind.support.errors import CannotTellError
@@ -125,9 +126,9 @@ def state_of(learn):
     parts = [learn, *learn.cbs, learn.dls.train, *([learn.opt] if learn.opt else [])]
     held = [{k: id(v) for k, v in vars(each).items()} for each in parts]
     values = [dict(each) for each in (learn.opt.hypers if learn.opt else [])]
-    states = [dict(each[2]) for each in (learn.opt.all_params() if learn.opt else [])]
+    states = [plain(each[2]) for each in (learn.opt.all_params() if learn.opt else [])]
     generators = (torch.get_rng_state().tolist(), random.getstate(), learn.dls.train.rng.getstate())
-    grads = [each.grad for each in learn.model.parameters()]
+    grads = [(id(each.grad), plain(each.grad)) for each in learn.model.parameters()]
     return tensors, (modules, held, list(learn.cbs), values, states, grads, generators)
 
 
@@ -229,7 +230,6 @@ def test_a_learner_in_the_middle_of_its_training_goes_on_as_without_a_test():
     assert fit(learn, 2) == fit(other, 2)
     before = state_of(learn)
     range_test(learn, num_iter=12, progress=False)
-    torch.set_rng_state(torch.tensor(before[1][-1][0], dtype=torch.uint8))
     assert_same(before, state_of(learn))
     assert fit(learn, 2) == fit(other, 2)
 
