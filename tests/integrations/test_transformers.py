@@ -1,17 +1,16 @@
 import copy
-import runpy
 import subprocess
 import sys
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from frameworks import assert_same, the_checks_work
 from makers import make_result, plain
 
 import lrfind
-from lrfind.integrations.transformers import prepared, range_test
+from lrfind.integrations import transformers as integration
+from lrfind.integrations.transformers import range_test
 from lrfind.support.errors import CannotTellError
 
 transformers = pytest.importorskip("transformers")
@@ -147,11 +146,6 @@ def state_of(trainer):
     arguments = {k: v for k, v in vars(trainer.args).items() if not k.startswith("_")}
     others = (flags, attributes, [[*map(id, each)] for each in lists], names, grads, arguments)
     return tensors, (*others, torch.get_rng_state().tolist(), copy.deepcopy(vars(trainer.state)))
-
-
-def assert_same(before, after):
-    assert before[1] == after[1]
-    assert all(torch.equal(after[0][name], value) for name, value in before[0].items())
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -337,22 +331,7 @@ def test_nothing_is_applied_where_no_rate_can_be_told(tmp_path):
 
 
 def test_the_checks_work_on_a_prepared_trainer(tmp_path):
-    trainer = made(tmp_path, collator=learnable)
-    before = state_of(trainer)
-    with prepared(trainer) as problem, warnings.catch_warnings():
-        result = problem.range_test(num_iter=60, progress=False)
-        checked = problem.verify(1e-3, num_iter=6, progress=False)
-        controls = problem.controls(result, progress=False)
-        found = problem.find_lr(budget=120, progress=False)
-    # A result from before keeps no step of what has been put back.
-    earlier = range_test(trainer, num_iter=60, progress=False)
-    with prepared(trainer) as problem:
-        again = problem.controls(earlier, progress=False)
-    assert again.result == earlier
-    assert len(checked.trials) >= 4
-    assert controls.constant.loss.size > 0
-    assert found.trials
-    assert_same(before, state_of(trainer))
+    the_checks_work(integration, made(tmp_path, collator=learnable), state_of)
 
 
 @pytest.mark.parametrize(
@@ -383,12 +362,3 @@ def test_nothing_is_imported_until_it_is_used():
         "assert not {'transformers', 'accelerate', 'peft'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_example_runs(monkeypatch, tmp_path, capsys):
-    example = Path(__file__).parents[2] / "scripts" / "examples" / "transformers_trainer.py"
-    assert len(example.read_text().splitlines()) < 20
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    runpy.run_path(str(example))
-    assert "Train at" in capsys.readouterr().out
