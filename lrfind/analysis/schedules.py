@@ -37,7 +37,8 @@ NAMES: dict[tuple[str, str], tuple[str, ...]] = {
     (CONSTANT, STARTS): (
         "step", "StepLR", "StepLRScheduler", "multistep", "MultiStepLR", "MultiStepLRScheduler",
         "exponential", "ExponentialLR", "plateau", "ReduceLROnPlateau", "PlateauLRScheduler",
-        "warmup_stable_decay", "wsd", "WSDLRScheduler", "inverse_sqrt", "rsqrt",
+        "warmup_stable_decay", "wsd", "WSDLRScheduler", "inverse_sqrt", "rsqrt", "greedy",
+        "GreedyLR",
     ),
 }  # fmt: skip
 """The names, by what they are taken for and why. Case, spaces, hyphens and underscores do not

@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lrfind.integrations.options import MOST_SKIPPED, NO_LOSS, check_names, data_objects
+from lrfind.integrations.missing import missing
+from lrfind.integrations.options import check_names, data_objects
+from lrfind.integrations.recording import Recording
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.held_by import held_by
 from lrfind.state.preserve import preserve_state
@@ -21,10 +23,8 @@ from lrfind.sweep.sweep import Sweep
 
 try:
     from ignite.engine import Engine, Events
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        '`lrfind.integrations.ignite` needs pytorch-ignite: pip install "lrfind[ignite]"'
-    ) from error
+except ImportError as error:
+    raise missing("ignite") from error
 
 
 def range_test(
@@ -76,7 +76,7 @@ def range_test(
     held = held_by([trainer._process_function])
     objects = [*data_objects(data), *several, options.get("scaler"), *held, *preserve]
     engine = _without_handlers(trainer)
-    _Recording(sweep, output_transform or _loss_of).attach(engine)
+    _attach(Recording(sweep, "trainer"), output_transform or _loss_of, engine)
     with preserve_state(*objects) as kept, sweep, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Data iterator can not provide data anymore")
         engine.run(data, max_epochs=sys.maxsize)
@@ -85,30 +85,21 @@ def range_test(
     return replace(sweep.result(), state_bytes=kept.nbytes, epoch_steps=epoch_steps)
 
 
-class _Recording:
-    """Records the loss of every iteration, and ends the run with the sweep."""
+def _attach(
+    recording: Recording, loss_of: Callable[[Any], torch.Tensor | float | None], engine: Engine
+) -> None:
+    """Record the loss of every iteration of an engine, and end its run with the sweep."""
 
-    def __init__(self, sweep: Sweep, loss_of: Callable[[Any], torch.Tensor | float | None]) -> None:
-        self._sweep, self._loss_of, self._skipped = sweep, loss_of, 0
-        self._seen = 0
-
-    def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._record)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_without_data)
-
-    def _record(self, engine: Engine) -> None:
-        loss = self._loss_of(engine.state.output)
-        self._skipped = self._skipped + 1 if loss is None else 0
-        if self._skipped == MOST_SKIPPED:
-            raise TypeError(NO_LOSS.format("`trainer`"))
-        if loss is not None and not self._sweep.record(loss):
+    def record(engine: Engine) -> None:
+        if not recording.goes_on(loss_of(engine.state.output)):
             engine.terminate()
 
-    def _end_without_data(self, engine: Engine) -> None:
-        if engine.state.iteration == self._seen:  # later epochs would have no batches either
-            self._sweep.exhausted()
+    def end_without_data(engine: Engine) -> None:
+        if not recording.has_more():
             engine.terminate()
-        self._seen = engine.state.iteration
+
+    engine.add_event_handler(Events.ITERATION_COMPLETED, record)
+    engine.add_event_handler(Events.EPOCH_COMPLETED, end_without_data)
 
 
 def _loss_of(output: Any) -> torch.Tensor | float | None:

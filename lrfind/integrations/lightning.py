@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import signal
 import threading
 import warnings
@@ -12,7 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from lrfind.integrations.options import MOST_SKIPPED, NO_LOSS, check_names, data_objects
+from lrfind.integrations.missing import missing
+from lrfind.integrations.options import check_names, data_objects
+from lrfind.integrations.recording import Recording
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.preserve import preserve_state
 from lrfind.sweep.sweep import Sweep
@@ -23,10 +26,8 @@ try:
     from lightning.pytorch.loggers.logger import DummyLogger
     from lightning.pytorch.utilities.parsing import lightning_hasattr, lightning_setattr
     from lightning.pytorch.utilities.warnings import PossibleUserWarning
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        '`lrfind.integrations.lightning` needs Lightning: pip install "lrfind[lightning]"'
-    ) from error
+except ImportError as error:
+    raise missing("lightning") from error
 
 RATE_NAMES = ("lr", "learning_rate")
 
@@ -58,8 +59,7 @@ def range_test(
             module.
         datamodule: As for `trainer.fit`.
         apply: Whether to set the suggested rate as the module's `lr` or `learning_rate`, or as that
-            of its `hparams`; within a running `fit` also that of the
-            optimizer and its schedulers.
+            of its `hparams`; within a running `fit` also that of the optimizer and its schedulers.
         options: Those of `Sweep`; `layers=True` records the norms of all tensors of the module.
 
     Returns:
@@ -139,7 +139,6 @@ class _Sweeping(Callback):
 
     def __init__(self, original: Trainer, options: Mapping[str, Any], stack: ExitStack) -> None:
         self._original, self._options, self._stack = original, options, stack
-        self._skipped = self._batches = 0
         self._epoch_steps: float | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -153,37 +152,28 @@ class _Sweeping(Callback):
         trainer.fit_loop.min_epochs = trainer.fit_loop.epoch_loop.min_steps = None
         if pl_module.automatic_optimization:
             trainer.strategy.lr_scheduler_configs = []
-        self.sweep = Sweep(trainer.optimizers, scaler=trainer.scaler, **self._options)
-        self._stack.enter_context(self.sweep)
+        sweep = Sweep(trainer.optimizers, scaler=trainer.scaler, **self._options)
+        self._recording = Recording(self._stack.enter_context(sweep), "training_step")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._batches = 0
-        steps = trainer.num_training_batches / trainer.accumulate_grad_batches
-        self._epoch_steps = None if steps == float("inf") else steps
+        batches, count = trainer.num_training_batches, trainer.accumulate_grad_batches
+        self._epoch_steps = None if math.isinf(batches) else math.ceil(batches / count)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._batches += 1
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-        if loss is None:
-            self._skipped += 1
-            if self._skipped == MOST_SKIPPED:
-                raise TypeError(NO_LOSS.format("`training_step`"))
-            return
-        self._skipped = 0
-        if pl_module.automatic_optimization:
+        if loss is not None and pl_module.automatic_optimization:
             loss = loss * trainer.accumulate_grad_batches  # Lightning has divided it
-        if not self.sweep.record(loss):
+        if not self._recording.goes_on(loss):
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._batches:  # an iterator has run out: no later epoch would have batches either
-            self.sweep.exhausted()
+        if not self._recording.has_more():
             trainer.should_stop = True
 
     def result(self) -> RangeTestResult:
-        return replace(self.sweep.result(), epoch_steps=self._epoch_steps)
+        return replace(self._recording.sweep.result(), epoch_steps=self._epoch_steps)
 
 
 def _twin(trainer: Trainer, sweeping: Callback) -> Trainer:

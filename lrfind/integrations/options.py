@@ -9,13 +9,8 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from lrfind.state.kinds import Data
-from lrfind.support.misnamed import did_you_mean
+from lrfind.support.option_names import hint
 from lrfind.sweep.sweep import Sweep
-
-MOST_SKIPPED = 100
-"""Batches in a row without a loss that end a run."""
-
-NO_LOSS = f"{{}} returned no loss for {MOST_SKIPPED} batches in a row."
 
 _TAKEN = [name for name in inspect.signature(Sweep).parameters if name != "optimizer"]
 
@@ -28,9 +23,7 @@ def check_names(options: Mapping[str, Any]) -> None:
     """
     for name in options:
         if name not in _TAKEN:
-            raise TypeError(
-                f"`range_test` has no option `{name}`{did_you_mean(name, _TAKEN) or '.'}"
-            )
+            raise TypeError(f"`range_test` has no option `{name}`{hint(name, _TAKEN) or '.'}")
 
 
 def data_objects(data: Any) -> list[Any]:

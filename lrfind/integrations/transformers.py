@@ -29,8 +29,9 @@ def range_test(trainer: Any, *, apply: bool = False, **options: Any) -> RangeTes
 
     Args:
         trainer: The trainer, before or after `train()`.
-        apply: Whether to set the suggested rate: as `trainer.args.learning_rate`, from which
-            `train()` makes its optimizer and scheduler, and in those that the trainer already has.
+        apply: Whether to set the rate suggested for the schedule and the length of `train()`: as
+            `trainer.args.learning_rate`, from which it makes its optimizer and scheduler, and in
+            those that the trainer already has.
         options: Arguments of `lrfind.range_test`, such as `num_iter`; none that a `step` replaces.
 
     Returns:
@@ -45,11 +46,13 @@ def range_test(trainer: Any, *, apply: bool = False, **options: Any) -> RangeTes
     with prepared(trainer) as problem:
         result = without_step(problem.range_test(**options), options)
     if apply:
-        answer, optimizer = result.suggest(), trainer.optimizer
-        lr = answer.lr  # raises if there is none
-        if optimizer is not None:
-            answer.apply(getattr(optimizer, "optimizer", optimizer), trainer.lr_scheduler)
-        trainer.args.learning_rate = lr
+        optimizer, question = trainer.optimizer, _training(trainer, result.epoch_steps)
+        if optimizer is None:
+            answer = result.suggest(**question)
+        else:
+            inner = getattr(optimizer, "optimizer", optimizer)
+            answer = result.apply(inner, trainer.lr_scheduler, **question)
+        trainer.args.learning_rate = answer.lr  # raises if there is none
     return result
 
 
@@ -140,6 +143,19 @@ def _step(trainer: Any, model: torch.nn.Module) -> Any:
         return torch.stack(losses).sum()
 
     return step
+
+
+def _training(trainer: Any, epoch_steps: float | None) -> dict[str, Any]:
+    """What `suggest` asks about the training: its length, and its schedule if none is made yet."""
+    args, steps = trainer.args, trainer.args.max_steps
+    if steps <= 0:
+        steps = math.ceil(args.num_train_epochs * (epoch_steps or 0))
+    name = getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type)
+    # A scheduler that there is tells its schedule itself.
+    return {
+        "total_steps": steps or None,
+        "schedule": name if trainer.lr_scheduler is None else None,
+    }
 
 
 def _check(trainer: Any) -> None:

@@ -34,15 +34,12 @@ from lrfind.state.held_by import held_by
 from lrfind.state.preserve import Preserved, preserve_state
 from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
-from lrfind.sweep.epochs import endless, length_of
+from lrfind.sweep.epochs import MOST_SKIPPED, endless, length_of
 from lrfind.sweep.group_rates import as_optimizers
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
 
 T = TypeVar("T")
-MOST_SKIPPED = 100
-"""Batches in a row without a loss that end a run."""
-
 NO_LOSS = f"`{{}}` must return a loss, and returned None for {{}} batches in a row; {OWN_LOSS}"
 
 

@@ -8,11 +8,11 @@ from typing import Any, TypedDict, TypeVar, cast
 
 import torch
 
-from lrfind.loop.option_names import hint
 from lrfind.loop.probe import Metric
 from lrfind.loop.step import ClipGrad, Forward
 from lrfind.loop.task_forward import Total
 from lrfind.loop.validation import check_unused
+from lrfind.support.option_names import hint
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -16,10 +16,10 @@ from lrfind.checks.verification.find_lr import find_lr
 from lrfind.checks.verification.record import Verification
 from lrfind.checks.verification.verify import verify
 from lrfind.loop.forward import LossFn
-from lrfind.loop.option_names import not_an_argument
 from lrfind.loop.options import LOOP_DEFAULTS
 from lrfind.loop.range_test import ARGUMENTS, range_test
 from lrfind.result.range_test_result import RangeTestResult
+from lrfind.support.option_names import not_an_argument
 
 FIND_LR_TAKES = (*LOOP_DEFAULTS, "start_lr", "end_lr", "diverge_th")
 """The options that `find_lr` takes; the budget determines the others."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from lrfind.loop.option_names import not_an_argument
 from lrfind.loop.progress import bar
 from lrfind.loop.range_test import ARGUMENTS
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
@@ -23,6 +22,7 @@ from lrfind.repeats.workers import Failure, outcomes
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
+from lrfind.support.option_names import not_an_argument
 
 SHOWN = 5
 """Number of failed runs that an error message names."""

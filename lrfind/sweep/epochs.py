@@ -16,6 +16,9 @@ from lrfind.sweep.recorder import Recorder
 
 Batch = TypeVar("Batch")
 
+MOST_SKIPPED = 100
+"""Batches in a row without a loss that end a run."""
+
 NOT_RECORDED = (
     f"the loop recorded no loss in {MOST} batches: call `sweep.record(loss)` after each step."
 )

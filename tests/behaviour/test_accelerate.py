@@ -1,11 +1,9 @@
 """What Accelerate prepares, in `range_test` and in a loop of one's own."""
 
-import runpy
-
 import numpy as np
 import pytest
 import torch
-from makers import ROOT, TESTS, both, torchrun
+from makers import TESTS, both, torchrun
 
 import lrfind
 
@@ -156,14 +154,3 @@ def test_two_processes_make_one_sweep(tmp_path):
         assert first["restored"]
         assert len(first["loss"]) == 20
         np.testing.assert_allclose(first["loss"], first["joined"], rtol=1e-5)
-
-
-def test_the_example_runs(accelerator, capsys):
-    accelerator()
-    example = ROOT / "scripts" / "examples" / "accelerate_loop.py"
-    assert len(example.read_text().splitlines()) < 20
-    accelerate.state.AcceleratorState._reset_state(reset_partial_state=True)
-    accelerate.state.GradientState._reset_state()
-    torch.manual_seed(0)
-    runpy.run_path(str(example))
-    assert "Train at" in capsys.readouterr().out

@@ -1,8 +1,8 @@
 """The range test through an ignite engine gives what `range_test` gives, and touches nothing."""
 
-import numpy as np
 import pytest
 import torch
+from frameworks import same
 from makers import plain
 from torch import nn
 from torch.nn.functional import mse_loss
@@ -39,14 +39,6 @@ def state_of(trainer, model, optimizer):
         (handlers, plain(own), id(trainer.state), trainer.should_terminate),
         (trainer._dataloader_iter, trainer._init_iter, trainer._internal_run_generator),
     )
-
-
-def same(result, expected):
-    assert np.array_equal(result.lr, expected.lr)
-    np.testing.assert_allclose(result.loss, expected.loss, rtol=1e-6, atol=1e-6)
-    assert result.group_scale == expected.group_scale
-    assert result.stop_reason is expected.stop_reason
-    assert result.epoch_steps == expected.epoch_steps
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -2,9 +2,9 @@
 
 import signal
 
-import numpy as np
 import pytest
 import torch
+from frameworks import same
 from makers import plain
 from torch import nn
 from torch.nn.functional import mse_loss
@@ -90,14 +90,6 @@ def state_of(trainer, module):
     )
 
 
-def same(result, expected):
-    assert np.array_equal(result.lr, expected.lr)
-    np.testing.assert_allclose(result.loss, expected.loss, rtol=1e-6, atol=1e-6)
-    assert result.group_scale == expected.group_scale
-    assert result.stop_reason is expected.stop_reason
-    assert result.state_bytes == expected.state_bytes
-
-
 @pytest.mark.parametrize(
     ("trained", "ours"),
     [
@@ -125,7 +117,16 @@ def test_the_numbers_are_those_of_range_test(trained, ours, returns):
         module, optimizer_of(module), None, data, forward=forward, **ours, **WIDE
     )
     same(result, expected)
-    assert result.epoch_steps == expected.epoch_steps
+    assert result.state_bytes == expected.state_bytes
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 20])
+def test_an_epoch_has_the_steps_that_lightning_makes_in_one(count):
+    module, data = Module(), loader()
+    trainer = trainer_of(accumulate_grad_batches=count)
+    result = range_test(trainer, module, data, **WIDE)
+    trainer.fit(module, data)
+    assert result.epoch_steps == trainer.global_step > 0
 
 
 def test_a_step_that_returns_none_is_left_out():
@@ -139,6 +140,7 @@ def test_a_step_that_returns_none_is_left_out():
 
     expected = lrfind.range_test(module, optimizer_of(module), None, data, forward=forward, **WIDE)
     same(result, expected)
+    assert result.state_bytes == expected.state_bytes
 
 
 def test_a_module_that_never_returns_a_loss_is_told():
@@ -260,15 +262,17 @@ class Manual(Module):
 
 
 def test_manual_optimization():
-    module, data = Manual(), loader()
-    result = range_test(trainer_of(), module, data, **WIDE)
+    trainer, module, data = trainer_of(), Manual(), loader()
+    before = state_of(trainer, module)
+    result = range_test(trainer, module, data, **WIDE)
+    assert state_of(trainer, module) == before
 
     def forward(model, batch):
         return model.loss_of(batch)
 
-    same(
-        result, lrfind.range_test(module, optimizer_of(module), None, data, forward=forward, **WIDE)
-    )
+    expected = lrfind.range_test(module, optimizer_of(module), None, data, forward=forward, **WIDE)
+    same(result, expected)
+    assert result.state_bytes == expected.state_bytes
 
 
 def test_apply_sets_the_attribute_and_says_so_if_there_is_none():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lrfind.integrations.options import check_names
+
 EXAMPLES = sorted((Path(__file__).parents[2] / "scripts" / "examples").glob("*.py"))
 
 
@@ -40,3 +42,21 @@ def test_a_framework_is_imported_when_it_is_used_and_its_extra_named_without_it(
     assert made.returncode == 0, made.stderr
     assert 'pip install "lrfind[lightning]"' in made.stdout
     assert 'pip install "lrfind[ignite]"' in made.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("num_training", ": it is called `num_iter` here."),
+        ("min_lr", ": it is called `start_lr` here."),
+        ("max_lr", ": it is called `end_lr` here."),
+        ("mode", ": it is called `step_mode` here."),
+        ("early_stop_threshold", ": it is called `diverge_th` here."),
+        ("num_itre", ": did you mean `num_iter`?"),
+        ("qqqqq", "."),
+    ],
+)
+def test_an_option_that_lightning_or_ignite_calls_otherwise_is_told(name, said):
+    with pytest.raises(TypeError) as raised:
+        check_names({"num_iter": 30, name: 3})
+    assert str(raised.value) == f"`range_test` has no option `{name}`{said}"

@@ -1,15 +1,16 @@
-import runpy
+import copy
 import subprocess
 import sys
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from frameworks import assert_same, the_checks_work
+from makers import make_result, plain
 
 import lrfind
-from lrfind.integrations.transformers import prepared, range_test
+from lrfind.integrations import transformers as integration
+from lrfind.integrations.transformers import range_test
 from lrfind.support.errors import CannotTellError
 
 transformers = pytest.importorskip("transformers")
@@ -141,24 +142,18 @@ def state_of(trainer):
     lists = [list(v) for each in held for v in each.values() if isinstance(v, list)]
     attributes = [{k: id(v) for k, v in each.items()} for each in held]
     names = [set(vars(each)) for each in trainer.model.modules()]
-    grads = [each.grad for each in trainer.model.parameters()]
+    grads = [(id(each.grad), plain(each.grad)) for each in trainer.model.parameters()]
     arguments = {k: v for k, v in vars(trainer.args).items() if not k.startswith("_")}
     others = (flags, attributes, [[*map(id, each)] for each in lists], names, grads, arguments)
-    return tensors, (*others, torch.get_rng_state().tolist(), vars(trainer.state).copy())
-
-
-def assert_same(before, after):
-    assert before[1] == after[1]
-    assert all(torch.equal(after[0][name], value) for name, value in before[0].items())
+    return tensors, (*others, torch.get_rng_state().tolist(), copy.deepcopy(vars(trainer.state)))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_makes_the_steps_of_the_trainer_and_leaves_its_training_as_it_was(case, tmp_path):
     trainer = made(tmp_path, **CASES[case])
-    before = state_of(trainer)
     torch.manual_seed(1)
+    before = state_of(trainer)
     result = sweep(trainer)
-    torch.set_rng_state(torch.tensor(before[1][-2], dtype=torch.uint8))
     assert_same(before, state_of(trainer))
     np.testing.assert_array_equal(result.lr[[0, -1]], [1e-4, 0.3])
     # The trainer's own loop at the same rates, from the same seed, is the oracle.
@@ -174,13 +169,13 @@ def test_it_records_what_range_test_records(tmp_path):
     loader = trainer.get_train_dataloader()
     optimizer = trainer.create_optimizer()
     trainer.model.train()
-    plain = lrfind.range_test(
+    expected = lrfind.range_test(
         trainer.model, optimizer, None, loader, start_lr=1e-4, end_lr=0.3, num_iter=20,
         diverge_th=None, clip_grad=1.0, progress=False,
     )  # fmt: skip
-    np.testing.assert_array_equal(found.lr, plain.lr)
-    np.testing.assert_allclose(found.loss, plain.loss, rtol=1e-6)
-    assert (found.optimizer, found.epoch_steps) == (plain.optimizer, plain.epoch_steps)
+    np.testing.assert_array_equal(found.lr, expected.lr)
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-6)
+    assert (found.optimizer, found.epoch_steps) == (expected.optimizer, expected.epoch_steps)
 
 
 def test_the_largest_group_is_swept_and_the_others_keep_their_ratio(tmp_path):
@@ -264,7 +259,6 @@ def test_a_trainer_in_the_middle_of_its_training_goes_on_as_without_a_test(tmp_p
     trainer, other = made(tmp_path), made(tmp_path)
     assert train(trainer) == train(other)
     before = state_of(trainer)
-    torch.set_rng_state(torch.tensor(before[1][-2], dtype=torch.uint8))
     range_test(trainer, num_iter=5, progress=False)
     assert_same(before, state_of(trainer))
     assert train(trainer) == train(other)
@@ -275,18 +269,58 @@ def learnable(samples):
     return {**batch, "labels": (batch["input_ids"][:, 0] > 25).long()}
 
 
-def test_the_suggested_rate_is_applied(tmp_path):
-    trainer = made(tmp_path, learning_rate=1e-7, collator=learnable)
+SCHEDULES = {
+    "linear": {},
+    "cosine": {"lr_scheduler_type": "cosine", "warmup_steps": 5},
+    "constant": {"lr_scheduler_type": "constant", "max_steps": 4000},
+    "of_epochs": {"max_steps": -1, "num_train_epochs": 2.5, "gradient_accumulation_steps": 3},
+}
+
+
+@pytest.mark.parametrize("case", SCHEDULES)
+def test_the_rate_suggested_for_the_schedule_and_length_of_the_trainer_is_applied(case, tmp_path):
+    trainer = made(tmp_path, learning_rate=1e-7, collator=learnable, **SCHEDULES[case])
     result = range_test(trainer, apply=True, num_iter=80, progress=False)
-    assert trainer.args.learning_rate == result.suggest().lr > 1e-7
-    assert trainer.optimizer is None
+    lr, schedule = trainer.args.learning_rate, trainer.args.lr_scheduler_type.value
+    assert trainer.optimizer is trainer.lr_scheduler is None
+    # The trainer tells its length once it trains.
+    trainer.add_callback(Ending())
     trainer.train()
-    assert trainer.lr_scheduler.base_lrs == [result.suggest().lr] * 2
-    # To those that it has now, too.
-    trainer.args.learning_rate = 1e-7
-    again = range_test(trainer, apply=True, num_iter=80, progress=False)
-    assert trainer.args.learning_rate == again.suggest().lr
-    assert trainer.lr_scheduler.base_lrs == list(again.suggest().group_lr)
+    assert trainer.lr_scheduler.base_lrs == [lr] * 2
+    asked = {"schedule": schedule, "total_steps": trainer.state.max_steps}
+    assert lr == result.suggest(**asked).lr > 1e-7
+    assert lr not in (result.suggest().lr, result.suggest(schedule=schedule).lr)
+
+
+class Ending(transformers.TrainerCallback):
+    def on_step_end(self, args, state, control, **_):
+        control.should_training_stop = True
+
+
+def test_the_rate_is_applied_to_the_optimizer_and_scheduler_that_the_trainer_has(tmp_path):
+    trainer = made(tmp_path, learning_rate=1e-7, collator=learnable)
+    trainer.train()
+    result = range_test(trainer, apply=True, num_iter=80, progress=False)
+    answer = result.suggest(schedule="linear", total_steps=20)
+    assert trainer.args.learning_rate == answer.lr > 1e-7
+    assert trainer.lr_scheduler.base_lrs == list(answer.group_lr) == [answer.lr] * 2
+
+
+def test_a_scheduler_of_ones_own_tells_the_schedule_in_place_of_the_arguments(tmp_path):
+    def own(model):
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-7)
+        return optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 5)
+
+    trainer = made(tmp_path, optimizers=own, collator=learnable)
+    result = range_test(trainer, apply=True, num_iter=80, progress=False)
+    answer = result.suggest(schedule="constant", total_steps=20)
+    assert trainer.args.learning_rate == answer.lr != result.suggest(schedule="linear").lr
+    assert trainer.optimizer.param_groups[0]["lr"] == trainer.lr_scheduler.base_lrs[0] == answer.lr
+
+
+@pytest.mark.parametrize("name", [each.value for each in transformers.SchedulerType])
+def test_every_schedule_of_the_library_is_known(name):
+    assert make_result().suggest(schedule=name, total_steps=100)
 
 
 def test_nothing_is_applied_where_no_rate_can_be_told(tmp_path):
@@ -297,22 +331,7 @@ def test_nothing_is_applied_where_no_rate_can_be_told(tmp_path):
 
 
 def test_the_checks_work_on_a_prepared_trainer(tmp_path):
-    trainer = made(tmp_path, collator=learnable)
-    before = state_of(trainer)
-    with prepared(trainer) as problem, warnings.catch_warnings():
-        result = problem.range_test(num_iter=60, progress=False)
-        checked = problem.verify(1e-3, num_iter=6, progress=False)
-        controls = problem.controls(result, progress=False)
-        found = problem.find_lr(budget=120, progress=False)
-    # A result from before keeps no step of what has been put back.
-    earlier = range_test(trainer, num_iter=60, progress=False)
-    with prepared(trainer) as problem:
-        again = problem.controls(earlier, progress=False)
-    assert again.result == earlier
-    assert len(checked.trials) >= 4
-    assert controls.constant.loss.size > 0
-    assert found.trials
-    assert_same(before, state_of(trainer))
+    the_checks_work(integration, made(tmp_path, collator=learnable), state_of)
 
 
 @pytest.mark.parametrize(
@@ -343,12 +362,3 @@ def test_nothing_is_imported_until_it_is_used():
         "assert not {'transformers', 'accelerate', 'peft'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_example_runs(monkeypatch, tmp_path, capsys):
-    example = Path(__file__).parents[2] / "scripts" / "examples" / "transformers_trainer.py"
-    assert len(example.read_text().splitlines()) < 20
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    runpy.run_path(str(example))
-    assert "Train at" in capsys.readouterr().out

@@ -7,8 +7,8 @@ import torch
 from makers import loss_fn, make_loader, make_model, trainable
 
 from lrfind import Problem, controls, find_lr, range_test, repeat, verify
-from lrfind.loop.option_names import NAMES, SAID, hint
 from lrfind.loop.options import LOOP_DEFAULTS
+from lrfind.support.option_names import NAMES, SAID, hint
 
 FUNCTIONS = (range_test, verify, find_lr, controls)
 
