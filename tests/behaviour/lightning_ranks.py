@@ -1,20 +1,37 @@
-"""Two ranks train with and without a range test before; started by `test_lightning_ranks.py`."""
+"""What two ranks do with Lightning; each writes OUT/<scenario>.<rank>.json.
+
+torchrun --nproc-per-node 2 lightning_ranks.py OUT
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
+import lrfind
 from lrfind.integrations.lightning import range_test
+
+SETTINGS = {"num_iter": 40, "end_lr": 1.0}
+x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+DATA = TensorDataset(x, x.sum(1, keepdim=True))
 
 
 class Module(LightningModule):
     def __init__(self):
         super().__init__()
+        torch.manual_seed(0)
         self.net, self.seen = nn.Linear(3, 1), []
 
+    def loss_of(self, batch):
+        return nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
     def training_step(self, batch, batch_idx):
-        loss = nn.functional.mse_loss(self.net(batch[0]), batch[1])
+        loss = self.loss_of(batch)
         self.seen.append(loss.item())
         return loss
 
@@ -22,23 +39,54 @@ class Module(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def train(*, tested):
-    torch.manual_seed(0)
-    inputs, module = torch.randn(64, 3), Module()
+def trainer():
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, **quiet)
-    data = TensorDataset(inputs, inputs.sum(1, keepdim=True))
-    loader = DataLoader(data, batch_size=4, shuffle=True)
-    result = None
-    if tested:
-        result = range_test(trainer, module, loader, num_iter=40, end_lr=1.0)
-    trainer.fit(module, loader)
-    return module.seen, result, trainer.global_rank
+    return Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, **quiet)
+
+
+def swept():
+    """Every rank has every other sample, so half of each batch of 8."""
+    module, alone = Module(), Module()
+    # Lightning's own sampler would shuffle.
+    sampler = DistributedSampler(DATA, 2, int(os.environ["RANK"]), shuffle=False)
+    loader = DataLoader(DATA, batch_size=4, sampler=sampler)
+    result = range_test(trainer(), module, loader, **SETTINGS)
+    joined = lrfind.range_test(
+        alone, alone.configure_optimizers(), None, DataLoader(DATA, batch_size=8),
+        forward=lambda model, batch: model.loss_of(batch), all_ranks=False, **SETTINGS,
+    )  # fmt: skip
+    return {
+        "lr": result.lr.tolist(),
+        "loss": result.loss.tolist(),
+        "epoch_steps": result.epoch_steps,
+        "joined": {
+            "lr": joined.lr.tolist(),
+            "loss": joined.loss.tolist(),
+            "epoch_steps": joined.epoch_steps,
+        },
+    }
+
+
+def trained():
+    """The losses of a shuffled training, without and with a range test before."""
+    losses = []
+    for tested in (False, True):
+        module, training = Module(), trainer()
+        loader = DataLoader(DATA, batch_size=4, shuffle=True)
+        if tested:
+            range_test(training, module, loader, **SETTINGS)
+        training.fit(module, loader)
+        losses.append(module.seen)
+    return losses
+
+
+def main():
+    torch.set_num_threads(1)
+    rank = os.environ["RANK"]
+    for scenario in (swept, trained):
+        Path(sys.argv[1], f"{scenario.__name__}.{rank}.json").write_text(json.dumps(scenario()))
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    plain, _, _ = train(tested=False)
-    tested, result, rank = train(tested=True)
-    assert plain == tested
-    assert len(tested) == 16
-    print(f"rank {rank}: {result.loss.tolist()}", flush=True)
+    main()

@@ -1,23 +1,31 @@
 """The range test of a Lightning module over two ranks, by DDP with gloo."""
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-
+import numpy as np
 import pytest
+from makers import TESTS, both, torchrun
 
 pytest.importorskip("lightning")
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-def test_two_ranks_record_the_same_mean_losses_and_train_on_as_without():
-    script = str(Path(__file__).with_name("lightning_ranks.py"))
-    run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
-    made = subprocess.run([sys.executable, *run], capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
-    # The lines of two processes may run into one another.
-    told = dict(re.findall(r"rank (\d): ([^r\n]+)", made.stdout))
-    assert set(told) == {"0", "1"}
-    assert told["0"] == told["1"]
-    assert len(told["0"].split(",")) == 40
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("ranks")
+    done = torchrun(TESTS / "behaviour" / "lightning_ranks.py", made, cwd=made)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_the_sweep_is_that_of_one_process_on_the_joined_batches(folder):
+    first, second = both(folder, "swept")
+    assert first == second
+    joined = first["joined"]
+    assert len(first["loss"]) == 40
+    assert (first["lr"], first["epoch_steps"]) == (joined["lr"], joined["epoch_steps"])
+    np.testing.assert_allclose(first["loss"], joined["loss"], rtol=1e-5)
+
+
+def test_the_training_goes_on_as_without(folder):
+    for plain, tested in both(folder, "trained"):
+        assert len(plain) == 16
+        assert plain == tested

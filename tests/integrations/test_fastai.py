@@ -1,6 +1,4 @@
 import random
-import subprocess
-import sys
 import warnings
 from functools import partial
 
@@ -273,17 +271,3 @@ def test_the_checks_work_on_a_prepared_learner():
 def test_something_else_is_refused():
     with pytest.raises(TypeError, match="`learn` must be a fastai Learner, got Linear"):
         range_test(torch.nn.Linear(1, 1))
-
-
-def test_without_the_library_one_error_has_the_line_that_installs_it(monkeypatch):
-    for name in [each for each in sys.modules if each.split(".")[0] == "fastai"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r'pip install "lrfind\[fastai\]"'):
-        range_test(object())
-
-
-def test_nothing_is_imported_until_it_is_used():
-    code = (
-        "import sys, lrfind.integrations.fastai; assert not {'fastai', 'fastcore'} & {*sys.modules}"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,6 @@
 """What all frameworks share: imported when used, one error without them, a short example."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,37 +12,70 @@ from lrfind.integrations.options import check_names
 EXAMPLES = sorted((Path(__file__).parents[2] / "scripts" / "examples").glob("*.py"))
 
 
-def run(*command):
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+@pytest.fixture
+def in_a_process_of_its_own(monkeypatch, tmp_path):
+    """What the frameworks write goes to a folder; Accelerate forgets what other tests set up."""
+    monkeypatch.chdir(tmp_path)
+
+    def reset():
+        if "accelerate" in sys.modules:
+            from accelerate.state import AcceleratorState, GradientState
+
+            AcceleratorState._reset_state(reset_partial_state=True)
+            GradientState._reset_state()
+
+    reset()
+    yield
+    reset()
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of the frameworks, which are not ours
+@pytest.mark.usefixtures("in_a_process_of_its_own")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_short_and_runs(path):
+def test_an_example_is_short_and_tells_a_rate(path, capsys):
     pytest.importorskip(path.stem.split("_")[0])
     assert len(path.read_text().splitlines()) < 20
-    made = run(str(path))
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith("<RangeTestResult: ")
+    runpy.run_path(str(path))
+    told = capsys.readouterr().out
+    assert "Train at" in told or "No rate" in told
+
+
+def run(code):
+    """What a fresh process prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+FRAMEWORKS = {
+    "accelerate", "fastai", "fastcore", "ignite", "lightning", "peft", "transformers",
+}  # fmt: skip
 
 
 @pytest.mark.slow
-def test_a_framework_is_imported_when_it_is_used_and_its_extra_named_without_it():
-    made = run(
-        "-c",
-        "import sys, lrfind, lrfind.integrations\n"
+def test_the_room_gives_its_integrations_and_imports_a_framework_when_it_is_used():
+    run(
+        "import sys, lrfind.integrations\n"
         "lrfind.range_test\n"
-        "assert not {'lightning', 'ignite'} & set(sys.modules)\n"
-        "for name in 'lightning', 'ignite':\n"
-        "    sys.modules[name] = None\n"
-        "    try:\n"
-        "        getattr(lrfind.integrations, name)\n"
-        "    except ImportError as error:\n"
-        "        print(error)\n",
+        "lrfind.integrations.fastai.range_test, lrfind.integrations.transformers.range_test\n"
+        "assert {'fastai', 'ignite', 'lightning', 'transformers'} <= {*dir(lrfind.integrations)}\n"
+        f"assert not {FRAMEWORKS} & {{*sys.modules}}\n"
     )
-    assert made.returncode == 0, made.stderr
-    assert 'pip install "lrfind[lightning]"' in made.stdout
-    assert 'pip install "lrfind[ignite]"' in made.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ignite", "lightning", "fastai", "transformers"])
+def test_without_a_framework_one_error_has_the_line_that_installs_it(name):
+    told = run(
+        "import sys, lrfind.integrations\n"
+        f"sys.modules[{name!r}] = None\n"
+        "try:\n"
+        f"    lrfind.integrations.{name}.range_test(object())\n"
+        "except ImportError as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    assert told == f'ImportError {name} is not installed: pip install "lrfind[{name}]"\n'
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
 import copy
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -348,17 +346,3 @@ def test_the_checks_work_on_a_prepared_trainer(tmp_path):
 def test_what_cannot_be_tested_is_refused(tmp_path, thing, error, said):
     with pytest.raises(error, match=said):
         range_test(thing(tmp_path))
-
-
-def test_without_the_library_one_error_has_the_line_that_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ImportError, match=r'pip install "lrfind\[transformers\]"'):
-        range_test(object())
-
-
-def test_nothing_is_imported_until_it_is_used():
-    code = (
-        "import sys, lrfind.integrations.transformers; "
-        "assert not {'transformers', 'accelerate', 'peft'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
