@@ -231,7 +231,7 @@ def about(device: str) -> dict[str, str]:
         "device": device_name(device),
         "versions": versions(),
         "torch": str(torch.__version__),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
     }
     if device == "cuda":
         machine |= {"cuda": str(torch.version.cuda), "driver": driver()}

@@ -1,6 +1,6 @@
 """All tasks of the oracle, by family, and the families that are locked.
 
-A locked family is for the end: nothing is chosen by it, and its part of the table is read once.
+A locked family is for the end: nothing is chosen by it.
 """
 
 from __future__ import annotations

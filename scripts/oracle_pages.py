@@ -17,8 +17,8 @@ INTRODUCTION = """# The tasks of the oracle
 
 Written by `python scripts/make_oracle.py --pages`. {count} tasks in {families} families; every one
 is trained at 29 rates, a quarter of a decade apart, with {seeds} seeds. The best rate is that of
-the lowest median validation loss. Results of the locked families are left out; they are read once,
-when everything has been chosen. Locked are: {locked}.
+the lowest median validation loss. Results of the locked families are left out: nothing is chosen by
+them. Locked are: {locked}.
 """
 
 

@@ -125,7 +125,10 @@ def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRo
     if isinstance(answer, CannotTell):
         why, _, remedy = answer.reason.partition(": ")
         if answer.verdict and trust and answer.verdict.value.partition(": ")[0] in answer.reason:
-            _, why, remedy = trust  # else there is another reason than the verdict's usual one
+            why, remedy = (
+                trust.why,
+                trust.remedy,
+            )  # else there is another reason than the verdict's usual one
         yield from _filled("  No rate.  ", sentence(why))
         if remedy:
             yield from _filled("  Next      ", remedy)

@@ -5,27 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.verdict import Verdict
+from lrfind.result.trust import TRUST
 from lrfind.support.axes import title
 from lrfind.support.text import rate, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-FEW_WORDS = {
-    Verdict.CLEAR: "",
-    Verdict.FLAT: "the minimum is wide",
-    Verdict.DISPUTED: "the signs disagree",
-    Verdict.COLD_START: "the highest that starts",
-    Verdict.DRIFT: "mostly training time",
-    Verdict.AT_START: "lowest at the start",
-    Verdict.AT_END: "the loss still falls",
-    Verdict.NO_DESCENT: "the loss never fell",
-    Verdict.NOISY: "hardly above the noise",
-    Verdict.CLIFF: "diverges just above",
-    Verdict.TOO_SHORT: "too few losses",
-}
-"""What each verdict means, as short as a title must be."""
 
 
 def title_answer(ax: Axes, answer: Suggestion | CannotTell) -> None:
@@ -38,7 +23,7 @@ def title_answer(ax: Axes, answer: Suggestion | CannotTell) -> None:
         cause = _cause(answer.reason)
         title(ax, f"No rate: {cause}", f"No rate: {cause.partition(', ')[0]}")
         return
-    name, meaning = words(answer.verdict.name), FEW_WORDS[answer.verdict]
+    name, meaning = words(answer.verdict.name), TRUST[answer.verdict].short
     trust = (f"{name}: {meaning}", name) if meaning else (name,)
     against = answer.cautions[:1]
     but = [f", but {_cause(flag.value).partition(', ')[0]}" for flag in against]

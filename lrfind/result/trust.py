@@ -16,52 +16,75 @@ class Trust(NamedTuple):
     """What was seen, as the end of a sentence."""
     remedy: str
     """What to do about it, as the end of a sentence."""
+    short: str = ""
+    """What was seen, as short as a title must be; empty where the verdict's name says it."""
 
 
 VERIFY = "try it: lrfind.verify"
 
 TRUST = {
     Verdict.CLEAR: Trust(
-        "good",
-        "the loss falls, turns, and has one clear minimum",
-        "unsure? lrfind.verify",
+        "good", "the loss falls, turns, and has one clear minimum", "unsure? lrfind.verify"
     ),
-    Verdict.FLAT: Trust("fair", "around its minimum the loss is flat over a decade", VERIFY),
+    Verdict.FLAT: Trust(
+        "fair",
+        "around its minimum the loss is flat over a decade",
+        VERIFY,
+        "the minimum is wide",
+    ),
     Verdict.DISPUTED: Trust(
-        "fair", "the losses and the point of divergence disagree on the minimum", VERIFY
+        "fair",
+        "the losses and their divergence disagree on the minimum",
+        VERIFY,
+        "the signs disagree",
     ),
     Verdict.COLD_START: Trust(
         "fair",
         "higher rates do not start from scratch; this one does",
         "warm up to go higher, or " + VERIFY,
+        "the highest that starts",
     ),
     Verdict.DRIFT: Trust(
         "poor",
         "most of the fall is training time, at whatever rate",
         "lower start_lr, or " + VERIFY,
+        "mostly training time",
     ),
     Verdict.AT_START: Trust(
-        "poor", "the loss is lowest where the sweep starts", "lower start_lr (--start-lr)"
+        "poor",
+        "the loss is lowest where the sweep starts",
+        "lower start_lr (--start-lr)",
+        "lowest at the start",
     ),
     Verdict.AT_END: Trust(
-        "poor", "the loss was still falling when the sweep ended", "raise end_lr (--end-lr)"
+        "poor",
+        "the loss was still falling when the sweep ended",
+        "raise end_lr (--end-lr)",
+        "the loss still falls",
     ),
     Verdict.NO_DESCENT: Trust(
         "poor",
         "the loss never fell by more than its noise",
-        "most often: too few steps (num_iter), start_lr too high, a noisy loss (RL, small "
-        "batches), or a model that cannot learn this",
+        "more steps, larger batches, lower start_lr; not for RL, GANs",
+        "the loss never fell",
     ),
     Verdict.NOISY: Trust(
         "poor",
         "the fall is hardly larger than the noise",
-        "more steps (num_iter), larger batches or a probe, or " + VERIFY,
+        "more steps (num_iter), larger batches or a probe",
+        "hardly above the noise",
     ),
     Verdict.CLIFF: Trust(
-        "fair", "the loss diverges just above its minimum", "take a lower rate, or " + VERIFY
+        "fair",
+        "the loss diverges just above its minimum",
+        "take a lower rate, or " + VERIFY,
+        "diverges just above",
     ),
     Verdict.TOO_SHORT: Trust(
-        "poor", "too few losses to tell a minimum from noise", "more steps (num_iter), say 300"
+        "poor",
+        "too few losses to tell a minimum from noise",
+        "more steps (num_iter), say 300",
+        "too few losses",
     ),
 }
 """By verdict; `Verdict` itself gives the reason in full."""

@@ -51,6 +51,14 @@ def test_what_the_rate_is_for_is_said(question, use):
     assert line(said(noisy_result(), **question), "Train at").endswith(use)
 
 
+def test_an_interval_stands_only_in_the_detail():
+    result = noisy_result()
+    low, high = map(rate, result.suggest().interval)
+    text, detail = said(result), str(result.summary(detail=True))
+    assert not re.search(rf"interval|band|\b{low}|\b{high}\b", text)
+    assert f"interval of the best {low} to {high}" in detail
+
+
 def test_where_the_rate_comes_from_is_said():
     result = noisy_result()
     answer = result.suggest()
@@ -123,7 +131,7 @@ def test_every_verdict_says_how_far_to_trust_it_and_what_next(verdict):
     result = noisy_result()
     answer = replace(result.suggest(), verdict=verdict)
     text = str(result.summary(suggestion=answer))
-    level, why, remedy = TRUST[verdict]
+    level, why, remedy, _ = TRUST[verdict]
     assert line(text, "Trust").startswith(f"{level}: {why}")
     assert line(text, "Next").endswith(remedy)
     refused = lrfind.CannotTell(verdict.value, "expected", verdict=verdict)
@@ -131,6 +139,7 @@ def test_every_verdict_says_how_far_to_trust_it_and_what_next(verdict):
     assert line(text, "No rate.").lower() == f"{why}.".lower()
     assert line(text, "Next") == remedy
     assert "Train at" not in text
+    assert len(text.partition("No rate.")[2].splitlines()) == 2, "one line what, one what to do"
     # A refusal for another reason than the verdict's usual one says its own.
     other = str(result.summary(suggestion=replace(refused, reason="nobody knows: ask")))
     assert (line(other, "No rate."), line(other, "Next")) == ("Nobody knows.", "ask")

@@ -165,10 +165,11 @@ def band(ax):
     return left, right, bottom, top
 
 
-def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval():
+@pytest.mark.parametrize("detail", [False, True])
+def test_the_suggested_rate_is_a_labelled_line_in_the_band_of_its_interval(detail):
     result = noisy_result()
     answer = result.suggest()
-    ax = result.plot()
+    ax = result.plot(detail=detail)
     assert set(line(ax, "train at")[0]) == {answer.lr}
     assert f"train at {rate(answer.lr)}" in words(ax)
     assert band(ax) == (*answer.interval, 0, 1)

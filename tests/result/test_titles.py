@@ -9,7 +9,8 @@ from matplotlib import pyplot
 
 from lrfind import CannotTell, Verdict
 from lrfind.analysis.curves import Flag
-from lrfind.result.titles import FEW_WORDS, title_answer
+from lrfind.result.titles import title_answer
+from lrfind.result.trust import TRUST
 
 
 def titled(answer, width=8.0, engine="constrained"):
@@ -40,7 +41,7 @@ def test_a_clear_answer_is_its_rate_and_that_word(clear):
 def test_every_other_verdict_says_on_one_line_what_is_wrong(clear, verdict, engine):
     answer = replace(clear, verdict=verdict, reason=verdict.value)
     name = verdict.name.lower().replace("_", " ")
-    words = f"{name}: {FEW_WORDS[verdict]}" if FEW_WORDS[verdict] else name
+    words = f"{name}: {TRUST[verdict].short}" if TRUST[verdict].short else name
     assert titled(answer, 5.0, engine) == f"Train at 0.018 ({words})"
     assert titled(answer, 2.4) == f"Train at 0.018 ({name})"
 
