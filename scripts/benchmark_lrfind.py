@@ -282,8 +282,8 @@ def page(told: Sequence[Told], table: Table, locked: bool) -> str:
         f"# lrfind on the oracle: {which}\n\nWritten by `python scripts/benchmark_lrfind.py`. "
         f"{len(table)} tasks, {len(SEEDS)} seeds. {chosen}A refusal counts as the optimizer's "
         f"documented default. Close: within {CLOSE} decades of a rate that costs under "
-        f"{CHEAP:.0%}. Clear of good: share of `clear` where the regret is under {CHEAP}; clear "
-        f"and bad: share of all that are `clear` with a regret over {BAD}. Width in decades; "
+        f"{CHEAP:.0%}. Clear of good: of those with a regret under {CHEAP}, the share that are "
+        f"`clear`; clear and bad: of all, the share that are `clear` with a regret over {BAD}. Width in decades; "
         f"spread over seeds too. The sweeps are those of `range_test(confirm=True)`, which tries "
         f"the rate for an unknown training from the start; what they say without is told apart.\n\n"
         + "\n".join([*judged(told, table), "", *worst(told, table), ""])
