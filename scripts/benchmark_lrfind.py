@@ -283,9 +283,10 @@ def page(told: Sequence[Told], table: Table, locked: bool) -> str:
         f"{len(table)} tasks, {len(SEEDS)} seeds. {chosen}A refusal counts as the optimizer's "
         f"documented default. Close: within {CLOSE} decades of a rate that costs under "
         f"{CHEAP:.0%}. Clear of good: of those with a regret under {CHEAP}, the share that are "
-        f"`clear`; clear and bad: of all, the share that are `clear` with a regret over {BAD}. Width in decades; "
-        f"spread over seeds too. The sweeps are those of `range_test(confirm=True)`, which tries "
-        f"the rate for an unknown training from the start; what they say without is told apart.\n\n"
+        f"`clear`; clear and bad: of all, the share that are `clear` with a regret over {BAD}. "
+        f"Width in decades; spread over seeds too. The sweeps are those of "
+        f"`range_test(confirm=True)`, which tries the rate for an unknown training from the start; "
+        f"what they say without is told apart.\n\n"
         + "\n".join([*judged(told, table), "", *worst(told, table), ""])
     )
 

@@ -114,9 +114,9 @@ def shift_words(row: CurveRow) -> str:
     said = f"The smoothed minimum lies {moved} from the raw one"
     if row.smoothing is None or row.noise_from_raw is None:
         return f"{said}."
-    debiasing = "" if row.debiasing is None else f" (of which debiasing {times(row.debiasing)})"
-    parts = f"smoothing {times(row.smoothing)}{debiasing}, noise {times(row.noise_from_raw)}"
-    return f"{said}: {parts}."
+    debiasing = "" if row.debiasing is None else f" (debiasing {times(row.debiasing)})"
+    noise = f"noise the raw one {times(-row.noise_from_raw)}"
+    return f"{said}: smoothing moves it {times(row.smoothing)}{debiasing}, {noise}."
 
 
 def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRow) -> Iterator[str]:
@@ -147,7 +147,8 @@ def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRo
         where = f"{_below(answer)} the expected minimum {rate(answer.minimum.lr)}"
         yield from _filled("  Why       ", f"{where}; no average moves it")
     agrees, but = _beside_the_usual_rule(answer, usual)
-    yield from _filled("  Trust     ", f"{trust.level}: {trust.why}{agrees}")
+    name = "cut short" if trust is UNFINISHED else answer.verdict.name.lower()
+    yield from _filled("  Trust     ", f"{trust.level} ({name}): {trust.why}{agrees}")
     if but:
         yield from _filled("  But       ", but)
     yield from _filled("  Next      ", f"answer.apply(optimizer, scheduler)    {trust.remedy}")
@@ -188,7 +189,7 @@ def _beside_the_usual_rule(answer: Suggestion, usual: CurveRow) -> tuple[str, st
     moved = math.log10(usual.minimum.lr / answer.minimum.lr)
     if abs(moved) < AGREE:
         return "", f"{said}: it takes 10x below its minimum, this is {_below(answer)}"
-    return "", f"{said}, because of smoothing"
+    return "", f"{said}: smoothing moves its minimum"
 
 
 def _filled(head: str, text: str) -> list[str]:

@@ -22,6 +22,7 @@ from lrfind.result.marks import (
     band_name,
     line_colour,
     mark_decades_below,
+    name_along,
     name_line,
     name_minimum,
     text_colour,
@@ -35,6 +36,7 @@ from lrfind.support.text import decades, rate, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 Points = tuple[Array, Array]
 """Learning rates and losses."""
@@ -63,11 +65,11 @@ def plot_curves(
     ax = rate_axes(ax)
     labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
-    _draw_raw(ax, labels, curves, shown, raw_style)
+    raw = _draw_raw(ax, labels, curves, shown, raw_style)
     if detail:
         draw_detail(ax, labels, curves, rows, shown)
     low, high = ax.get_ylim()
-    ax.set_ylim(low - _foot(ax) * (high - low), high)
+    _make_room(ax, low, high, floor=0.0 if curves.loss.min() >= 0 else low)
     if isinstance(answer, Suggestion):
         _draw_rate(ax, labels, answer)
     compared = [rows[name] for name in (RAW, USUAL) if rows[name].minimum.usable]
@@ -83,6 +85,8 @@ def plot_curves(
         name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
     if isinstance(answer, Suggestion):
         _name_band(ax, labels, answer)
+    name = str(raw.get_label())
+    name_along(ax, labels, name, curves.lr[shown], curves.loss[shown], color=text_colour(ax, RAW))
     title_answer(ax, answer)
     return ax
 
@@ -133,7 +137,7 @@ def require_line_style(style: dict[str, Any]) -> None:
 
 def _draw_raw(
     ax: Axes, labels: Labels, curves: SweepCurves, shown: slice, raw_style: dict[str, Any]
-) -> None:
+) -> Line2D:
     from matplotlib import cbook
     from matplotlib.lines import Line2D
 
@@ -145,8 +149,9 @@ def _draw_raw(
         "markeredgewidth": 0,
     }
     style |= cbook.normalize_kwargs(raw_style, Line2D)
-    ax.plot(curves.lr[shown], curves.loss[shown], **(STYLES[RAW] | style))
+    (raw,) = ax.plot(curves.lr[shown], curves.loss[shown], **(STYLES[RAW] | style))
     labels.spare_points(curves.lr[shown], curves.loss[shown])
+    return raw
 
 
 def _draw_rate(ax: Axes, labels: Labels, answer: Suggestion) -> None:
@@ -200,6 +205,14 @@ def _draw_shift(ax: Axes, labels: Labels, raw: CurveRow, smoothed: CurveRow) -> 
         along[np.argsort(np.abs(np.arange(20) - 10), kind="stable")], height, size=3, color=color,
         around=(BELOW, *AROUND),
     )  # fmt: skip
+
+
+def _make_room(ax: Axes, low: float, high: float, floor: float) -> None:
+    """Room for labels below the losses; no ticks below `floor`, where no loss could lie."""
+    from lrfind.support.ticks import TicksFrom
+
+    ax.yaxis.set_major_locator(TicksFrom(floor))
+    ax.set_ylim(low - _foot(ax) * (high - low), high)
 
 
 def _foot(ax: Axes) -> float:

@@ -96,8 +96,15 @@ def mark_decades_below(ax: Axes, labels: Labels, rows: Sequence[CurveRow]) -> No
 def name_line(
     ax: Axes, labels: Labels, text: str, x: Array, y: Array, *, color: Any, width: float = 1.5
 ) -> None:
-    """The name of a line, beside it wherever there is room, the earlier the better."""
+    """The name of a line, which other labels rather do not cover."""
     labels.spare_line(x, y)
+    name_along(ax, labels, text, x, y, color=color, width=width)
+
+
+def name_along(
+    ax: Axes, labels: Labels, text: str, x: Array, y: Array, *, color: Any, width: float = 1.5
+) -> None:
+    """A name beside a line or points wherever there is room, the earlier the better."""
     low, high = ax.get_ylim()
     inside = np.flatnonzero((y > low) & (y < high))
     if inside.size:

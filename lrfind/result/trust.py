@@ -24,7 +24,7 @@ VERIFY = "try it: lrfind.verify"
 
 TRUST = {
     Verdict.CLEAR: Trust(
-        "good", "the loss falls, turns, and has one clear minimum", "unsure? lrfind.verify"
+        "good", "the loss falls, turns, has one clear minimum", "unsure? lrfind.verify"
     ),
     Verdict.FLAT: Trust(
         "fair",

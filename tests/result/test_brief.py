@@ -101,8 +101,8 @@ def test_the_shift_and_its_parts_are_factors_that_multiply():
     told = shift_words(row)
     total = row.from_raw.decades
     assert f"{times(total)} ({total:+.2f} decades) from the raw one" in told
-    assert f"smoothing {times(row.smoothing)} (of which debiasing {times(row.debiasing)})" in told
-    assert told.endswith(f"noise {times(row.noise_from_raw)}.")
+    assert f"moves it {times(row.smoothing)} (debiasing {times(row.debiasing)})" in told
+    assert told.endswith(f"noise the raw one {times(-row.noise_from_raw)}.")
     assert total == pytest.approx(row.smoothing + row.noise_from_raw, abs=1e-9)
 
 
@@ -132,7 +132,7 @@ def test_every_verdict_says_how_far_to_trust_it_and_what_next(verdict):
     answer = replace(result.suggest(), verdict=verdict)
     text = str(result.summary(suggestion=answer))
     level, why, remedy, _ = TRUST[verdict]
-    assert line(text, "Trust").startswith(f"{level}: {why}")
+    assert line(text, "Trust").startswith(f"{level} ({verdict.name.lower()}): {why}")
     assert line(text, "Next").endswith(remedy)
     refused = lrfind.CannotTell(verdict.value, "expected", verdict=verdict)
     text = str(result.summary(suggestion=refused))
@@ -160,7 +160,9 @@ def test_the_usual_rule_agrees_or_is_said_to_say_more_or_less_and_why():
     answer = result.suggest()
     assert usual / answer.lr > 10**0.5
     told = line(said(result), "But")
-    assert told == f"the usual rule says {rate(usual / answer.lr)}x more, because of smoothing"
+    assert (
+        told == f"the usual rule says {rate(usual / answer.lr)}x more: smoothing moves its minimum"
+    )
     near = replace(answer, lr=usual / 2)
     text = str(result.summary(suggestion=near))
     assert "But" not in text
@@ -179,7 +181,7 @@ def test_an_unfinished_sweep_says_so_first_and_last():
     assert text.startswith("The loop ended before the sweep did: take the batches from")
     assert str(result.suggest()).startswith(f"{sentence(StopReason.UNFINISHED.value)} Train at")
     assert str(result.suggest()).count("The loop ended") == 1
-    assert line(text, "Trust") == f"{UNFINISHED.level}: {UNFINISHED.why}"
+    assert line(text, "Trust") == f"{UNFINISHED.level} (cut short): {UNFINISHED.why}"
     assert text.count("The loop ended") == 1
     assert f"{result.lr.size} of {result.settings.num_iter} steps" in " ".join(text.split())
 

@@ -189,7 +189,16 @@ def test_without_a_suggestion_there_are_the_losses_and_their_average_alone():
     assert ax.get_title() == "No rate: the loss never fell by more than its noise"
     assert not ax.patches
     assert not marks(ax)
-    assert words(ax) == ["debiased EMA, beta 0.98"]
+    assert words(ax) == ["debiased EMA, beta 0.98", "raw losses"]
+
+
+def test_the_room_for_labels_has_no_ticks_where_no_loss_could_lie():
+    result = noisy_result()
+    ax = result.plot()
+    assert ax.get_ylim()[0] < 0 < result.loss.min()
+    assert min(ax.get_yticks()) == 0
+    below_zero = make_result(result.loss - 3).plot()
+    assert -3.5 < min(below_zero.get_yticks()) < -2
 
 
 def test_the_explosion_leaves_the_picture_and_the_descent_fills_it():
