@@ -48,7 +48,7 @@ class Run:
     """A training from scratch under one schedule.
 
     Attributes:
-        schedule: "constant" or "one_cycle".
+        schedule: A name that `ordinary_training.scheduled` takes.
         horizons: The steps after which losses are kept; it ends with the last.
     """
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from oracle_optimizers import RULES, Rule, State, Step, evaluated
 from oracle_task import OracleTask, Run
-from ordinary_training import batches, one_cycle
+from ordinary_training import batches, scheduled
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
@@ -36,7 +36,7 @@ def schedule(task: OracleTask, run: Run) -> tuple[np.ndarray, np.ndarray]:
     optimizer = task.optimizer([nn.Parameter(torch.zeros(1, 1))])
     group = optimizer.param_groups[0]
     group["lr"] = 1.0
-    scheduler = one_cycle(optimizer, 1.0, run.steps) if run.schedule == "one_cycle" else None
+    scheduler = scheduled(run.schedule, optimizer, 1.0, run.steps)
     taken = []
     for _ in range(run.steps):
         momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
@@ -202,7 +202,7 @@ def train_ordinarily(
     model, optimizer = problem.model.to(dtype), problem.optimizer
     for group in optimizer.param_groups:
         group["lr"] = rate
-    scheduler = one_cycle(optimizer, rate, run.steps) if run.schedule == "one_cycle" else None
+    scheduler = scheduled(run.schedule, optimizer, rate, run.steps)
     _turn(optimizer, "train")
     for inputs, targets in batches(problem.train_loader, run.steps):
         given, wanted = _cast(inputs, targets, dtype)
