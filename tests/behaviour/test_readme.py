@@ -104,6 +104,8 @@ def test_every_script_and_link_exists():
     scripts += re.findall(r"`(scripts/[^`]+)`", README)
     if (ROOT / "notebooks").exists():  # not in the source distribution
         scripts += re.findall(r"`(notebooks/[^`]+)`", README)
+    else:
+        links = [link for link in links if not link.startswith("notebooks/")]
     assert len(links) >= 2
     assert all((ROOT / name).exists() for name in scripts + links)
 
@@ -139,3 +141,28 @@ def test_the_table_of_finders_is_that_of_the_locked_families():
         figures = [f"{float(figure):.2f}" for figure in measured[finder][:6]]
         assert f"{constant}, {one_cycle}".split(", ") == figures
         assert steps == measured[finder][8]
+
+
+def by_finder(page, column):
+    """A column of figures of a page of `.github/benchmark/`, by finder and then by row."""
+    lines = (ROOT / ".github" / "benchmark" / page).read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    (head,) = [row for row in rows if row[0] == "finder"]
+    found = {}
+    for row in rows:
+        if row[0].startswith("lrfind"):
+            found.setdefault(row[0], []).append(float(row[head.index(column)].rstrip("%")))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def test_the_figures_beside_the_table_are_those_of_the_pages():
+    words = " ".join(README.split())
+    held = by_finder("lrfind_locked.md", "interval holds")
+    told, untold = held["lrfind"], held["lrfind, nothing known"]
+    assert f"in {untold.mean():.0f} to {told.mean():.0f} %, at worst" in words
+    assert f"(4,800 steps, untold) in {min(told.min(), untold.min()):.0f} %" in words
+    lost = by_finder("lrfind.md", "regret")
+    told, untold = lost["lrfind"], lost["lrfind, nothing known"]
+    both = np.concatenate([told, untold])
+    assert f"lrfind loses [{both.min():.2f} to {both.max():.2f}]" in words
+    assert f"told {told.mean():.2f} in the mean and untold {untold.mean():.2f}" in words
