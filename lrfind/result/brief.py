@@ -139,7 +139,7 @@ def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRo
     yield from _filled("  Train at  ", f"{rate(answer.lr):<8}  {_for(answer)}")
     if answer.taken:
         yield from _filled("            ", answer.taken)
-    if len(answer.group_lr) > 1:
+    if len(set(answer.group_lr)) > 1:
         groups = ", ".join(map(rate, answer.group_lr[:SHOWN]))
         more = ", ..." if len(answer.group_lr) > SHOWN else ""
         yield from _filled("            ", f"by parameter group: {groups}{more}")

@@ -43,9 +43,9 @@ def sentence(text: str) -> str:
 
 
 def group_words(group_lr: Sequence[float]) -> str:
-    """The learning rates of several parameter groups in brackets; empty for a single group."""
+    """The learning rates of parameter groups in brackets; empty if they are all the same."""
     rates = ", ".join(map(rate, group_lr))
-    return f" ({rates} for the parameter groups)" if len(group_lr) > 1 else ""
+    return f" ({rates} for the parameter groups)" if len(set(group_lr)) > 1 else ""
 
 
 def new_table(columns: Sequence[str]) -> Table:

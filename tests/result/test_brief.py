@@ -201,9 +201,10 @@ def test_groups_are_named_up_to_six():
     text = said(noisy_result(group_scale=(1.0, 0.1)))
     answer = noisy_result().suggest()
     assert f"by parameter group: {rate(answer.lr)}, {rate(answer.lr / 10)}\n" in text
-    many = said(noisy_result(group_scale=(1.0,) * 40))
+    many = said(noisy_result(group_scale=(1.0,) * 39 + (0.1,)))
     assert len(re.findall(rate(answer.lr), many.split("by parameter group")[1])) == 6
-    assert "by parameter group" not in said(noisy_result())
+    for alike in ((1.0,), (1.0, 1.0)):
+        assert "by parameter group" not in said(noisy_result(group_scale=alike))
 
 
 def test_a_warning_that_is_not_the_verdict_is_said_below():
