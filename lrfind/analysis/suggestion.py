@@ -82,6 +82,8 @@ def suggest(
 
 def _for_the_training(curves: SweepCurves, q: Question) -> dict[str, Any]:
     """What an answer says of the training and of the best rate for it, whatever the rule."""
+    if Flag.SMOOTHED in curves.sweep_flags:
+        return {}  # the posterior and its interval are those of raw losses
     parts = Uncertainty(curves.posterior.deviation, q.between, q.transfer.deviation)
     return {
         "schedule": q.schedule,
@@ -126,7 +128,14 @@ def _interval(curves: SweepCurves, way: Transfer, parts: Uncertainty) -> tuple[f
 
 
 def _refusal(curves: SweepCurves, q: Question, lowest: Minimum) -> CannotTell | None:
-    """The refusal of a sweep that shows no rate to train with; None for one that may."""
+    """The refusal of a sweep that shows no rate to train with; None for one that may.
+
+    The calibrated factors are those of raw losses. On 34 sweeps of the benchmark an EMA of 0.95 or
+    0.98 moved the suggestion by 0.2 to 0.5 decades up at the median, by 1.7 at most, and the
+    verdict was as often `clear`.
+    """
+    if Flag.SMOOTHED in lowest.flags and RULES[q.rule].calibrated:
+        return CannotTell(Flag.SMOOTHED.value, q.rule, lowest.flags)
     against = [flag for flag in lowest.flags if flag in UNUSABLE]
     if against:
         return _unusable(curves, q, lowest, against)

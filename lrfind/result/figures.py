@@ -9,7 +9,7 @@ import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.centred_line import BESIDE
-from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
+from lrfind.analysis.curves import CENTRED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETA
 from lrfind.analysis.noise import running_median
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debias_steps, settled
@@ -63,21 +63,25 @@ def plot_curves(
     ax = rate_axes(ax)
     labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
-    _draw_raw(ax, labels, curves, shown, raw_style)
+    smoothed = Flag.SMOOTHED in curves.sweep_flags
+    _draw_raw(ax, labels, curves, shown, {"label": f"{rows[RAW].label} losses"} | raw_style)
     if detail:
         draw_detail(ax, labels, curves, rows, shown)
     low, high = ax.get_ylim()
     ax.set_ylim(low - _foot(ax) * (high - low), high)
     if isinstance(answer, Suggestion):
         _draw_rate(ax, labels, answer)
-    compared = [rows[name] for name in (RAW, USUAL) if rows[name].minimum.usable]
+    # An average of averages is no curve to look at.
+    names = (RAW,) if smoothed else (RAW, USUAL)
+    compared = [rows[name] for name in names if rows[name].minimum.usable]
     for row in compared:
         name_minimum(ax, labels, row)
     below = [*compared, *([rows[CENTRED]] if detail and compared else [])]
     if below:
         mark_decades_below(ax, labels, below)
-    _draw_shift(ax, labels, rows[RAW], rows[USUAL])
-    _draw_averages(ax, labels, curves, beta, shown)
+    if not smoothed:
+        _draw_shift(ax, labels, rows[RAW], rows[USUAL])
+        _draw_averages(ax, labels, curves, beta, shown)
     if probe is not None:
         draw_probe(ax, *probe)
         name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
@@ -141,7 +145,6 @@ def _draw_raw(
         "markersize": 3,
         "alpha": 0.6,
         "zorder": 1,
-        "label": "raw losses",
         "markeredgewidth": 0,
     }
     style |= cbook.normalize_kwargs(raw_style, Line2D)

@@ -14,6 +14,7 @@ from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.misnamed import SaysWhatIsMeant
+from lrfind.result.origin import Origin
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import TRAIN
 from lrfind.result.report import Summary
@@ -46,6 +47,8 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
         cold_starts: The short trainings from scratch at the suggested rate and below, with
             `confirm=True`; empty without. See `range_test`.
         epoch_steps: Optimizer steps per epoch; None if the loader has no length.
+        origin: Where the losses come from, and whether they are smoothed, if another tool recorded
+            them; None for a sweep of this package. See `from_history`.
         loop_options: The options of the training loop that were given to `range_test`, such as
             `accumulation_steps`, for `verify` and `controls`. In memory only: neither saved, copied
             nor compared. Read-only.
@@ -176,10 +179,12 @@ def result_of(document: dict[str, Any]) -> RangeTestResult:
     """The result in a JSON document; see `lrfind.result.format.fields_of`."""
     fields = fields_of(document)
     layers, settings = fields.pop("layers"), SweepSettings(**fields.pop("settings"))
+    origin = fields.pop("origin")
     cold_starts = tuple(ColdStart(**each) for each in fields.pop("cold_starts"))
     return RangeTestResult(
         **fields,
         settings=settings,
         layers=None if layers is None else Layers(**layers),
+        origin=None if origin is None else Origin(**origin),
         cold_starts=cold_starts,
     )

@@ -1,0 +1,38 @@
+"""The result in a file: one that was saved, or what another LR finder recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lrfind.result.range_test_result import RangeTestResult
+
+HEAD = 100
+"""Bytes in which a file of lrfind names its format."""
+
+
+def opened(path: Path, kind: str | None) -> RangeTestResult:
+    """The result in a file.
+
+    Args:
+        path: A file of lrfind, or a CSV or JSON file of learning rates and losses.
+        kind: What recorded the latter; see `from_history`.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is neither.
+    """
+    from lrfind.histories.from_history import from_history
+    from lrfind.result.range_test_result import load
+    from lrfind.support.errors import ResultFileError
+
+    with path.open("rb") as file:
+        if b'"format"' in file.read(HEAD):
+            return load(path)
+    try:
+        return from_history(path, kind)
+    except ResultFileError:
+        raise
+    except ValueError as error:
+        raise ResultFileError(f"{path} is not an lrfind result: {error}") from error
