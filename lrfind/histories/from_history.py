@@ -17,6 +17,9 @@ from lrfind.result.settings import StopReason, SweepSettings
 from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array
 
+MOST_STEPS = 50_000
+"""Losses of the longest sweep that is read: its analysis takes seconds, and a gigabyte."""
+
 RATIO = 1e-6
 """Relative difference between the ratios of the groups' rates that is put down to rounding."""
 
@@ -38,7 +41,7 @@ def from_history(
         history: The finder after its run: torch-lr-finder's `LRFinder`, what Lightning's
             `Tuner.lr_find` returns, ignite's `FastaiLRFinder`, fastai's `learn` or its `recorder`.
             Or its dictionary with "lr" and "loss", a table with such columns, or a CSV or JSON file
-            of one. At least 2 steps, with rates above 0 that rise; the first loss that is not
+            of one. 2 to 50,000 steps, with rates above 0 that rise; the first loss that is not
             finite is the last that is read.
         kind: "torch-lr-finder", "lightning", "ignite" or "fastai", for a dictionary, table or file;
             or "raw" for raw losses. None for what `history` is; losses are then taken as raw if
@@ -94,8 +97,8 @@ def from_history(
 def _end(losses: Array) -> int:
     """Number of losses up to the first that is not finite."""
     finite = int(np.argmin([*np.isfinite(losses), False]))
-    if finite < 2:
-        raise ValueError(f"`history` must hold at least 2 finite losses, got {finite}.")
+    if not 2 <= finite <= MOST_STEPS:
+        raise ValueError(f"`history` must hold 2 to {MOST_STEPS:,} finite losses, got {finite:,}.")
     return finite + 1
 
 
