@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from lrfind.result.range_test_result import RangeTestResult
 
 HEAD = 100
-"""Bytes in which a file of lrfind names its format."""
+"""Bytes within which a file of lrfind names its format."""
 
 
 def opened(path: Path, kind: str | None) -> RangeTestResult:
@@ -20,16 +22,20 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
         kind: What recorded the latter; see `from_history`.
 
     Raises:
+        click.ClickException: A kind is given for a file of lrfind.
         OSError: The file cannot be read.
-        ValueError: It is neither.
+        ResultFileError: It is neither.
     """
     from lrfind.histories.from_history import from_history
     from lrfind.result.range_test_result import load
     from lrfind.support.errors import ResultFileError
 
     with path.open("rb") as file:
-        if b'"format"' in file.read(HEAD):
-            return load(path)
+        ours = b'"format"' in file.read(HEAD)
+    if ours and kind is not None:
+        raise click.ClickException(f"--kind is for what another LR finder recorded, not {path}.")
+    if ours:
+        return load(path)
     try:
         return from_history(path, kind)
     except ResultFileError:
