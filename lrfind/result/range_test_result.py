@@ -31,7 +31,8 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
             dtype if the optimizer holds it as a tensor). With several parameter groups, that of the
             group with the largest learning rate; see `group_lr`.
         loss: Shape `(n,)`, float64, read-only: the raw mini-batch loss computed before step k, so
-            `loss[k + 1]` is the first that `lr[k]` can affect. The last may be non-finite.
+            `loss[k + 1]` is the first that `lr[k]` can affect. The last may be non-finite. Smoothed
+            instead if `origin.smoothed`.
         stop_reason: Why the sweep ended.
         settings: The settings of the sweep.
         group_scale: Learning rate of each parameter group as a multiple of `lr`.
@@ -114,8 +115,8 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
             suggestion: The answer of `suggest` to report; None calls it with its defaults.
 
         Returns:
-            "stop_reason", "steps" and "suggestion"; also "rows" and "notes" of `compare`, unless
-            there are too few losses for a table.
+            "stop_reason", "steps" and "suggestion"; also "origin" if another tool recorded it, and
+            "rows" and "notes" of `compare`, unless there are too few losses for a table.
 
         Raises:
             ValueError: A beta outside [0, 1).
@@ -126,6 +127,7 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
             "stop_reason": self.stop_reason.name.lower(),
             "steps": self.lr.size,
             "suggestion": answer.to_dict(),
+            **({} if self.origin is None else {"origin": str(self.origin)}),
             **table,
         }
 

@@ -42,6 +42,8 @@ def test_torch_lr_finder_gives_back_its_raw_losses(mode, smooth_f):
     assert result.origin == Origin("torch-lr-finder", 0.95 if beta is None else beta)
     assert from_history(finder.history, "torch-lr-finder", beta=beta) == result
     assert result.settings.step_mode == mode
+    asked = lr_sequence(1e-5, 3, 80, mode)
+    np.testing.assert_allclose(result.lr, asked[: result.lr.size], rtol=1e-12)
 
 
 def test_torch_lr_finder_without_smoothing_has_kept_its_raw_losses():
@@ -148,6 +150,10 @@ def test_fastai_gives_back_its_raw_losses(tmp_path):
     result = from_history(learn)
     job.assert_recorded(result, atol=single_precision(learn, 0.98))
     assert result.origin == Origin("fastai", 0.98)
+    # It never comes to the last rate of the sweep that is asked for.
+    asked = lr_sequence(1e-7, 10.0, 101)
+    np.testing.assert_allclose(result.lr, asked[: result.lr.size], rtol=1e-12)
+    assert asked[99] == pytest.approx(8.3, abs=0.05)
     assert from_history(learn.recorder) == result
     table = {"lrs": learn.recorder.lrs, "losses": learn.recorder.losses}
     assert from_history(table, "fastai") == result

@@ -49,6 +49,7 @@ def test_recovered_losses_give_the_answer_of_raw_ones_and_the_text_says_whence(r
     assert second == str(RECOVERED)
     assert [first, *rest] == str(raw.summary()).splitlines()
     assert str(RECOVERED) in str(recovered.summary(detail=True)).splitlines()
+    assert recovered.to_dict() == {**raw.to_dict(), "origin": str(RECOVERED)}
 
 
 def test_smoothed_losses_give_no_calibrated_rate(smoothed):
