@@ -37,6 +37,10 @@ def from_history(
     ignite notes each learning rate one step early. That is undone too: the first loss, whose step
     was made at the optimizer's own rate, and the last rate, which no step had, are left out.
 
+    Two things no record tells: a dictionary of Lightning is taken for that of a fresh trainer, and
+    the losses of torch-lr-finder's `val_loader`, which are those after each step, for training
+    losses.
+
     Args:
         history: The finder after its run: torch-lr-finder's `LRFinder`, what Lightning's
             `Tuner.lr_find` returns, ignite's `FastaiLRFinder`, fastai's `learn` or its `recorder`.

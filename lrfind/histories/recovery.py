@@ -65,17 +65,18 @@ def alternates(loss: Array) -> bool:
 
 
 def _rounding(kept: Array) -> float:
-    """Half a unit of the last decimal place that a record was written with.
+    """Half a unit of the last decimal place that a record was written with, at the median.
 
-    Whether it was written with a number of decimals or of significant digits.
+    The last place in a decade is that of the number with most decimals in it, since others may end
+    in zeros. With a number of significant digits it differs from decade to decade.
     """
-    written = [Decimal(repr(value)).normalize() for value in kept.tolist() if value]
-    if not written:
-        return 0.0
-    places = [int(each.as_tuple().exponent) for each in written]
-    digits = max(len(each.as_tuple().digits) for each in written)
-    largest = max(each.adjusted() for each in written)
-    return 0.5 * 10.0 ** max(min(places), largest - digits + 1)
+    last: dict[int, int] = {}
+    decades = []
+    for written in (Decimal(repr(value)).normalize() for value in kept.tolist() if value):
+        decade = written.adjusted()
+        decades.append(decade)
+        last[decade] = min(int(written.as_tuple().exponent), last.get(decade, decade))
+    return 0.5 * 10.0 ** float(np.median([last[each] for each in decades])) if decades else 0.0
 
 
 def _roughness(loss: Array, scale: float) -> float:

@@ -33,6 +33,15 @@ def test_significant_digits_count_whatever_the_scale(scale):
         assert recovered(kept, SEEDED, 0.95)[1] == obstacle
 
 
+def test_a_few_numbers_with_more_or_fewer_digits_do_not_count():
+    # Four decimals, and one number that ends in zeros: an error of 2e-3, with noise of 0.1.
+    kept = np.append(np.round(EMA, 4), 100.0)
+    assert recovered(kept, SEEDED, 0.95)[1] == ""
+    # Four significant digits, and one small number with more decimals: an error of 20, with 100.
+    kept = np.append([float(f"{each:.4g}") for each in 1000 * EMA + 1000], 0.1234567)
+    assert recovered(kept, SEEDED, 0.95)[1] == "rounded"
+
+
 def test_losses_that_do_not_change_have_no_noise_that_rounding_could_hide():
     assert recovered(np.full(50, 0.25), SEEDED, 0.95)[1] == "rounded"
     assert recovered(np.full(50, np.pi), SEEDED, 0.95) == (pytest.approx(np.full(50, np.pi)), "")
