@@ -17,6 +17,7 @@ from .checks.verification.find_lr import find_lr
 from .checks.verification.record import Verification as Verification
 from .checks.verification.verify import verify
 from .comparison.compare import Comparison as Comparison
+from .histories.from_history import from_history as from_history
 from .layers.layer_norms import BlowUp as BlowUp
 from .layers.layer_norms import Layers as Layers
 from .loop.range_test import range_test

@@ -17,7 +17,7 @@ FLOORS = [
     {"analysis", "batch_size", "state"},
     {"comparison", "layers", "multitask"},
     {"result"},
-    {"sweep"},
+    {"histories", "sweep"},
     {"loop"},
     {"checks.controls", "checks.verification"},
     {"problems"},

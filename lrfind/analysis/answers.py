@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lrfind.analysis.curves import CUT_SHORT, EXPECTED, Flag, Minimum, label_of
+from lrfind.analysis.curves import CUT_SHORT, EXPECTED, Flag, Minimum
 from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.refusal import CannotTell
 from lrfind.analysis.rules import RULES
+from lrfind.analysis.smoothing import label_of
 from lrfind.analysis.transfer import Transfer, transfer
 from lrfind.analysis.uncertainty import Uncertainty
 from lrfind.analysis.verdict import Verdict

@@ -34,6 +34,10 @@ class Flag(NamedEnum):
         "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
         "an iterator, or lower `num_iter`"
     )
+    SMOOTHED = (
+        "only smoothed losses were kept, whose minimum lies too high, by how much cannot be told: "
+        'sweep again with `lrfind.range_test`, or ask for a `rule` on them, such as "steepest"'
+    )
     START_ARTEFACT = (
         "the average is lowest among its first values, which are biased towards 0 or average too "
         "few losses: its minimum after these is given instead"
@@ -114,12 +118,6 @@ EXPECTED = "expected"
 """The expected minimum, which is not that of a curve: see `MinimumPosterior.mean`."""
 
 
-def label_of(curve: str, beta: float | None) -> str:
-    """A curve's name for display, such as `debiased EMA 0.98`."""
-    name = SMOOTHERS[curve].label if curve in SMOOTHERS else curve
-    return name if beta is None else f"{name} {beta:g}"
-
-
 class SweepCurves:
     """The finite part of one sweep, with its curves and their minima.
 
@@ -127,6 +125,7 @@ class SweepCurves:
         lr: Shape `(n,)`, the learning rate of the last update before each loss (see
             `producing_lr`).
         loss: Shape `(n,)`, the raw losses. The first non-finite one and all after it are dropped.
+        smoothed: Whether these are averages of which the raw losses are not known.
 
     Attributes:
         lr: Shape `(m,)`, the learning rates of the finite losses.
@@ -142,7 +141,7 @@ class SweepCurves:
         0.1
     """
 
-    def __init__(self, lr: ArrayLike, loss: ArrayLike) -> None:
+    def __init__(self, lr: ArrayLike, loss: ArrayLike, *, smoothed: bool = False) -> None:
         recorded = np.asarray(loss, dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(recorded))
         finite = int(bad[0]) if bad.size else recorded.size
@@ -154,6 +153,7 @@ class SweepCurves:
         self.lr = np.asarray(lr, dtype=np.float64)[:finite]
         self.loss = recorded[:finite]
         self._ended_finite = finite == recorded.size
+        self._smoothed = smoothed
 
     def every(self, stride: int, phase: int = 0) -> SweepCurves:
         """The sub-sweep of every `stride`-th loss, starting at index `phase`.
@@ -171,7 +171,7 @@ class SweepCurves:
         chosen = self.loss[phase::stride]
         if not self._ended_finite:
             chosen = np.append(chosen, np.nan)
-        return SweepCurves(self.lr[phase::stride], chosen)
+        return SweepCurves(self.lr[phase::stride], chosen, smoothed=self._smoothed)
 
     @cached_property
     def fit(self) -> CentredFit:
@@ -240,9 +240,10 @@ class SweepCurves:
     @cached_property
     def sweep_flags(self) -> tuple[Flag, ...]:
         """The flags of the sweep as a whole, whatever the curve."""
+        kept = (Flag.SMOOTHED,) if self._smoothed else ()
         if self.loss.size < FEWEST_LOSSES:
-            return (Flag.TOO_SHORT,)
-        return () if self.fit.descended else (Flag.NO_DESCENT,)
+            return (*kept, Flag.TOO_SHORT)
+        return kept if self.fit.descended else (*kept, Flag.NO_DESCENT)
 
     def _start_flags(self, name: str, curve: Array, start: int, beta: float) -> tuple[Flag, ...]:
         flags = (Flag.START_ARTEFACT,) if int(np.argmin(curve)) < start else ()

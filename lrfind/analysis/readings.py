@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lrfind.analysis.curves import label_of
+from lrfind.analysis.smoothing import label_of
 
 STRIDES = (2, 3)
 """The strides of the sub-sweeps: every 2nd and every 3rd loss."""

@@ -176,6 +176,12 @@ USUAL = "debiased"
 """The one that LR finders usually show."""
 
 
+def label_of(curve: str, beta: float | None) -> str:
+    """A curve's name for display, such as `debiased EMA 0.98`."""
+    name = SMOOTHERS[curve].label if curve in SMOOTHERS else curve
+    return name if beta is None else f"{name} {beta:g}"
+
+
 def settled(name: str, fitted: Array, beta: float) -> int:
     """The step from which the minimum of an average is searched.
 

@@ -82,6 +82,8 @@ def suggest(
 
 def _for_the_training(curves: SweepCurves, q: Question) -> dict[str, Any]:
     """What an answer says of the training and of the best rate for it, whatever the rule."""
+    if Flag.SMOOTHED in curves.sweep_flags:
+        return {}  # the posterior and its interval are those of raw losses
     parts = Uncertainty(curves.posterior.deviation, q.between, q.transfer.deviation)
     return {
         "schedule": q.schedule,
@@ -126,7 +128,14 @@ def _interval(curves: SweepCurves, way: Transfer, parts: Uncertainty) -> tuple[f
 
 
 def _refusal(curves: SweepCurves, q: Question, lowest: Minimum) -> CannotTell | None:
-    """The refusal of a sweep that shows no rate to train with; None for one that may."""
+    """The refusal of a sweep that shows no rate to train with; None for one that may.
+
+    The calibrated factors are those of raw losses. On 34 sweeps of the benchmark an EMA of 0.95 and
+    one of 0.98 moved the suggestion up by 0.24 and 0.44 decades at the median, by 1.6 at most; the
+    verdict was `clear` on 21 and 16 of them, and on 19 before.
+    """
+    if Flag.SMOOTHED in lowest.flags and RULES[q.rule].calibrated:
+        return CannotTell(Flag.SMOOTHED.value, q.rule, lowest.flags)
     against = [flag for flag in lowest.flags if flag in UNUSABLE]
     if against:
         return _unusable(curves, q, lowest, against)

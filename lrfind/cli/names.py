@@ -28,9 +28,10 @@ class NameOf(click.ParamType):  # type: ignore[type-arg]  # no parameter before 
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name as used in the library."""
-        if value.replace("_", "-") not in self.known():
+        typed = value.replace("_", "-")
+        if typed not in self.known():
             self.fail(f"{value!r} is not one of {', '.join(self.known())}.", param, ctx)
-        return value.replace("-", "_")
+        return dict(zip(self.known(), self._names(), strict=True))[typed]
 
 
 class ScheduleName(click.ParamType):  # type: ignore[type-arg]  # likewise
@@ -65,3 +66,10 @@ def curves() -> Iterable[str]:
     from lrfind.analysis.curves import CURVES
 
     return CURVES
+
+
+def kinds() -> Iterable[str]:
+    """Names of the LR finders whose records are read."""
+    from lrfind.histories.kinds import KINDS
+
+    return KINDS

@@ -18,7 +18,7 @@ from lrfind.analysis.defaults import (
     START_LR,
     STEP_MODE,
 )
-from lrfind.cli.names import NameOf, ScheduleName, curves, rules
+from lrfind.cli.names import NameOf, ScheduleName, curves, kinds, rules
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -157,7 +157,15 @@ traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py."
 )
 target_argument = click.argument("target", metavar="FILE.py:FUNCTION")
-result_argument = click.argument("result", type=click.Path(path_type=Path))
+result_argument = all_of(
+    click.argument("result", metavar="FILE", type=click.Path(path_type=Path)),
+    click.option(
+        "--kind",
+        type=NameOf(kinds),
+        help="LR finder that recorded FILE, if it is its history in CSV or JSON; or raw.",
+    ),
+)
+"""A saved result, or what another LR finder recorded."""
 
 
 def split_target(target: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import click
 
 from lrfind.analysis.defaults import BETA
 from lrfind.cli.messages import messages
+from lrfind.cli.opened import opened
 from lrfind.cli.options import given, question_options, result_argument, take_question
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -22,7 +23,7 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    metavar="FILE",
+    metavar="PICTURE",
     help="Picture to write, replacing it.",
 )
 @click.option("--against-beta", is_flag=True, help="Plot the minimum against beta instead.")
@@ -33,6 +34,7 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 @question_options
 def plot(
     result: Path,
+    kind: str | None,
     output: Path,
     against_beta: bool,
     layers: bool,
@@ -41,7 +43,10 @@ def plot(
     skip_end: int | None,
     **options: Any,
 ) -> None:
-    """Plot a saved result to FILE, a png, svg or pdf."""
+    """Plot a saved result to PICTURE, a png, svg or pdf.
+
+    FILE may also be what another LR finder recorded: CSV or JSON with "lr" and "loss".
+    """
     skips = given({"skip_start": skip_start, "skip_end": skip_end})
     if (skips or detail) and (against_beta or layers):
         raise click.UsageError(
@@ -55,10 +60,9 @@ def plot(
         )
     with messages():
         from lrfind.cli.hand_over import save_figure
-        from lrfind.result.range_test_result import load
 
         question, beta = take_question(options)
-        loaded = load(result)
+        loaded = opened(result, kind)
         draw = partial(loaded.plot, beta=BETA if beta is None else beta, **skips, detail=detail)
         if against_beta or layers:
             draw = partial(loaded.plot_betas if against_beta else loaded.plot_layers)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lrfind.cli.messages import messages, print_result
+from lrfind.cli.opened import opened
 from lrfind.cli.options import (
     betas_of,
     question_options,
@@ -28,19 +29,22 @@ from lrfind.cli.options import (
 @question_options
 def show(
     result: Path,
+    kind: str | None,
     betas: tuple[float, ...] | None,
     detail: bool,
     as_json: bool,
     sensitivity: bool,
     **options: Any,
 ) -> None:
-    """Print the minima of a saved result, for any betas, and its suggestion."""
+    """Print the minima of a saved result, for any betas, and its suggestion.
+
+    FILE may also be what another LR finder recorded: CSV or JSON with "lr" and "loss".
+    """
     with messages():
         from lrfind.cli.hand_over import answer, report_of
-        from lrfind.result.range_test_result import load
 
         question, beta = take_question(options)
-        loaded = load(result)
+        loaded = opened(result, kind)
         every = betas_of(betas, True)
         shown = betas_of(betas, detail or as_json)
         answered = answer(loaded, question, shown, beta, detail=detail)

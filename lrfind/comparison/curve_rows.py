@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, Minimum, SweepCurves, label_of
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, Minimum, SweepCurves
 from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.estimate import Estimate, estimate
-from lrfind.analysis.smoothing import SMOOTHERS, settled
+from lrfind.analysis.smoothing import SMOOTHERS, label_of, settled
 from lrfind.support.arrays import Array, Steps
 from lrfind.support.records import flag_names
 
@@ -69,6 +69,8 @@ class CurveRow:
     @property
     def label(self) -> str:
         """The curve's name for display, such as `EMA 0.98`."""
+        if self.curve == RAW and Flag.SMOOTHED in self.minimum.flags:
+            return "smoothed"
         return label_of(self.curve, self.beta)
 
     @property

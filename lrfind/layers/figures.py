@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import label_of
+from lrfind.analysis.smoothing import label_of
 from lrfind.layers.histograms import Stretches, histograms
 from lrfind.layers.layer_norms import QUANTITIES, BlowUp, Layers
 from lrfind.support.arguments import require_choice

@@ -14,7 +14,7 @@ from lrfind.comparison.compare import Comparison
 from lrfind.comparison.curve_rows import CurveRow
 from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
-from lrfind.result.trust import TRUST, UNFINISHED
+from lrfind.result.trust import SMOOTHED, TRUST, UNFINISHED
 from lrfind.support.text import rate, sentence, times
 
 WIDTH = 72
@@ -65,8 +65,9 @@ def brief(
         notes: Further sentences.
     """
     shown = [row for row in comparison.rows if row.curve == USUAL][-1]
+    origin = "" if record.origin is None else str(record.origin)
     parts = [
-        _filled("", opening(record)),
+        _filled("", opening(record)) + _filled("", origin),
         [*_table(comparison)],
         _filled("  ", shift_words(shown)),
         [*_answer(record, answer, shown)],
@@ -92,23 +93,29 @@ def _table(comparison: Comparison) -> Iterator[str]:
     """The minima of the raw losses and the averages, and the rates one decade below."""
     yield f"  {'curve':<20}{'minimum':>9}{'one decade below':>19}"
     for row in comparison.rows:
-        if row.curve in (RAW, *SMOOTHERS):
+        # An average of averages is no curve to look at.
+        if row.curve == RAW or (row.curve in SMOOTHERS and not _smoothed(row)):
             yield _row(row)
 
 
 def _row(row: CurveRow) -> str:
-    name = "raw losses" if row.curve == RAW else row.label
+    name = f"{row.label} losses" if row.curve == RAW else row.label
     usable = row.minimum.usable
     values = (rate(row.minimum.lr), rate(row.decade_below)) if usable else ("none", "")
     notes = [SHORT[flag] for flag in row.minimum.flags if flag in SHORT]
-    usual = row.curve == USUAL and row.beta == BETA
+    usual = _smoothed(row) or (row.curve == USUAL and row.beta == BETA)
     said = f"<- {notes[0]}" if notes else "<- the usual rule" if usual else ""
     return f"  {name:<20}{values[0]:>9}{values[1]:>19}    {said}".rstrip()
 
 
+def _smoothed(row: CurveRow) -> bool:
+    """Whether it is a curve of losses that were smoothed before they were kept."""
+    return Flag.SMOOTHED in row.minimum.flags
+
+
 def shift_words(row: CurveRow) -> str:
     """How far the smoothed minimum lies from the raw one, and why; empty if that cannot be told."""
-    if row.from_raw is None:
+    if row.from_raw is None or _smoothed(row):
         return ""
     moved = f"{times(row.from_raw.decades)} ({row.from_raw.decades:+.2f} decades)"
     said = f"The smoothed minimum lies {moved} from the raw one"
@@ -121,21 +128,9 @@ def shift_words(row: CurveRow) -> str:
 
 def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRow) -> Iterator[str]:
     """Which rate, how far to trust it, and what to do."""
-    trust = None if answer.verdict is None else TRUST[answer.verdict]
     if isinstance(answer, CannotTell):
-        why, _, remedy = answer.reason.partition(": ")
-        if answer.verdict and trust and answer.verdict.value.partition(": ")[0] in answer.reason:
-            why, remedy = (
-                trust.why,
-                trust.remedy,
-            )  # else there is another reason than the verdict's usual one
-        yield from _filled("  No rate.  ", sentence(why))
-        if remedy:
-            yield from _filled("  Next      ", remedy)
+        yield from _refusal(answer)
         return
-    if record.stop_reason.cut_short:
-        trust = UNFINISHED
-    assert trust is not None
     yield from _filled("  Train at  ", f"{rate(answer.lr):<8}  {_for(answer)}")
     if answer.taken:
         yield from _filled("            ", answer.taken)
@@ -146,12 +141,27 @@ def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRo
     if answer.curve == EXPECTED:
         where = f"{_below(answer)} the expected minimum {rate(answer.minimum.lr)}"
         yield from _filled("  Why       ", f"{where}; no average moves it")
+    trust, verdict = TRUST[answer.verdict], f" ({answer.verdict.name.lower()})"
+    if Flag.SMOOTHED in answer.flags:
+        trust, verdict = SMOOTHED, ""
+    if record.stop_reason.cut_short:
+        trust, verdict = UNFINISHED, ""
     agrees, but = _beside_the_usual_rule(answer, usual)
-    name = "cut short" if trust is UNFINISHED else answer.verdict.name.lower()
-    yield from _filled("  Trust     ", f"{trust.level} ({name}): {trust.why}{agrees}")
+    yield from _filled("  Trust     ", f"{trust.level}{verdict}: {trust.why}{agrees}")
     if but:
         yield from _filled("  But       ", but)
     yield from _filled("  Next      ", f"answer.apply(optimizer, scheduler)    {trust.remedy}")
+
+
+def _refusal(answer: CannotTell) -> Iterator[str]:
+    """Why there is no rate, and what to do."""
+    why, _, remedy = answer.reason.partition(": ")
+    if answer.verdict and answer.verdict.value.partition(": ")[0] in answer.reason:
+        # Else there is another reason than the verdict's usual one.
+        why, remedy = TRUST[answer.verdict].why, TRUST[answer.verdict].remedy
+    yield from _filled("  No rate.  ", sentence(why))
+    if remedy:
+        yield from _filled("  Next      ", remedy)
 
 
 def _below(answer: Suggestion) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.centred_line import centred_line
-from lrfind.analysis.curves import CENTRED, EXPECTED, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, Flag, SweepCurves
 from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.curve_rows import CurveRow
@@ -45,8 +45,10 @@ def draw_detail(
         # On the line, which runs beside the fitted minimum where a bad batch is next to it.
         height, there = (float(line[row.minimum.step]) for row in (centred, expected))
         handles.append(draw_minimum(ax, labels, centred, height))
-        handles.append(draw_minimum(ax, labels, expected, height if math.isnan(there) else there))
-        handles.append(_draw_interval(ax, labels, curves, height))
+        if Flag.SMOOTHED not in curves.sweep_flags:
+            there = height if math.isnan(there) else there
+            handles.append(draw_minimum(ax, labels, expected, there))
+            handles.append(_draw_interval(ax, labels, curves, height))
     _draw_legend(ax, labels, handles, split_words(rows[USUAL]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.centred_line import BESIDE
-from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
+from lrfind.analysis.curves import CENTRED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETA
 from lrfind.analysis.noise import running_median
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debias_steps, settled
@@ -21,10 +21,9 @@ from lrfind.result.marks import (
     TRIANGLE,
     band_name,
     line_colour,
-    mark_decades_below,
+    mark_minima,
     name_along,
     name_line,
-    name_minimum,
     text_colour,
 )
 from lrfind.result.titles import title_answer
@@ -65,21 +64,21 @@ def plot_curves(
     ax = rate_axes(ax)
     labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
-    raw = _draw_raw(ax, labels, curves, shown, raw_style)
+    smoothed = Flag.SMOOTHED in curves.sweep_flags
+    style = {"label": f"{rows[RAW].label} losses"} | raw_style
+    raw = _draw_raw(ax, labels, curves, shown, style)
     if detail:
         draw_detail(ax, labels, curves, rows, shown)
     low, high = ax.get_ylim()
     _make_room(ax, low, high, floor=0.0 if curves.loss.min() >= 0 else low)
     if isinstance(answer, Suggestion):
         _draw_rate(ax, labels, answer)
-    compared = [rows[name] for name in (RAW, USUAL) if rows[name].minimum.usable]
-    for row in compared:
-        name_minimum(ax, labels, row)
-    below = [*compared, *([rows[CENTRED]] if detail and compared else [])]
-    if below:
-        mark_decades_below(ax, labels, below)
-    _draw_shift(ax, labels, rows[RAW], rows[USUAL])
-    _draw_averages(ax, labels, curves, beta, shown)
+    # An average of averages is no curve to look at.
+    compared = [rows[RAW], *([] if smoothed else [rows[USUAL]])]
+    mark_minima(ax, labels, compared, [rows[CENTRED]] if detail else [])
+    if not smoothed:
+        _draw_shift(ax, labels, *compared)
+        _draw_averages(ax, labels, curves, beta, shown)
     if probe is not None:
         draw_probe(ax, *probe)
         name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
@@ -145,7 +144,6 @@ def _draw_raw(
         "markersize": 3,
         "alpha": 0.6,
         "zorder": 1,
-        "label": "raw losses",
         "markeredgewidth": 0,
     }
     style |= cbook.normalize_kwargs(raw_style, Line2D)

@@ -12,7 +12,12 @@ from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.layers.layer_norms import NORMS, Layers
 from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
-from lrfind.support.arguments import require_count, require_number, require_positive
+from lrfind.support.arguments import (
+    require_beta,
+    require_count,
+    require_number,
+    require_positive,
+)
 from lrfind.support.arrays import Array
 from lrfind.support.files import SCHEMA, from_json, plain, to_json
 
@@ -44,13 +49,17 @@ def to_document(record: SweepRecord) -> dict[str, Any]:
             vars(each) | {"loss": plain(each.loss), "enough": plain(each.enough)}
             for each in record.cold_starts
         ]
+    if record.origin is not None:
+        document["origin"] = asdict(record.origin)
     if record.layers is not None:
         document["layers"] = _layers_to_json(record.layers)
     return document
 
 
 def fields_of(document: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of a record; its `settings`, `layers`, `cold_starts` hold them too.
+    """The keyword arguments of a record, and of what is in it.
+
+    Its `settings`, `layers`, `origin` and `cold_starts` hold keyword arguments too.
 
     Raises:
         KeyError, TypeError, ValueError: The document is damaged.
@@ -80,9 +89,18 @@ def fields_of(document: dict[str, Any]) -> dict[str, Any]:
         "versions": dict(document["versions"]),
         "layers": None if layers is None else _layers_from_json(layers, lr),
         "epoch_steps": None if epoch is None else require_positive("epoch_steps", epoch),
+        # Only in files of what another tool recorded.
+        "origin": _origin_from_json(document.get("origin")),
         # Only in files of sweeps that were confirmed.
         "cold_starts": [_cold_start_from_json(each) for each in document.get("cold_starts", ())],
     }
+
+
+def _origin_from_json(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    if document is None:
+        return None
+    words = {name: str(document[name]) for name in ("tool", "obstacle")}
+    return {**words, "beta": require_beta(document["beta"])}
 
 
 def _cold_start_from_json(document: dict[str, Any]) -> dict[str, Any]:

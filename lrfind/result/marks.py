@@ -76,6 +76,17 @@ def name_minimum(ax: Axes, labels: Labels, row: CurveRow) -> None:
     )  # fmt: skip
 
 
+def mark_minima(
+    ax: Axes, labels: Labels, rows: Sequence[CurveRow], also: Sequence[CurveRow]
+) -> None:
+    """The minima that can be told, and on the axis the rates one decade below them and others."""
+    usable = [row for row in rows if row.minimum.usable]
+    for row in usable:
+        name_minimum(ax, labels, row)
+    if usable:
+        mark_decades_below(ax, labels, [*usable, *also])
+
+
 def mark_decades_below(ax: Axes, labels: Labels, rows: Sequence[CurveRow]) -> None:
     """On the axis, the learning rate one decade below each minimum, in its curve's colour."""
     rates = [row.decade_below for row in rows]

@@ -72,6 +72,7 @@ class SweepPictures(SweepAnalysis):
             >>> ax = result.plot(skip_start=10, skip_end=5)
         """
         from lrfind.result.figures import plot_curves, plot_reason, require_line_style
+        from lrfind.result.titles import title_origin
 
         require_line_style(raw_style)
         _require_answer(suggestion, Answer)
@@ -82,7 +83,7 @@ class SweepPictures(SweepAnalysis):
         try:
             curves = self.curves(source)
         except CannotTellError as error:
-            return plot_reason(str(error), (self.lr, self.loss), ax)
+            return title_origin(plot_reason(str(error), (self.lr, self.loss), ax), self.origin)
         shown = slice(skip_start, curves.lr.size - skip_end)
         rates = curves.lr[shown]
         if rates.size < 2:
@@ -94,9 +95,10 @@ class SweepPictures(SweepAnalysis):
         if source == TRAIN and self.probe.size:
             first = rates[0] if skip_start else 0.0
             probe = self._probe_between(first, rates[-1] if skip_end else math.inf)
-        return plot_curves(
+        ax = plot_curves(
             curves, answer, probe, ax, beta=beta, shown=shown, detail=detail, **raw_style
         )
+        return title_origin(ax, self.origin)
 
     def plot_betas(
         self, ax: Axes | None = None, *, source: str = TRAIN, suggestion: Answer | None = None

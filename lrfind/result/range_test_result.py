@@ -14,6 +14,7 @@ from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.misnamed import SaysWhatIsMeant
+from lrfind.result.origin import Origin
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import TRAIN
 from lrfind.result.report import Summary
@@ -30,7 +31,8 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
             dtype if the optimizer holds it as a tensor). With several parameter groups, that of the
             group with the largest learning rate; see `group_lr`.
         loss: Shape `(n,)`, float64, read-only: the raw mini-batch loss computed before step k, so
-            `loss[k + 1]` is the first that `lr[k]` can affect. The last may be non-finite.
+            `loss[k + 1]` is the first that `lr[k]` can affect. The last may be non-finite. Smoothed
+            instead if `origin.smoothed`.
         stop_reason: Why the sweep ended.
         settings: The settings of the sweep.
         group_scale: Learning rate of each parameter group as a multiple of `lr`.
@@ -46,6 +48,8 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
         cold_starts: The short trainings from scratch at the suggested rate and below, with
             `confirm=True`; empty without. See `range_test`.
         epoch_steps: Optimizer steps per epoch; None if the loader has no length.
+        origin: Where the losses come from, and whether they are smoothed, if another tool recorded
+            them; None for a sweep of this package. See `from_history`.
         loop_options: The options of the training loop that were given to `range_test`, such as
             `accumulation_steps`, for `verify` and `controls`. In memory only: neither saved, copied
             nor compared. Read-only.
@@ -111,8 +115,8 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
             suggestion: The answer of `suggest` to report; None calls it with its defaults.
 
         Returns:
-            "stop_reason", "steps" and "suggestion"; also "rows" and "notes" of `compare`, unless
-            there are too few losses for a table.
+            "stop_reason", "steps" and "suggestion"; also "origin" if another tool recorded it, and
+            "rows" and "notes" of `compare`, unless there are too few losses for a table.
 
         Raises:
             ValueError: A beta outside [0, 1).
@@ -123,6 +127,7 @@ class RangeTestResult(SweepPictures, SaysWhatIsMeant):
             "stop_reason": self.stop_reason.name.lower(),
             "steps": self.lr.size,
             "suggestion": answer.to_dict(),
+            **({} if self.origin is None else {"origin": str(self.origin)}),
             **table,
         }
 
@@ -176,10 +181,12 @@ def result_of(document: dict[str, Any]) -> RangeTestResult:
     """The result in a JSON document; see `lrfind.result.format.fields_of`."""
     fields = fields_of(document)
     layers, settings = fields.pop("layers"), SweepSettings(**fields.pop("settings"))
+    origin = fields.pop("origin")
     cold_starts = tuple(ColdStart(**each) for each in fields.pop("cold_starts"))
     return RangeTestResult(
         **fields,
         settings=settings,
         layers=None if layers is None else Layers(**layers),
+        origin=None if origin is None else Origin(**origin),
         cold_starts=cold_starts,
     )

@@ -14,6 +14,7 @@ from lrfind.analysis.schedule import producing_lr
 from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import checked_tasks, steps_with_task
 from lrfind.result.cold_start import ColdStart
+from lrfind.result.origin import Origin
 from lrfind.result.settings import StopReason, SweepSettings
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array
@@ -45,6 +46,7 @@ class SweepRecord:
     layers: Layers | None = None
     cold_starts: tuple[ColdStart, ...] = ()
     epoch_steps: float | None = None
+    origin: Origin | None = None
     loop_options: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +110,8 @@ class SweepRecord:
         """
         self._check_source(source)
         if source not in self._curves:
-            self._curves[source] = SweepCurves(*self._points(source))
+            smoothed = self.origin is not None and self.origin.smoothed
+            self._curves[source] = SweepCurves(*self._points(source), smoothed=smoothed)
         return self._curves[source]
 
     def _check_source(self, source: str) -> None:

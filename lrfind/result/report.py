@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import TASKS
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE, Flag
 from lrfind.analysis.smoothing import USUAL
 from lrfind.analysis.transfer import judged_by
 from lrfind.analysis.verdict import Verdict
@@ -64,6 +64,8 @@ class Summary:
             return
         shown = [row for row in self.comparison.rows if row.curve == USUAL][-1]
         yield ending(self.record)
+        if self.record.origin is not None:
+            yield str(self.record.origin)
         yield ""
         yield self.comparison
         yield ""
@@ -87,7 +89,8 @@ def shift_sentence(row: CurveRow) -> str:
         One sentence.
     """
     if row.from_raw is None or row.smoothing is None:
-        reason = next(flag.value for flag in row.minimum.flags if flag in UNUSABLE)
+        against = (Flag.SMOOTHED, *UNUSABLE)
+        reason = next(flag.value for flag in row.minimum.flags if flag in against)
         return f"The shift of the {row.label} minimum cannot be measured: {reason}."
     debiasing = "" if row.debiasing is None else f" ({decades(row.debiasing)} of it from debiasing)"
     return (

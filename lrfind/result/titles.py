@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.result.origin import Origin
 from lrfind.result.trust import TRUST
 from lrfind.support.axes import title
 from lrfind.support.text import rate, words
@@ -30,6 +31,13 @@ def title_answer(ax: Axes, answer: Suggestion | CannotTell) -> None:
     but += [f", but {words(flag.name)}" for flag in against] or [""]
     said = [f"{each}{caution}" for each in trust for caution in but]
     title(ax, *(f"Train at {rate(answer.lr)} ({each})" for each in said))
+
+
+def title_origin(ax: Axes, origin: Origin | None) -> Axes:
+    """Add to the title where the losses come from, if another tool recorded them."""
+    if origin is not None:
+        ax.set_title(f"{ax.get_title()}\n{origin}", fontsize=ax.title.get_fontsize())
+    return ax
 
 
 def _cause(sentence: str) -> str:

@@ -89,5 +89,10 @@ TRUST = {
 }
 """By verdict; `Verdict` itself gives the reason in full."""
 
+SMOOTHED = Trust(
+    "poor", "smoothing moved the minimum up, by how much cannot be told", "better: sweep again"
+)
+"""Likewise, on losses that were smoothed before they were kept."""
+
 UNFINISHED = Trust("poor", "the sweep was cut short", "let it run to its end")
 """Whatever the verdict on the part that was swept."""

@@ -181,7 +181,7 @@ def test_an_unfinished_sweep_says_so_first_and_last():
     assert text.startswith("The loop ended before the sweep did: take the batches from")
     assert str(result.suggest()).startswith(f"{sentence(StopReason.UNFINISHED.value)} Train at")
     assert str(result.suggest()).count("The loop ended") == 1
-    assert line(text, "Trust") == f"{UNFINISHED.level} (cut short): {UNFINISHED.why}"
+    assert line(text, "Trust") == f"{UNFINISHED.level}: {UNFINISHED.why}"
     assert text.count("The loop ended") == 1
     assert f"{result.lr.size} of {result.settings.num_iter} steps" in " ".join(text.split())
 

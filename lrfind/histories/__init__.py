@@ -1,0 +1,1 @@
+"""What other LR finders recorded, as results of this package."""
