@@ -141,11 +141,14 @@ class Epochs:
         self._engine, self._data = engine, data
 
     def __iter__(self) -> Iterator[Given]:
-        self._engine.state.epoch += 1
+        engine = self._engine
+        if engine.should_terminate:
+            return
+        engine.state.epoch, engine.should_terminate_single_epoch = engine.state.epoch + 1, False
         for batch in self._data:
-            if self._engine.should_terminate:
-                return
             yield Given(batch)
+            if engine.should_terminate or engine.should_terminate_single_epoch:
+                return
 
     def __len__(self) -> int:
         data: Any = self._data
@@ -174,11 +177,13 @@ def _model_of(optimizers: Sequence[Optimizer], held: Sequence[object]) -> torch.
         each for optimizer in optimizers for g in optimizer.param_groups for each in g["params"]
     ]
     own = set(map(id, trained))
-    modules = [
-        each
+    found = {
+        id(each): each
         for each in held
         if isinstance(each, torch.nn.Module) and not own.isdisjoint(map(id, each.parameters()))
-    ]
+    }
+    inner = {id(part) for each in found.values() for part in list(each.modules())[1:]}
+    modules = [each for number, each in found.items() if number not in inner]
     if len(modules) == 1:
         return modules[0]
     return torch.nn.ModuleList(modules) if modules else torch.nn.ParameterList(trained)
@@ -202,6 +207,7 @@ def _without_handlers(trainer: Engine) -> Engine:
     state.max_epochs, state.max_iters = sys.maxsize, None
     state.metrics, state.times = dict(state.metrics), dict(state.times)
     engine.state, engine._event_handlers = state, defaultdict(list)
+    engine.should_terminate = engine.should_terminate_single_epoch = False
     # What a run in progress has, or a run that has failed may have left.
     engine._dataloader_iter = engine._init_iter = engine._internal_run_generator = None
     return engine
