@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from torch.utils.data import DataLoader
+
 from lrfind.integrations.lightning_steps import Steps, Turns
 from lrfind.integrations.lightning_twin import Twin, in_the_step, twin_of
 from lrfind.integrations.missing import missing
@@ -103,7 +105,7 @@ def prepared(
 
     The steps are those of the second trainer that `range_test` describes, each run from its first
     epoch on. At the end of the `with` block, everything is as it was before, also weights that you
-    train there yourself.
+    train there yourself: another copy of them is kept, besides that of each run.
 
     Args:
         trainer: As in `range_test`.
@@ -135,7 +137,8 @@ def prepared(
         twin = twin_of(trainer)
         with _keyboard_interrupts():
             twin.fit(module, train_dataloaders, datamodule=datamodule)
-        with twin.driven(*held):
+        loaders = [each for each in vars(module).values() if isinstance(each, DataLoader)]
+        with twin.driven(*data, *loaders):
             yield _problem_of(twin, train_dataloaders)
 
 

@@ -86,7 +86,7 @@ class Stream(IterableDataset):
             yield x, x.sum().reshape(1)
 
 
-def worker_loader():
+def own_loader():
     x = torch.randn(40, 3)
     data = TensorDataset(x, x.sum(1, keepdim=True))
     return DataLoader(data, 8, shuffle=True, generator=torch.Generator().manual_seed(5))
@@ -100,9 +100,21 @@ class Data(LightningDataModule):
         return self.made
 
 
+class Holding(Counting):
+    """Has its loader itself, which shuffles in a way of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.loader = own_loader()
+
+    def train_dataloader(self):
+        return self.loader
+
+
 CASES = {
     "plain": {},
-    "own_generator": {"data": worker_loader},
+    "holding": {"module": Holding, "data": lambda: None},
+    "own_generator": {"data": own_loader},
     "stream": {"data": lambda: DataLoader(Stream(), 8)},
     "datamodule": {"data": Data},
     "skipping": {"module": Skipping},
