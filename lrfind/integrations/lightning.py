@@ -59,7 +59,8 @@ def range_test(
       `GradientAccumulationScheduler` the accumulation of the first epoch.
 
     Others record, save, stop, show, schedule or average beside the training, and are left out: also
-    progress bars, checkpoints, monitors and timers with the hooks above.
+    progress bars, checkpoints, monitors and timers with the hooks above, and whatever only has
+    others, such as `on_train_batch_end`.
 
     Within a running `fit`, the sweep starts from the current weights and optimizer state.
 
@@ -139,16 +140,16 @@ def prepared(
             twin.fit(module, train_dataloaders, datamodule=datamodule)
         loaders = [each for each in vars(module).values() if isinstance(each, DataLoader)]
         with twin.driven(*data, *loaders):
-            yield _problem_of(twin, train_dataloaders)
+            yield _problem_of(twin)
 
 
-def _problem_of(twin: Twin, train_dataloaders: Any) -> Problem:
+def _problem_of(twin: Twin) -> Problem:
     steps, optimizers = Steps(twin), twin.optimizers
     return Problem(
         twin.lightning_module,
         optimizers if len(optimizers) > 1 else optimizers[0],
         None,
-        Turns(steps, [train_dataloaders, twin.train_dataloader]),
+        Turns(steps, twin.train_dataloader),
         {"step": steps.make, "scaler": twin.scaler, "preserve": steps.held()},
     )
 

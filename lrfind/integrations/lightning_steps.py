@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -103,10 +103,10 @@ class Turns:
 
     Args:
         steps: The steps.
-        data: The loaders that Lightning fetches the batches from.
+        data: What Lightning fetches the batches from.
     """
 
-    def __init__(self, steps: Steps, data: Sequence[Any]) -> None:
+    def __init__(self, steps: Steps, data: Any) -> None:
         # As methods, which a copy of the state of a loader leaves out; of the data it keeps the
         # state and not the batches.
         self._epoch, self._count, self._data = steps.epoch, steps.__len__, data

@@ -8,7 +8,7 @@ import torch
 from makers import plain
 
 pytest.importorskip("lightning")
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.callbacks import (
     BackboneFinetuning,
     GradientAccumulationScheduler,
@@ -21,7 +21,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning_parts import Module, loader, state_of, trainer_of
 
-from lrfind.integrations.lightning import range_test
+from lrfind.integrations.lightning import prepared, range_test
 from lrfind.integrations.lightning_twin import in_the_step, twin_of
 
 pytestmark = [
@@ -38,9 +38,9 @@ class Mixing(Callback):
         self.count, self.weights, self.mean = 0, [], torch.zeros(())
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        weight = torch.rand(())
-        self.count, self.mean = self.count + 1, self.mean * 0.5
-        self.mean += weight
+        weight = (torch.rand(()) + self.mean) / 3
+        self.count += 1
+        self.mean.mul_(0.5).add_(weight)
         self.weights.append(weight.item())
         for each in batch:
             each.lerp_(each.roll(1, 0), weight)
@@ -134,6 +134,22 @@ def test_a_callback_with_a_part_in_the_step_acts_and_is_put_back(kind):
     result = swept(KINDS[kind]())
     assert list(result.loss) == fitted(result, KINDS[kind]())
     assert list(result.loss) != fitted(result)
+
+
+class Data(LightningDataModule):
+    def train_dataloader(self):
+        return loader()
+
+
+def test_each_run_of_a_problem_begins_with_it_as_it_was():
+    callback = Mixing()
+    trainer = trainer_of(callbacks=[callback])
+    before = plain(copy.deepcopy(vars(callback)))
+    # Lightning also takes a datamodule in place of the loaders.
+    with prepared(trainer, module_of(), Data()) as problem:
+        first, second = (problem.range_test(**WIDE, progress=False) for _ in range(2))
+    assert list(first.loss) == list(second.loss)
+    assert plain(vars(callback)) == before
 
 
 def test_so_does_one_of_the_module(monkeypatch):
