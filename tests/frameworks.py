@@ -20,20 +20,20 @@ def assert_same(before, after):
     assert all(torch.equal(after[0][name], value) for name, value in before[0].items())
 
 
-def the_checks_work(integration, trainer, state_of):
+def the_checks_work(integration, *trainer, state_of, **silent):
     """All checks of a problem run on a prepared trainer, and leave it as it was."""
-    before = state_of(trainer)
-    with integration.prepared(trainer) as problem:
+    before = state_of(trainer[0])
+    with integration.prepared(*trainer) as problem:
         result = problem.range_test(num_iter=60, progress=False)
         checked = problem.verify(1e-3, num_iter=6, progress=False)
         controls = problem.controls(result, progress=False)
         found = problem.find_lr(budget=120, progress=False)
     # A result from before keeps no step of what has been put back.
-    earlier = integration.range_test(trainer, num_iter=60, progress=False)
-    with integration.prepared(trainer) as problem:
+    earlier = integration.range_test(*trainer, num_iter=60, **silent)
+    with integration.prepared(*trainer) as problem:
         again = problem.controls(earlier, progress=False)
     assert again.result == earlier
     assert len(checked.trials) >= 4
     assert controls.constant.loss.size > 0
     assert found.trials
-    assert_same(before, state_of(trainer))
+    assert_same(before, state_of(trainer[0]))

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import copy
 import sys
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from lrfind.integrations.missing import missing
-from lrfind.integrations.options import check_names, data_objects
-from lrfind.integrations.recording import Recording
+from lrfind.integrations.no_loss import NoLoss
+from lrfind.integrations.options import check_names
+from lrfind.integrations.put_back import without_step
+from lrfind.problems.problem import Problem
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.held_by import held_by
-from lrfind.state.preserve import preserve_state
-from lrfind.sweep.sweep import Sweep
+from lrfind.sweep.epochs import length_of
+from lrfind.sweep.group_rates import as_optimizers
 
 try:
-    from ignite.engine import Engine, Events
+    from ignite.engine import Engine
 except ImportError as error:
     raise missing("ignite") from error
 
@@ -71,35 +73,120 @@ def range_test(
         <RangeTestResult: 50 steps, lr 1e-06 to 0.1, completed>
     """
     check_names(options)
-    sweep = Sweep(optimizer, **options)
-    several = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-    held = held_by([trainer._process_function])
-    objects = [*data_objects(data), *several, options.get("scaler"), *held, *preserve]
-    engine = _without_handlers(trainer)
-    _attach(Recording(sweep, "trainer"), output_transform or _loss_of, engine)
-    with preserve_state(*objects) as kept, sweep, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Data iterator can not provide data anymore")
-        engine.run(data, max_epochs=sys.maxsize)
-        batches = engine.state.epoch_length
-        epoch_steps = batches * sweep.steps / engine.state.iteration if batches else None
-    return replace(sweep.result(), state_bytes=kept.nbytes, epoch_steps=epoch_steps)
+    layers = options.get("layers")
+    if isinstance(layers, torch.nn.Module):
+        options, preserve = {**options, "layers": True}, [layers, *preserve]
+    ready = prepared(trainer, optimizer, data, output_transform=output_transform, preserve=preserve)
+    with ready as problem:
+        return without_step(problem.range_test(**options, progress=False), options)
 
 
-def _attach(
-    recording: Recording, loss_of: Callable[[Any], torch.Tensor | float | None], engine: Engine
-) -> None:
-    """Record the loss of every iteration of an engine, and end its run with the sweep."""
+@contextmanager
+def prepared(
+    trainer: Engine,
+    optimizer: Optimizer | Sequence[Optimizer],
+    data: Iterable[Any],
+    *,
+    output_transform: Callable[[Any], torch.Tensor | float | None] | None = None,
+    preserve: Sequence[object] = (),
+) -> Iterator[Problem]:
+    """An engine as a `Problem`: for `verify`, `controls` and `find_lr`.
 
-    def record(engine: Engine) -> None:
-        if not recording.goes_on(loss_of(engine.state.output)):
-            engine.terminate()
+    The steps are those of the copy of the engine that `range_test` describes. After each run
+    inside the `with` block everything is as it was before it.
 
-    def end_without_data(engine: Engine) -> None:
-        if not recording.has_more():
-            engine.terminate()
+    Args:
+        trainer: As in `range_test`.
+        optimizer: As in `range_test`.
+        data: As in `range_test`.
+        output_transform: As in `range_test`.
+        preserve: As in `range_test`.
 
-    engine.add_event_handler(Events.ITERATION_COMPLETED, record)
-    engine.add_event_handler(Events.EPOCH_COMPLETED, end_without_data)
+    Yields:
+        The model, optimizer and data, with the `process_function` as the training step. The model
+        is the one that the function holds of the parameters of `optimizer`, or several as a list.
+    """
+    engine, several = _without_handlers(trainer), as_optimizers(optimizer)
+    objects = [*held_by([trainer._process_function]), *preserve]
+    engine.state.dataloader, engine.state.epoch_length = data, length_of(data) or None
+    yield Problem(
+        _model_of(several, objects),
+        optimizer,
+        None,
+        Epochs(engine, data),
+        {"step": _step(engine, output_transform or _loss_of), "preserve": objects},
+    )
+
+
+@dataclass(frozen=True)
+class Given:
+    """A batch as the data has it: what it holds is moved nowhere but by the engine.
+
+    Attributes:
+        batch: The batch.
+    """
+
+    batch: Any
+
+
+class Epochs:
+    """The data of an engine, which counts its epochs.
+
+    Args:
+        engine: The engine.
+        data: Its data.
+    """
+
+    def __init__(self, engine: Engine, data: Iterable[Any]) -> None:
+        self._engine, self._data = engine, data
+
+    def __iter__(self) -> Iterator[Given]:
+        engine = self._engine
+        if engine.should_terminate:
+            return
+        engine.state.epoch, engine.should_terminate_single_epoch = engine.state.epoch + 1, False
+        for batch in self._data:
+            yield Given(batch)
+            if engine.should_terminate or engine.should_terminate_single_epoch:
+                return
+
+    def __len__(self) -> int:
+        data: Any = self._data
+        return len(data)
+
+
+def _step(
+    engine: Engine, loss_of: Callable[[Any], torch.Tensor | float | None]
+) -> Callable[[Given], torch.Tensor | float | None]:
+    """An iteration of an engine."""
+    state, no_loss = engine.state, NoLoss("trainer")
+
+    def step(given: Given) -> torch.Tensor | float | None:
+        state.iteration, state.batch = state.iteration + 1, given.batch
+        state.output = engine._process_function(engine, given.batch)
+        loss = loss_of(state.output)
+        no_loss.check(loss)
+        return loss
+
+    return step
+
+
+def _model_of(optimizers: Sequence[Optimizer], held: Sequence[object]) -> torch.nn.Module:
+    """The modules of the parameters of some optimizers; the parameters alone if none is held."""
+    trained = [
+        each for optimizer in optimizers for g in optimizer.param_groups for each in g["params"]
+    ]
+    own = set(map(id, trained))
+    found = {
+        id(each): each
+        for each in held
+        if isinstance(each, torch.nn.Module) and not own.isdisjoint(map(id, each.parameters()))
+    }
+    inner = {id(part) for each in found.values() for part in list(each.modules())[1:]}
+    modules = [each for number, each in found.items() if number not in inner]
+    if len(modules) == 1:
+        return modules[0]
+    return torch.nn.ModuleList(modules) if modules else torch.nn.ParameterList(trained)
 
 
 def _loss_of(output: Any) -> torch.Tensor | float | None:
@@ -117,9 +204,10 @@ def _without_handlers(trainer: Engine) -> Engine:
     """A copy of an engine that begins at its first iteration, and has no handlers."""
     engine, state = copy.copy(trainer), copy.copy(trainer.state)
     state.iteration = state.epoch = 0
-    state.max_epochs = state.max_iters = state.epoch_length = None
+    state.max_epochs, state.max_iters = sys.maxsize, None
     state.metrics, state.times = dict(state.metrics), dict(state.times)
     engine.state, engine._event_handlers = state, defaultdict(list)
+    engine.should_terminate = engine.should_terminate_single_epoch = False
     # What a run in progress has, or a run that has failed may have left.
     engine._dataloader_iter = engine._init_iter = engine._internal_run_generator = None
     return engine

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-import math
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from torch.utils.data import DataLoader
+
+from lrfind.integrations.lightning_steps import Steps, Turns
+from lrfind.integrations.lightning_twin import Twin, in_the_step, twin_of
 from lrfind.integrations.missing import missing
 from lrfind.integrations.options import check_names, data_objects
-from lrfind.integrations.recording import Recording
+from lrfind.integrations.put_back import without_step
+from lrfind.problems.problem import Problem
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.preserve import preserve_state
-from lrfind.sweep.sweep import Sweep
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
-    from lightning.pytorch.callbacks import BaseFinetuning
-    from lightning.pytorch.loggers.logger import DummyLogger
     from lightning.pytorch.utilities.parsing import lightning_hasattr, lightning_setattr
+    from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
     from lightning.pytorch.utilities.warnings import PossibleUserWarning
 except ImportError as error:
     raise missing("lightning") from error
@@ -46,9 +46,21 @@ def range_test(
     A second trainer with the settings of yours runs the sweep: its strategy, precision plugin,
     accumulation, gradient clipping and limits on the training batches, and all hooks of the module.
     Yours is not touched, so its loops, callbacks, loggers and checkpoints stay as they are. There
-    is no validation and no logging, LR schedulers are not stepped, and of your callbacks only the
-    freezing of a `BaseFinetuning` acts. With manual optimization, `training_step` must return the
-    loss. At the end of an epoch Lightning steps on what it has accumulated, as in training.
+    is no validation and no logging, and LR schedulers are not stepped. With manual optimization,
+    `training_step` must return the loss. At the end of an epoch Lightning steps on what it has
+    accumulated, as in training.
+
+    Of your callbacks, and those of the module, these act, and are put back with the rest:
+
+    - with all their hooks, those that have a part in the training step, as one that mixes batches
+      or adds noise to gradients: they override `on_train_batch_start`, `on_before_zero_grad`,
+      `on_before_backward`, `on_after_backward` or `on_before_optimizer_step`;
+    - of a `BaseFinetuning` what it freezes before the training, and of a
+      `GradientAccumulationScheduler` the accumulation of the first epoch.
+
+    Others record, save, stop, show, schedule or average beside the training, and are left out: also
+    progress bars, checkpoints, monitors and timers with the hooks above, and whatever only has
+    others, such as `on_train_batch_end`.
 
     Within a running `fit`, the sweep starts from the current weights and optimizer state.
 
@@ -73,29 +85,73 @@ def range_test(
     """
     check_names(options)
     name = rate_name(module) if apply else None
-    if options.get("layers"):
-        options = {**options, "layers": module}
+    with prepared(trainer, module, train_dataloaders, datamodule) as problem:
+        result = without_step(problem.range_test(**options, progress=False), options)
     running = list(trainer.optimizers) if trainer.training else []
-    if running and train_dataloaders is None and datamodule is None:
-        train_dataloaders = trainer.train_dataloader
-    data = data_objects(train_dataloaders if datamodule is None else datamodule)
-    with ExitStack() as stack:
-        kept = stack.enter_context(preserve_state(*data, module, *running, trainer.scaler))
-        stack.enter_context(_quiet())
-        stack.enter_context(_keyboard_interrupts())
-        # Instance attributes, which are gone with the rest of what the run changes.
-        vars(module)["configure_callbacks"] = lambda: []
-        if running:
-            vars(module)["configure_optimizers"] = lambda: running
-        sweeping = _Sweeping(trainer, options, stack)
-        _twin(trainer, sweeping).fit(module, train_dataloaders, datamodule=datamodule)
-        result = sweeping.result()
-    result = replace(result, state_bytes=kept.nbytes)
     if name is not None:
         schedulers = [config.scheduler for config in trainer.lr_scheduler_configs if running]
         answer = result.apply(running, schedulers or None) if running else result.suggest()
         lightning_setattr(module, name, answer.lr)
     return result
+
+
+@contextmanager
+def prepared(
+    trainer: Trainer,
+    module: LightningModule,
+    train_dataloaders: Any = None,
+    datamodule: Any = None,
+) -> Iterator[Problem]:
+    """A module made ready to train, as a `Problem`: for `verify`, `controls` and `find_lr`.
+
+    The steps are those of the second trainer that `range_test` describes, each run from its first
+    epoch on. At the end of the `with` block, everything is as it was before, also weights that you
+    train there yourself: another copy of them is kept, besides that of each run.
+
+    Args:
+        trainer: As in `range_test`.
+        module: As in `range_test`.
+        train_dataloaders: As in `range_test`.
+        datamodule: As in `range_test`.
+
+    Yields:
+        The module and its optimizers, with the training step; valid inside the block. The loader
+        gives the numbers of the optimizer steps of an epoch, for which Lightning fetches batches.
+
+    Raises:
+        ValueError: The trainer has no batches, or `training_step` takes a `dataloader_iter`.
+    """
+    if is_param_in_hook_signature(module.training_step, "dataloader_iter", explicit=True):
+        raise ValueError("`training_step` takes a `dataloader_iter`, so its steps are not known.")
+    running = list(trainer.optimizers) if trainer.training else []
+    if running and train_dataloaders is None and datamodule is None:
+        train_dataloaders = trainer.train_dataloader
+    data = data_objects(train_dataloaders if datamodule is None else datamodule)
+    own = module.configure_callbacks
+    # The callbacks first: those of a datamodule's trainer would be taken for its data.
+    held = [*map(vars, in_the_step(trainer.callbacks)), *data, module]
+    with preserve_state(*held, *running, trainer.scaler), _quiet():
+        # Instance attributes, which are gone with the rest of what the run changes.
+        vars(module)["configure_callbacks"] = lambda: [] if running else in_the_step(own())
+        if running:
+            vars(module)["configure_optimizers"] = lambda: running
+        twin = twin_of(trainer)
+        with _keyboard_interrupts():
+            twin.fit(module, train_dataloaders, datamodule=datamodule)
+        loaders = [each for each in vars(module).values() if isinstance(each, DataLoader)]
+        with twin.driven(*data, *loaders):
+            yield _problem_of(twin)
+
+
+def _problem_of(twin: Twin) -> Problem:
+    steps, optimizers = Steps(twin), twin.optimizers
+    return Problem(
+        twin.lightning_module,
+        optimizers if len(optimizers) > 1 else optimizers[0],
+        None,
+        Turns(steps, twin.train_dataloader),
+        {"step": steps.make, "scaler": twin.scaler, "preserve": steps.held()},
+    )
 
 
 def rate_name(module: LightningModule) -> str:
@@ -132,76 +188,6 @@ class RangeTest(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Run the test; called by Lightning."""
         self.result = range_test(trainer, pl_module, apply=self._apply, **self._options)
-
-
-class _Sweeping(Callback):
-    """Holds the sweep during the fit of the second trainer."""
-
-    def __init__(self, original: Trainer, options: Mapping[str, Any], stack: ExitStack) -> None:
-        self._original, self._options, self._stack = original, options, stack
-        self._epoch_steps: float | None = None
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        for callback in self._original.callbacks:
-            if isinstance(callback, BaseFinetuning) and not self._original.training:
-                callback.freeze_before_training(pl_module)
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Not before: `configure_optimizers` may ask for the length of the training.
-        trainer.fit_loop.max_epochs = trainer.fit_loop.epoch_loop.max_steps = -1
-        trainer.fit_loop.min_epochs = trainer.fit_loop.epoch_loop.min_steps = None
-        if pl_module.automatic_optimization:
-            trainer.strategy.lr_scheduler_configs = []
-        sweep = Sweep(trainer.optimizers, scaler=trainer.scaler, **self._options)
-        self._recording = Recording(self._stack.enter_context(sweep), "training_step")
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        batches, count = trainer.num_training_batches, trainer.accumulate_grad_batches
-        self._epoch_steps = None if math.isinf(batches) else math.ceil(batches / count)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-        if loss is not None and pl_module.automatic_optimization:
-            loss = loss * trainer.accumulate_grad_batches  # Lightning has divided it
-        if not self._recording.goes_on(loss):
-            trainer.should_stop = True
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._recording.has_more():
-            trainer.should_stop = True
-
-    def result(self) -> RangeTestResult:
-        return replace(self._recording.sweep.result(), epoch_steps=self._epoch_steps)
-
-
-def _twin(trainer: Trainer, sweeping: Callback) -> Trainer:
-    """A trainer that trains like another, without its callbacks, loggers and validation."""
-    twin = Trainer(
-        accelerator="cpu",
-        callbacks=[sweeping],
-        # What a module writes with `self.logger.experiment` goes nowhere.
-        logger=DummyLogger() if trainer.logger else False,
-        max_epochs=trainer.max_epochs,
-        max_steps=trainer.max_steps,
-        limit_train_batches=trainer.limit_train_batches,
-        overfit_batches=trainer.overfit_batches,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-        accumulate_grad_batches=trainer.accumulate_grad_batches,
-        gradient_clip_val=trainer.gradient_clip_val,
-        gradient_clip_algorithm=trainer.gradient_clip_algorithm,
-        reload_dataloaders_every_n_epochs=trainer.reload_dataloaders_every_n_epochs,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=trainer.default_root_dir,
-    )
-    # The devices, the precision plugin and the settings of the samplers, in a strategy of its own.
-    twin._accelerator_connector = copy.copy(trainer._accelerator_connector)
-    twin._accelerator_connector.strategy = copy.copy(trainer.strategy)
-    return twin
 
 
 @contextmanager

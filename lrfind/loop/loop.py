@@ -65,6 +65,8 @@ class Loop:
         ValueError: An argument is out of range.
     """
 
+    _calls_per_step = 1.0
+
     def __init__(
         self,
         model: torch.nn.Module,
@@ -182,7 +184,7 @@ class Loop:
         show: Callable[[], None] | None,
     ) -> None:
         self._tasks.take(0)  # discard what an interrupted run may have left
-        more, skipped = True, 0
+        more, skipped, used = True, 0, 0
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
             tasks = self._tasks.take(self._count)
@@ -191,10 +193,13 @@ class Loop:
                 break
             if loss is None:
                 continue
+            used += 1
             seen = [probe() for probe in probes] if recorder.probe_is_due else []
             more = recorder.record(loss, **mean_probe(seen), tasks=tasks)
             if show is not None:
                 show()
+        if self.options["step"] is not None and recorder.steps:
+            self._calls_per_step = used / recorder.steps
         if skipped and (skipped == MOST_SKIPPED or not recorder.steps):
             raise self._no_loss(skipped, window)
         if more:
@@ -213,7 +218,7 @@ class Loop:
     def epoch_steps(self) -> float | None:
         """Optimizer steps per epoch, the same on all ranks; None if the loader has no length."""
         batches = length_of(self._loader)
-        return self.agreed(batches / self._count if batches else None)
+        return self.agreed(batches / (self._count * self._calls_per_step) if batches else None)
 
     def batches_after(self, steps: int, count: int) -> list[Any]:
         """The batches that would come after a run of `steps` steps; the loader is restored.

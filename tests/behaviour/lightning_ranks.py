@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 import lrfind
-from lrfind.integrations.lightning import range_test
+from lrfind.integrations.lightning import prepared, range_test
 
 SETTINGS = {"num_iter": 40, "end_lr": 1.0}
 x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
@@ -44,27 +44,47 @@ def trainer():
     return Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, **quiet)
 
 
-def swept():
+def batches():
     """Every rank has every other sample, so half of each batch of 8."""
-    module, alone = Module(), Module()
     # Lightning's own sampler would shuffle.
     sampler = DistributedSampler(DATA, 2, int(os.environ["RANK"]), shuffle=False)
-    loader = DataLoader(DATA, batch_size=4, sampler=sampler)
-    result = range_test(trainer(), module, loader, **SETTINGS)
-    joined = lrfind.range_test(
-        alone, alone.configure_optimizers(), None, DataLoader(DATA, batch_size=8),
-        forward=lambda model, batch: model.loss_of(batch), all_ranks=False, **SETTINGS,
-    )  # fmt: skip
+    return DataLoader(DATA, batch_size=4, sampler=sampler)
+
+
+def joined():
+    """The same training in this process alone, on the batches of both."""
+    module = Module()
+    return lrfind.Problem(
+        module,
+        module.configure_optimizers(),
+        None,
+        DataLoader(DATA, batch_size=8),
+        {"forward": lambda model, batch: model.loss_of(batch), "all_ranks": False},
+    )
+
+
+def told(result):
     return {
         "lr": result.lr.tolist(),
         "loss": result.loss.tolist(),
         "epoch_steps": result.epoch_steps,
-        "joined": {
-            "lr": joined.lr.tolist(),
-            "loss": joined.loss.tolist(),
-            "epoch_steps": joined.epoch_steps,
-        },
     }
+
+
+def swept():
+    result = range_test(trainer(), Module(), batches(), **SETTINGS)
+    return {**told(result), "joined": told(joined().range_test(**SETTINGS))}
+
+
+def verified():
+    """The losses of short trainings at two rates."""
+    asked = {"rates": (1e-2, 1e-1), "num_iter": 20, "progress": False}
+    with prepared(trainer(), Module(), batches()) as problem:
+        found = problem.verify(**asked)
+    return [
+        [each.run.loss.tolist() for each in checked.trials[:2]]
+        for checked in (found, joined().verify(**asked))
+    ]
 
 
 def trained():
@@ -83,7 +103,7 @@ def trained():
 def main():
     torch.set_num_threads(1)
     rank = os.environ["RANK"]
-    for scenario in (swept, trained):
+    for scenario in (swept, verified, trained):
         Path(sys.argv[1], f"{scenario.__name__}.{rank}.json").write_text(json.dumps(scenario()))
     os._exit(0)
 

@@ -25,6 +25,13 @@ def test_the_sweep_is_that_of_one_process_on_the_joined_batches(folder):
     np.testing.assert_allclose(first["loss"], joined["loss"], rtol=1e-5)
 
 
+def test_short_trainings_are_those_of_one_process_on_the_joined_batches(folder):
+    first, second = both(folder, "verified")
+    assert first[0] == second[0]
+    np.testing.assert_allclose(first[0], first[1], rtol=1e-5)
+    assert np.shape(first[0]) == (2, 20)
+
+
 def test_the_training_goes_on_as_without(folder):
     for plain, tested in both(folder, "trained"):
         assert len(plain) == 16

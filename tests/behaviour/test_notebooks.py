@@ -25,7 +25,7 @@ NUMBER = r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
 DECADES = 0.15
 """The last bits of a loss differ from processor to processor, and the blow-up magnifies them."""
 
-PUBLIC = {"lrfind", "lrfind.demo"}
+PUBLIC = {"lrfind", "lrfind.demo", "lrfind.integrations"}
 """The modules of ours that a reader is told of."""
 MOST_BYTES = 300_000
 

@@ -265,7 +265,7 @@ def test_nothing_is_applied_where_no_rate_can_be_told():
 
 
 def test_the_checks_work_on_a_prepared_learner():
-    the_checks_work(integration, made(), state_of)
+    the_checks_work(integration, made(), state_of=state_of, progress=False)
 
 
 def test_something_else_is_refused():

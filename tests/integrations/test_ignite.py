@@ -1,8 +1,9 @@
 """The range test through an ignite engine gives what `range_test` gives, and touches nothing."""
 
+import numpy as np
 import pytest
 import torch
-from frameworks import same
+from frameworks import same, the_checks_work
 from makers import plain
 from torch import nn
 from torch.nn.functional import mse_loss
@@ -14,7 +15,8 @@ pytest.importorskip("ignite")
 from ignite.engine import Engine, Events, create_supervised_trainer
 from ignite.handlers import LRScheduler
 
-from lrfind.integrations.ignite import range_test
+from lrfind.integrations import ignite as integration
+from lrfind.integrations.ignite import prepared, range_test
 
 WIDE = {"start_lr": 1e-5, "end_lr": 1.0, "num_iter": 40}
 
@@ -173,3 +175,160 @@ def test_data_that_runs_out_ends_the_sweep():
     trainer = create_supervised_trainer(model, optimizer, mse_loss)
     result = range_test(trainer, optimizer, iter(list(data)), **WIDE)
     assert (len(result.loss), result.stop_reason) == (8, "exhausted")
+
+
+def counting(model, optimizer):
+    """A step whose loss depends on all that an engine counts; it accumulates over two batches."""
+
+    def step(engine, batch):
+        at = engine.state.iteration + 3 * engine.state.epoch
+        loss = mse_loss(model(batch[0]), batch[1]) * (1 + 0.01 * at)
+        (loss / 2).backward()
+        if engine.state.iteration % 2 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss.detach()
+
+    return Engine(step)
+
+
+def run_at(lr, scale):
+    """The mean losses of the steps of the engine's own run at these rates."""
+    torch.manual_seed(3)
+    model, optimizer, data = job()
+    engine, losses = counting(model, optimizer), []
+
+    @engine.on(Events.ITERATION_STARTED)
+    def set_rates(engine):
+        for group, each in zip(optimizer.param_groups, scale, strict=True):
+            group["lr"] = lr[(engine.state.iteration - 1) // 2] * each
+
+    @engine.on(Events.ITERATION_COMPLETED)
+    def record(engine):
+        losses.append(engine.state.output.item())
+
+    torch.manual_seed(4)
+    engine.run(data, max_epochs=len(lr) * 2 // len(data))
+    return [np.float32(losses[k : k + 2]).mean() for k in range(0, len(losses), 2)]
+
+
+def test_the_steps_are_those_of_a_run_at_the_same_rates():
+    torch.manual_seed(3)
+    model, optimizer, data = job()
+    trainer = counting(model, optimizer)
+    torch.manual_seed(4)
+    before = state_of(trainer, model, optimizer)
+    with prepared(trainer, optimizer, data) as problem:
+        result = problem.range_test(**WIDE, diverge_th=None, progress=False)
+        checked = problem.verify(rates=(1e-3, 3e-2), num_iter=40, progress=False)
+    assert state_of(trainer, model, optimizer) == before
+    assert result.epoch_steps == 4
+    assert list(result.loss) == run_at(result.lr, result.group_scale)
+    for trial in checked.trials[:2]:
+        assert list(trial.run.loss) == run_at([trial.run.lr] * 40, result.group_scale)
+
+
+def test_the_checks_work_on_a_prepared_engine():
+    model, optimizer, data = job()
+    trainer = create_supervised_trainer(model, optimizer, mse_loss)
+    the_checks_work(
+        integration,
+        trainer,
+        optimizer,
+        data,
+        state_of=lambda trainer: ({}, state_of(trainer, model, optimizer)),
+    )
+
+
+def test_a_fault_within_leaves_everything_as_it_was():
+    model, optimizer, data = job()
+    usual = create_supervised_trainer(model, optimizer, mse_loss)._process_function
+
+    def step(engine, batch):
+        if engine.state.iteration == 20:
+            raise KeyboardInterrupt
+        return usual(engine, batch)
+
+    trainer = Engine(step)
+    before = state_of(trainer, model, optimizer)
+    with pytest.raises(KeyboardInterrupt), prepared(trainer, optimizer, data) as problem:
+        problem.verify(rates=(1e-3, 3e-2), num_iter=40, progress=False)
+    assert state_of(trainer, model, optimizer) == before
+
+
+def test_the_model_is_what_the_process_function_trains():
+    model, optimizer, data = job()
+    trainer = create_supervised_trainer(model, optimizer, mse_loss)
+    with prepared(trainer, optimizer, data) as problem:
+        assert problem.model is model
+    names = range_test(trainer, optimizer, data, layers=True, **WIDE).layers.names
+    assert range_test(trainer, optimizer, data, layers=model, **WIDE).layers.names == names
+    assert "0.weight" in names
+
+
+def test_several_models_are_one_and_one_that_is_not_seen_is_its_parameters():
+    head, (body, optimizer, data) = nn.Linear(1, 1), job()
+    optimizer.add_param_group({"params": head.parameters()})
+
+    def step(engine, batch):
+        loss = mse_loss(head(body(batch[0])), batch[1])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    with prepared(Engine(step), optimizer, data) as problem:
+        assert set(problem.model) == {head, body}
+    namespace = {"usual": step}
+    exec("def step(engine, batch): return usual(engine, batch)", namespace)
+    with prepared(Engine(namespace["step"]), optimizer, data) as problem:
+        assert [id(each) for each in problem.model.parameters()] == [
+            id(each) for group in optimizer.param_groups for each in group["params"]
+        ]
+        problem.range_test(num_iter=5, progress=False)
+    parts = [body[0], body]  # one within the other
+    with prepared(Engine(namespace["step"]), optimizer, data, preserve=parts) as problem:
+        assert problem.model is body
+
+
+def test_the_process_function_is_given_the_batches_as_they_are():
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [np.ones((4, 3), dtype=np.float32)] * 4
+
+    def step(engine, batch):
+        assert engine.state.batch is batch
+        assert type(batch) is np.ndarray
+        assert (engine.state.epoch_length, engine.state.dataloader) == (4, data)
+        assert engine.state.epoch == 1 + (engine.state.iteration - 1) // 4
+        loss = model(torch.from_numpy(batch)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    assert len(range_test(Engine(step), optimizer, data, **WIDE).loss) == 40
+
+
+def test_the_process_function_may_end_an_epoch_or_the_run():
+    model, optimizer, data = job()
+    usual = create_supervised_trainer(model, optimizer, mse_loss)._process_function
+    seen = []
+
+    def step(engine, batch):
+        seen.append((engine.state.epoch, engine.state.iteration))
+        if engine.state.iteration == 3:
+            engine.terminate_epoch()
+        if engine.state.iteration == 13:
+            engine.terminate()
+        return usual(engine, batch)
+
+    trainer = Engine(step)
+    trainer.run(data, max_epochs=3)
+    trained = seen.copy()
+    assert (trained[2:4], trained[-1]) == ([(1, 3), (2, 4)], (3, 13))
+    for _ in range(2):
+        seen.clear()
+        result = range_test(trainer, optimizer, data, **WIDE)
+        assert (len(result.loss), result.stop_reason) == (13, "exhausted")
+        assert seen == trained

@@ -1,22 +1,19 @@
 """The range test through a Lightning trainer gives what `range_test` gives, and touches nothing."""
 
-import signal
-
 import pytest
 import torch
 from frameworks import same
-from makers import plain
 from torch import nn
-from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 import lrfind
 
 pytest.importorskip("lightning")
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import BackboneFinetuning, EarlyStopping
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.logger import DummyLogger
+from lightning_parts import Manual, Module, loader, optimizer_of, state_of, trainer_of
 
 from lrfind.integrations.lightning import RangeTest, range_test
 
@@ -27,67 +24,6 @@ pytestmark = [
 ]
 STEPS = 40
 WIDE = {"start_lr": 1e-5, "end_lr": 1.0, "num_iter": STEPS}
-
-
-class Module(LightningModule):
-    def __init__(self, returns="tensor", lr=0.05):
-        super().__init__()
-        self.save_hyperparameters()
-        self.backbone = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.1))
-        self.head, self.calls, self.fails_at, self.fault = nn.Linear(8, 1), 0, None, RuntimeError
-        self.seen = []
-
-    def loss_of(self, batch):
-        return mse_loss(self.head(torch.tanh(self.backbone(batch[0]))), batch[1])
-
-    def training_step(self, batch, batch_idx):
-        self.calls += 1
-        if self.calls == self.fails_at:
-            raise self.fault("in the step")
-        loss = self.loss_of(batch)
-        self.log("loss", loss)
-        self.seen.append(loss.item())
-        if self.hparams.returns == "dict":
-            return {"loss": loss, "more": 1}
-        return None if self.hparams.returns == "none" and self.calls % 3 == 0 else loss
-
-    def configure_optimizers(self):
-        body = {"params": [p for p in self.backbone.parameters() if p.requires_grad], "lr": 0.005}
-        optimizer = torch.optim.Adam([body, {"params": self.head.parameters()}], self.hparams.lr)
-        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
-
-
-def loader():
-    inputs = torch.randn(64, 3)
-    data = TensorDataset(inputs, inputs.sum(1, keepdim=True))
-    return DataLoader(data, batch_size=8, shuffle=True)
-
-
-def trainer_of(**options):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    defaults = {"max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False}
-    return Trainer(**(quiet | defaults | options))
-
-
-def optimizer_of(module):
-    return module.configure_optimizers()[0][0]
-
-
-def state_of(trainer, module):
-    own = {name: value for name, value in vars(module).items() if name not in ("_trainer",)}
-    return (
-        plain(module.state_dict()),
-        [(p.requires_grad, p.grad is None) for p in module.parameters()],
-        [each.training for each in module.modules()],
-        sorted(own),
-        (module.calls, list(module.seen), module._trainer),
-        torch.get_rng_state().tolist(),
-        {name: id(value) for name, value in vars(trainer).items() if name != "should_stop"},
-        trainer.fit_loop.state_dict(),
-        plain(dict(trainer.callback_metrics)),
-        (trainer.global_step, trainer.current_epoch, str(trainer.state), trainer.should_stop),
-        signal.getsignal(signal.SIGINT),
-    )
 
 
 @pytest.mark.parametrize(
@@ -248,19 +184,6 @@ def test_one_pass_over_an_iterable_ends_the_sweep():
     assert (len(result.loss), result.stop_reason) == (5, "exhausted")
 
 
-class Manual(Module):
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch, batch_idx):
-        optimizer, loss = self.optimizers(), self.loss_of(batch)
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        return loss
-
-
 def test_manual_optimization():
     trainer, module, data = trainer_of(), Manual(), loader()
     before = state_of(trainer, module)
@@ -293,16 +216,6 @@ def test_without_a_suggestion_apply_changes_nothing():
     with pytest.raises(lrfind.CannotTellError):
         range_test(trainer_of(), module, flat, apply=True, end_lr=1e-4, num_iter=30)
     assert module.hparams.lr == 0.05
-
-
-def test_a_finetuned_backbone_stays_frozen_during_the_sweep():
-    trainer, module = trainer_of(callbacks=[BackboneFinetuning(10)]), Module()
-    data = loader()
-    before = state_of(trainer, module)
-    result = range_test(trainer, module, data, layers=True, **WIDE)
-    # Lightning lets the batch norm of a frozen backbone train.
-    assert [name for name in result.layers.names if "backbone.0" in name] == []
-    assert state_of(trainer, module) == before
 
 
 def test_the_callback_tests_inside_fit_and_sets_the_rate():

@@ -329,7 +329,8 @@ def test_nothing_is_applied_where_no_rate_can_be_told(tmp_path):
 
 
 def test_the_checks_work_on_a_prepared_trainer(tmp_path):
-    the_checks_work(integration, made(tmp_path, collator=learnable), state_of)
+    trainer = made(tmp_path, collator=learnable)
+    the_checks_work(integration, trainer, state_of=state_of, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -129,3 +129,22 @@ def test_a_loss_that_is_always_none_is_refused_by_name(way, iterator):
     with pytest.raises(TypeError, match=f"`{way}` must return"):
         lrfind.range_test(model, optimizer, given.pop("loss_fn", None), batches, **given)
     assert everything(model, optimizer, loader) == before
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_epoch_has_the_steps_that_a_step_of_ones_own_makes_in_one(count):
+    model, loader = make_model(), make_loader()
+    optimizer, calls = sgd(model), [0]
+
+    def step(batch):
+        calls[0] += 1
+        loss = loss_fn(model(batch[0]), batch[1])
+        (loss / count).backward()
+        if calls[0] % count == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss.detach()
+
+    result = lrfind.range_test(model, optimizer, None, loader, step=step, **OPTIONS)
+    assert result.epoch_steps == pytest.approx(len(loader) / count, rel=1e-12)
+    assert len(result.loss) == OPTIONS["num_iter"]
