@@ -1,11 +1,15 @@
 """What all frameworks share: imported when used, one error without them, a short example."""
 
+import ast
+import importlib
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from makers import README
 
 from lrfind.integrations.options import check_names
 
@@ -34,11 +38,26 @@ def in_a_process_of_its_own(monkeypatch, tmp_path):
 @pytest.mark.usefixtures("in_a_process_of_its_own")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_short_and_tells_a_rate(path, capsys):
-    pytest.importorskip(path.stem.split("_")[0])
+    framework = path.stem.split("_")[0]
+    pytest.importorskip(framework)
     assert len(path.read_text().splitlines()) < 20
-    runpy.run_path(str(path))
+    names = runpy.run_path(str(path))
     told = capsys.readouterr().out
     assert "Train at" in told or "No rate" in told
+    for statement in of_the_readme(framework):
+        module = importlib.import_module(f"lrfind.integrations.{framework}")
+        exec(statement, names | {framework: module, "answer": 1e-2})
+    if framework == "lightning":
+        assert "0.010" in capsys.readouterr().out
+
+
+def of_the_readme(framework):
+    """The statements of the README on a framework."""
+    (block,) = [each for each in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+                if "lightning.range_test" in each]  # fmt: skip
+    for node in ast.parse(block).body:
+        if any(isinstance(each, ast.Name) and each.id == framework for each in ast.walk(node)):
+            yield ast.unparse(node)
 
 
 def run(code):
