@@ -16,10 +16,6 @@ case "$(cat "$stamp" 2>/dev/null)" in
         "$python" -m venv .venv || exit 1
         PIP_CONSTRAINT=scripts/constraints.txt .venv/bin/python -m pip install \
             --quiet --disable-pip-version-check --editable ".$extras" || exit 1
-        # fastai asks for torchvision, whose builds for a GPU do not load beside torch for a CPU:
-        # fastai does without it, and Lightning without one that does not load.
-        .venv/bin/python -W ignore -c "import torchvision" 2>/dev/null ||
-            .venv/bin/python -m pip uninstall --quiet --yes torchvision 2>/dev/null
         echo "$wanted$extras" >"$stamp"
         ;;
 esac
