@@ -10,6 +10,7 @@ the computed ones. Pictures are saved with 256 colours, which keeps the notebook
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -25,6 +26,9 @@ from PIL import Image
 FOLDER = Path(__file__).parents[1] / "notebooks"
 LIMIT = 120
 """Seconds that a notebook may take."""
+
+# tqdm misses widgets, as other packages import its bar for notebooks, which none of these shows.
+QUIET = {"PYTHONWARNINGS": "ignore:IProgress not found"}
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -48,7 +52,8 @@ def execute(path: Path, folder: Path) -> NotebookNode:
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    asyncio.run(asyncio.wait_for(client.async_execute(), LIMIT))
+    environment = {**os.environ, **QUIET}
+    asyncio.run(asyncio.wait_for(client.async_execute(env=environment), LIMIT))
     return notebook
 
 

@@ -76,7 +76,9 @@ def unpacked(built, tmp_path_factory):
     (path,) = built.glob("*.tar.gz")
     folder = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(path) as archive:
-        archive.extractall(folder, filter="data")
+        # The argument `filter` came late to Python 3.10 and 3.11.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     return folder / path.name.removesuffix(".tar.gz")
 
 
