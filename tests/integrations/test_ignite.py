@@ -150,19 +150,24 @@ class Broken(TensorDataset):
         raise OSError("in the loader")
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, OSError])
-def test_a_fault_leaves_everything_as_it_was(error):
-    model, optimizer, data = job()
+def failing(model, optimizer, iteration, error):
+    """A trainer whose step fails at one iteration."""
     usual = create_supervised_trainer(model, optimizer, mse_loss)._process_function
 
     def step(engine, batch):
-        if engine.state.iteration == 9:
+        if engine.state.iteration == iteration:
             raise error
         return usual(engine, batch)
 
+    return Engine(step)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, OSError])
+def test_a_fault_leaves_everything_as_it_was(error):
+    model, optimizer, data = job()
     if error is OSError:
         data = DataLoader(Broken(torch.zeros(4, 3), torch.zeros(4, 1)), batch_size=2)
-    trainer = Engine(step)
+    trainer = failing(model, optimizer, 9, error)
     trainer.logger.disabled = True
     before = state_of(trainer, model, optimizer)
     with pytest.raises(error):
@@ -242,14 +247,7 @@ def test_the_checks_work_on_a_prepared_engine():
 
 def test_a_fault_within_leaves_everything_as_it_was():
     model, optimizer, data = job()
-    usual = create_supervised_trainer(model, optimizer, mse_loss)._process_function
-
-    def step(engine, batch):
-        if engine.state.iteration == 20:
-            raise KeyboardInterrupt
-        return usual(engine, batch)
-
-    trainer = Engine(step)
+    trainer = failing(model, optimizer, 20, KeyboardInterrupt)
     before = state_of(trainer, model, optimizer)
     with pytest.raises(KeyboardInterrupt), prepared(trainer, optimizer, data) as problem:
         problem.verify(rates=(1e-3, 3e-2), num_iter=40, progress=False)
