@@ -1,0 +1,149 @@
+"""Texts, tables and pictures as HTML, for a notebook's cell or a page of its own.
+
+Styles are inline and name no colour, so that each element takes on the theme around it, changes
+nothing else there, and looks the same where scripts and style sheets are removed.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from rich.table import Table
+
+NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'
+"""Has a notebook leave dollars as they are, which are else read as formulas."""
+CELL = "padding: 0.2em 0.7em; vertical-align: top; border: none;"
+NO_WRAP = "white-space: nowrap; max-width: 24em; overflow: hidden; text-overflow: ellipsis;"
+WRAP = "white-space: normal; overflow-wrap: anywhere; min-width: 8em;"
+DIM = "opacity: 0.55;"
+DPI = 144
+"""Dots per inch, so that a picture is sharp at one and a half times its size."""
+SHOWN_DPI = 96
+"""A CSS inch, at which it is shown."""
+
+
+def text_html(text: str) -> str:
+    """A text as paragraphs, escaped.
+
+    Args:
+        text: Any text; an empty line separates paragraphs, and line breaks are kept.
+
+    Returns:
+        One `<p>` for each paragraph; empty for a blank text.
+
+    Example:
+        >>> text_html("1 < 2")
+        '<p class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere;">1 &lt; 2</p>'
+    """
+    parts = (part.strip("\n") for part in re.split(r"\n\s*\n", text) if part.strip())
+    return "\n".join(
+        f'<p {NO_MATH} style="overflow-wrap: anywhere;">{_escaped(part)}</p>' for part in parts
+    )
+
+
+def table_html(table: Table) -> str:
+    r"""A rich table as an HTML table, escaped.
+
+    A column is aligned and wrapped as the table says, and rows of style "dim" are faint. It scrolls
+    sideways where there is no room for it.
+
+    Args:
+        table: A rich table whose headers and cells are texts, as of `new_table`.
+
+    Returns:
+        A `<table>` in a `<div>`.
+
+    Example:
+        >>> from lrfind.support.text import new_table
+        >>> table = new_table(["curve", "minimum\nat lr"])
+        >>> table.add_row("raw", "0.26")
+        >>> "<table" in table_html(table), ">minimum at lr</th>" in table_html(table)
+        (True, True)
+    """
+    sides = ["right" if column.justify == "right" else "left" for column in table.columns]
+    wraps = [NO_WRAP if column.no_wrap else WRAP for column in table.columns]
+    headers = [" ".join(str(column.header).split()) for column in table.columns]
+    styles = [f"{CELL} text-align: {side};" for side in sides]
+    head = "".join(
+        f'<th scope="col" style="{style}">{_escaped(header)}</th>'
+        for header, style in zip(headers, styles, strict=True)
+    )
+    filled = [f"{style} {wrap}" for style, wrap in zip(styles, wraps, strict=True)]
+    cells = zip(*(column.cells for column in table.columns), strict=True)
+    rows = [
+        _row(row, filled, dim=str(made.style) == "dim")
+        for row, made in zip(cells, table.rows, strict=True)
+    ]
+    shown = f"<thead><tr>{head}</tr></thead>" if table.show_header else ""
+    body = f"<tbody>{''.join(rows)}</tbody>"
+    return (
+        f'<div style="overflow-x: auto;"><table {NO_MATH} '
+        f'style="border-collapse: collapse; margin: 0.5em 0;">{shown}{body}</table></div>'
+    )
+
+
+def picture_html(
+    draw: Callable[[Axes], object],
+    alt: str,
+    *,
+    dark: bool = False,
+    size: tuple[float, float] = (8, 5),
+) -> str:
+    """A picture as HTML that holds it whole, drawn on a figure of its own.
+
+    Args:
+        draw: Draws on the Axes that it is given.
+        alt: What the picture shows, for whom it is not shown.
+        dark: Whether to draw it a second time, for a reader who prefers dark colours.
+        size: Width and height in inches of 96 pixels.
+
+    Returns:
+        An `<img>`, in a `<picture>` if there are two. No figure is left open.
+
+    Example:
+        >>> picture_html(lambda ax: ax.plot([1, 2]), "a line")[:14]
+        '<img alt="a li'
+    """
+    from matplotlib import style
+
+    width = round(SHOWN_DPI * size[0])
+    shown = f'width="{width}" style="max-width: 100%; height: auto;"'
+    image = f'<img alt="{escape(alt)}" src="{_drawn(draw, size)}" {shown}/>'
+    if not dark:
+        return image
+    with style.context("dark_background"):
+        other = _drawn(draw, size)
+    return (
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{other}"/>{image}</picture>'
+    )
+
+
+def _row(cells: Sequence[Any], styles: Sequence[str], *, dim: bool) -> str:
+    filled = "".join(
+        f'<td style="{style}">{_escaped(str(cell))}</td>'
+        for cell, style in zip(cells, styles, strict=True)
+    )
+    return f'<tr style="{DIM}">{filled}</tr>' if dim else f"<tr>{filled}</tr>"
+
+
+def _escaped(text: str) -> str:
+    return escape(text).replace("\n", "<br/>")
+
+
+def _drawn(draw: Callable[[Axes], object], size: tuple[float, float]) -> str:
+    """The address of a PNG image that contains it."""
+    from matplotlib.figure import Figure
+
+    # Without pyplot, which would keep it, and show it in a notebook once more.
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure.add_subplot())
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=DPI)
+    return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}"
