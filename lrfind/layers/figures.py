@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,14 @@ from lrfind.layers.histograms import Stretches, histograms
 from lrfind.layers.layer_norms import QUANTITIES, BlowUp, Layers
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BLACK, SUGGESTED, font_size, ink, new_axes
+from lrfind.support.axes import (
+    BLACK,
+    SUGGESTED,
+    font_size,
+    ink,
+    new_axes,
+    shown_name,
+)
 from lrfind.support.text import rate
 
 if TYPE_CHECKING:
@@ -93,7 +101,7 @@ def plot_histograms(
     for place, (ax, layer) in enumerate(zip(grid.flat, picked, strict=False)):
         _draw_ridge(ax, found, layer)
         ax.tick_params(labelbottom=place + columns >= len(picked))
-        ax.set_title(_short(layers.names[layer]), fontsize="small")
+        ax.set_title(_shown(layers.names[layer]), fontsize="small")
         if quantity in RATIOS:
             ax.axvline(1, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
     words, labels = stretch_labels(layers.lr, found)
@@ -147,12 +155,12 @@ def _name_layers(ax: Axes, names: Sequence[str]) -> None:
     room = max(1, int(ax.bbox.height / ax.figure.dpi / LINE))
     every = math.ceil(len(names) / room) or 1
     shown = range(0, len(names), every)
-    ax.set_yticks(list(shown), [_short(names[row]) for row in shown], fontsize="small")
+    ax.set_yticks(list(shown), [_shown(names[row]) for row in shown], fontsize="small")
 
 
-def _short(name: str) -> str:
+def _shown(name: str) -> str:
     """The end of a long name, which is more specific than its start."""
-    return name if len(name) <= 32 else "…" + name[-31:]
+    return shown_name(name, end=True)
 
 
 def _mark_rates(ax: Axes, answer: Suggestion | CannotTell) -> None:
@@ -182,7 +190,8 @@ def _mark_blow_ups(ax: Axes, layers: Layers) -> None:
         [each.lr for each in found], rows, color="white", markeredgecolor="black",
         **cross,
     )  # fmt: skip
-    ax.set_title(blow_up_sentence(found), fontsize="small", pad=20)
+    named = [replace(each, layer=_shown(each.layer)) for each in found]
+    ax.set_title(blow_up_sentence(named), fontsize="small", pad=20)
 
 
 def blow_up_sentence(found: Sequence[BlowUp]) -> str:

@@ -15,7 +15,16 @@ from lrfind.analysis.smoothing import debiased_ema
 from lrfind.multitask.disagreement import steps_with_task
 from lrfind.support.arguments import require_beta
 from lrfind.support.arrays import Array
-from lrfind.support.axes import BLACK, LINES, PALETTE, draw_legend, ink, paper, rate_axes
+from lrfind.support.axes import (
+    BLACK,
+    LINES,
+    PALETTE,
+    draw_legend,
+    ink,
+    paper,
+    rate_axes,
+    shown_name,
+)
 from lrfind.support.text import rate
 
 if TYPE_CHECKING:
@@ -44,10 +53,11 @@ def plot_tasks(
     ax.set_ylabel("loss, from its minimum (0) to its initial level (1)")
     for place, (name, drawn) in enumerate(curves.items()):
         style = _style(place - 1) if place else TOTAL | {"color": ink(ax)}
+        label = shown_name(name)
         if isinstance(drawn, str):
-            ax.plot([], [], label=f"{name}: {drawn}", **style)
+            ax.plot([], [], label=f"{label}: {drawn}", **style)
         else:
-            _draw_curve(ax, name, drawn, style, answers[name])
+            _draw_curve(ax, label, drawn, style, answers[name])
     ax.set_ylim(-0.45, 1.45)
     draw_legend(ax)
     return ax
@@ -77,12 +87,11 @@ def plot_task_scales(
     for place, (name, steps, raw) in enumerate(_recorded(tasks, total)):
         style = _style(place)
         dots = {"marker": style["marker"], "linestyle": "none", "markersize": 3, "alpha": 0.5}
-        average = debiased_ema(raw, beta)
-        upper.plot(steps, raw, color=style["color"], label=f"{name}, raw", **dots)
-        label = f"{name}, debiased EMA {beta:g}"
+        average, label = debiased_ema(raw, beta), shown_name(name)
+        upper.plot(steps, raw, color=style["color"], label=f"{label}, raw", **dots)
         line = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 1.8}
-        upper.plot(steps, average, label=label, **line)
-        lower.plot(steps, raw / average, label=f"{name} / EMA", **(line | {"linewidth": 1.2}))
+        upper.plot(steps, average, label=f"{label}, debiased EMA {beta:g}", **line)
+        lower.plot(steps, raw / average, label=f"{label} / EMA", **(line | {"linewidth": 1.2}))
     for each in (upper, lower):
         each.legend(loc="best", fontsize="small", framealpha=0.9)
     return upper, lower

@@ -11,7 +11,7 @@ from lrfind.analysis.answers import CannotTell
 from lrfind.analysis.centred_line import centred_line
 from lrfind.analysis.curves import CENTRED, SweepCurves
 from lrfind.repeats.agreement import RepeatSuggestion
-from lrfind.repeats.rows import SettingRow
+from lrfind.repeats.rows import SettingRow, value_words
 from lrfind.repeats.spread import COVERAGE, Band, Spread
 from lrfind.result.figures import y_limits
 from lrfind.result.titles import title_answer
@@ -23,6 +23,7 @@ from lrfind.support.axes import (
     SUGGESTED,
     draw_legend,
     rate_axes,
+    shown_name,
     title,
 )
 from lrfind.support.text import rate
@@ -143,12 +144,19 @@ def _draw_rug(ax: Axes, minima: Spread, color: str, place: int) -> None:
 
 
 def _median_label(row: SettingRow, curve: str) -> str:
-    named = f", {row.label}" if row.settings else ""
+    named = f", {_shown(row)}" if row.settings else ""
     return f"median of {row.total} {curve} curves{named}"
 
 
 def _rate_label(row: SettingRow) -> str:
-    return f"{row.label}: {rate(row.answer.lr)}" if row.answer else f"{row.label}: no suggestion"
+    return f"{_shown(row)}: {rate(row.answer.lr) if row.answer else 'no suggestion'}"
+
+
+def _shown(row: SettingRow) -> str:
+    """Its label, which is the user's, for a figure."""
+    return ", ".join(
+        shown_name(f"{name}={value_words(each)}") for name, each in row.settings.items()
+    )
 
 
 def _draw_answer(ax: Axes, answer: RepeatSuggestion | CannotTell) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.result.origin import Origin
 from lrfind.result.trust import TRUST
-from lrfind.support.axes import title
+from lrfind.support.axes import no_formula, title
 from lrfind.support.text import rate, words
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def title_answer(ax: Axes, answer: Suggestion | CannotTell) -> None:
 def title_origin(ax: Axes, origin: Origin | None) -> Axes:
     """Add to the title where the losses come from, if another tool recorded them."""
     if origin is not None:
-        ax.set_title(f"{ax.get_title()}\n{origin}", fontsize=ax.title.get_fontsize())
+        ax.set_title(
+            f"{ax.get_title()}\n{no_formula(str(origin))}", fontsize=ax.title.get_fontsize()
+        )
     return ax
 
 

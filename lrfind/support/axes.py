@@ -33,6 +33,8 @@ COLUMN = 22.0
 """Width of a column of the legend, in heights of its letters."""
 CHARACTERS_PER_INCH = 14, 12
 """Characters of a title per inch of width, small and medium."""
+LONGEST = 32
+"""Characters of a name in a figure."""
 
 
 def new_axes(height: float = 5.0) -> Axes:
@@ -96,12 +98,33 @@ def draw_legend(ax: Axes, heading: str | None = None) -> None:
     ax.legend(ncols=legend_columns(ax), frameon=False, **style)
 
 
+def shown_name(name: str, *, end: bool = False) -> str:
+    r"""A name of the user's for a figure: cut to `LONGEST`, and never a formula.
+
+    Args:
+        name: Any text.
+        end: Whether to keep the end of a long name, and not its start.
+
+    Example:
+        >>> print(shown_name("encoder.layers.0.self_attention.out_proj"), shown_name("$x$"))
+        encoder.layers.0.self_attention… \$x\$
+    """
+    if len(name) > LONGEST:
+        name = "…" + name[1 - LONGEST :] if end else name[: LONGEST - 1] + "…"
+    return no_formula(name)
+
+
+def no_formula(text: str) -> str:
+    """A text whose dollars matplotlib draws as they are."""
+    return text.replace("$", r"\$")
+
+
 def title(ax: Axes, *texts: str) -> None:
     """Set the title: the first of the texts that fits on one line, else the last, wrapped."""
     small, medium = (max(30, int(each * inches(ax))) for each in CHARACTERS_PER_INCH)
     text = next((text for text in texts if len(text) <= small), texts[-1])
     size = "medium" if len(text) <= medium else "small"
-    ax.set_title(textwrap.fill(text, width=small), fontsize=size)
+    ax.set_title(no_formula(textwrap.fill(text, width=small)), fontsize=size)
 
 
 def inches(ax: Axes) -> float:
