@@ -14,7 +14,7 @@ from lrfind.comparison.compare import Comparison
 from lrfind.comparison.curve_rows import CurveRow
 from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
-from lrfind.result.trust import SMOOTHED, TRUST, UNFINISHED
+from lrfind.result.trust import TRUST, trust_of
 from lrfind.support.text import rate, sentence, times
 
 WIDTH = 72
@@ -141,11 +141,9 @@ def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRo
     if answer.curve == EXPECTED:
         where = f"{_below(answer)} the expected minimum {rate(answer.minimum.lr)}"
         yield from _filled("  Why       ", f"{where}; no average moves it")
-    trust, verdict = TRUST[answer.verdict], f" ({answer.verdict.name.lower()})"
-    if Flag.SMOOTHED in answer.flags:
-        trust, verdict = SMOOTHED, ""
-    if record.stop_reason.cut_short:
-        trust, verdict = UNFINISHED, ""
+    trust = trust_of(answer, cut_short=record.stop_reason.cut_short)
+    # What weighs more than the verdict stands without it.
+    verdict = f" ({answer.verdict.name.lower()})" if trust is TRUST[answer.verdict] else ""
     agrees, but = _beside_the_usual_rule(answer, usual)
     yield from _filled("  Trust     ", f"{trust.level}{verdict}: {trust.why}{agrees}")
     if but:

@@ -231,7 +231,7 @@ def _draw_averages(
         values = curves.curve(name, beta).copy()
         look: dict[str, Any] = {"linewidth": 2.0, "zorder": 2.2, "linestyle": "-"}
         if smoother.climbs:
-            values[: _climbed(curves, name, beta)] = math.nan
+            values[: climbed(curves, name, beta)] = math.nan
             look = {"linewidth": 5.0, "zorder": 2.0, "linestyle": "-", "alpha": 0.6}
         ax.plot(
             curves.lr[shown], values[shown], label=f"{smoother.label} {beta:g}",
@@ -244,7 +244,7 @@ def _draw_averages(
         )  # fmt: skip
 
 
-def _climbed(curves: SweepCurves, name: str, beta: float) -> int:
+def climbed(curves: SweepCurves, name: str, beta: float) -> int:
     """The step from which an average that starts from 0 is shown.
 
     Where its climb ends and its fall begins; without a fall, where `debias_steps` says.

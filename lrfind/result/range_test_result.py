@@ -15,7 +15,7 @@ from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.misnamed import SaysWhatIsMeant
 from lrfind.result.origin import Origin
-from lrfind.result.pictures import SweepPictures
+from lrfind.result.pages import SweepPages
 from lrfind.result.record import TRAIN
 from lrfind.result.report import Summary
 from lrfind.result.settings import SweepSettings
@@ -23,7 +23,7 @@ from lrfind.result.sweep_analysis import Answer
 from lrfind.support.files import read_document, write_csv, write_json
 
 
-class RangeTestResult(SweepPictures, SaysWhatIsMeant):
+class RangeTestResult(SweepPages, SaysWhatIsMeant):
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lrfind.analysis.answers import Suggestion
+from lrfind.analysis.curves import Flag
 from lrfind.analysis.verdict import Verdict
 
 
@@ -96,3 +98,15 @@ SMOOTHED = Trust(
 
 UNFINISHED = Trust("poor", "the sweep was cut short", "let it run to its end")
 """Whatever the verdict on the part that was swept."""
+
+
+def trust_of(answer: Suggestion, *, cut_short: bool) -> Trust:
+    """How far to trust a suggestion.
+
+    Args:
+        answer: The suggestion.
+        cut_short: Whether the sweep was cut short, which weighs more than the verdict.
+    """
+    if cut_short:
+        return UNFINISHED
+    return SMOOTHED if Flag.SMOOTHED in answer.flags else TRUST[answer.verdict]

@@ -1,0 +1,1 @@
+"""The interactive page: its figures, its script and its style."""

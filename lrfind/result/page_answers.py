@@ -1,0 +1,126 @@
+"""Every question that the interactive page can ask of a sweep, and the answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from lrfind.analysis.answers import CannotTell, Suggestion
+from lrfind.analysis.curves import CENTRED, RAW
+from lrfind.analysis.defaults import SCHEDULES
+from lrfind.analysis.rules import DEFAULT, RULES
+from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.result.brief import PEAK
+from lrfind.result.sweep_analysis import Answer, SweepAnalysis
+from lrfind.result.trust import trust_of
+from lrfind.support.records import flag_names
+from lrfind.support.text import words
+
+SHOWN_BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+"""The betas that the axis names."""
+EVEN_BETAS = tuple(round(1 - 10 ** (-place / 25), 4) for place in range(76))
+"""Betas from 0 to 0.999, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
+LENGTHS = (300, 1_000, 3_000, 10_000, 30_000, 100_000)
+"""Lengths of a training, in optimizer steps."""
+
+
+class Choices(NamedTuple):
+    """What can be chosen on the page."""
+
+    betas: tuple[float, ...]
+    """Where the slider stops."""
+    lengths: tuple[int, ...]
+    """Lengths of a training."""
+
+
+def choices(beta: float, asked: Answer | None) -> Choices:
+    """The choices with those asked for among them."""
+    betas, lengths = {*SHOWN_BETAS, *EVEN_BETAS, beta}, {*LENGTHS}
+    if isinstance(asked, Suggestion):
+        betas |= set() if asked.beta is None else {asked.beta}
+        lengths |= set() if asked.total_steps is None else {asked.total_steps}
+    return Choices(tuple(sorted(betas)), tuple(sorted(lengths)))
+
+
+def page_answers(
+    record: SweepAnalysis, source: str, offered: Choices, asked: Answer
+) -> tuple[dict[str, Any], list[Any]]:
+    """The answer to every question that the page can ask, by `question_key`, and their words.
+
+    Few differ in their words, so "said" is a place in the list of them.
+    """
+    answers: dict[str, Answer] = {
+        key: record.suggest(rule, source=source, **question)
+        for key, rule, question in _questions(offered)
+    }
+    # The one asked for may take more into account, such as controls.
+    answers[key_of(asked)] = asked
+    said: list[Any] = []
+    found = {}
+    for key, answer in answers.items():
+        data = answer_data(answer, record.stop_reason.cut_short)
+        if data["said"] not in said:
+            said.append(data["said"])
+        found[key] = data | {"said": said.index(data["said"])}
+    return found, said
+
+
+def _questions(offered: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for rule, kind in RULES.items():
+        if not kind.reads_curve:
+            for schedule in (None, *SCHEDULES):
+                for steps in (None, *offered.lengths):
+                    told: dict[str, Any] = {"schedule": schedule, "total_steps": steps}
+                    yield question_key(rule, **told), rule, told
+            continue
+        for curve in ((RAW,) * kind.reads_raw) + (CENTRED,):
+            yield question_key(rule, curve=curve), rule, {"curve": curve}
+        for curve in SMOOTHERS:
+            for beta in offered.betas:
+                asked: dict[str, Any] = {"curve": curve, "beta": beta}
+                yield question_key(rule, **asked), rule, asked
+
+
+def question_key(
+    rule: str,
+    *,
+    schedule: str | None = None,
+    total_steps: int | None = None,
+    curve: str | None = None,
+    beta: float | None = None,
+) -> str:
+    """The key of a question, which the script forms too."""
+    return "|".join(f"{part or ''}" for part in (rule, schedule, total_steps, curve, beta))
+
+
+def key_of(answer: Answer) -> str:
+    """The key of the question that an answer is for."""
+    if isinstance(answer, CannotTell):
+        return question_key(answer.rule)
+    if not RULES[answer.rule].reads_curve:
+        return question_key(answer.rule, schedule=answer.schedule, total_steps=answer.total_steps)
+    return question_key(answer.rule, curve=answer.curve, beta=answer.beta)
+
+
+def answer_data(answer: Answer, cut_short: bool) -> dict[str, Any]:
+    """An answer: its numbers, and in "said" its words."""
+    verdict = "" if answer.verdict is None else words(answer.verdict.name)
+    if isinstance(answer, CannotTell):
+        return {"said": {"refused": answer.reason, "verdict": verdict}}
+    trust = trust_of(answer, cut_short=cut_short)
+    numbers = {
+        "lr": answer.lr,
+        "factor": answer.factor,
+        "minimum": answer.minimum.lr,
+        "interval": answer.interval,
+    }
+    said = {
+        "verdict": verdict,
+        "reason": answer.reason,
+        "trust": trust.level,
+        "why": trust.why,
+        "remedy": trust.remedy,
+        "for": PEAK[answer.schedule] if answer.rule == DEFAULT else answer.because,
+        "cautions": flag_names(answer.cautions),
+    }
+    return numbers | {"said": said}

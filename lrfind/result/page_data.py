@@ -1,0 +1,174 @@
+"""The numbers of the interactive page: everything that its script looks up and does not compute.
+
+The script computes the averages alone. Their minima, the shifts and the suggestions are those of
+the library, for every beta that its slider takes.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
+from lrfind.analysis.rules import RULES
+from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.comparison.curve_rows import CurveRow, curve_row
+from lrfind.result.brief import opening
+from lrfind.result.figures import climbed, y_limits
+from lrfind.result.page_answers import Choices, key_of, page_answers
+from lrfind.result.record import PROBE, SOURCES, TRAIN
+from lrfind.result.sweep_analysis import Answer, SweepAnalysis
+from lrfind.support.arrays import Array
+from lrfind.support.errors import CannotTellError
+from lrfind.support.records import flag_names
+from lrfind.support.text import words
+
+
+def page_data(
+    record: SweepAnalysis, name: str, offered: Choices, asked: Answer | None = None
+) -> dict[str, Any]:
+    """What the page shows of one sweep.
+
+    Args:
+        record: The sweep.
+        name: What to call it.
+        offered: What can be chosen.
+        asked: The answer to show first; None for that of `suggest` with its defaults.
+
+    Returns:
+        Plain values, ready for JSON: one entry in "sources" for the mini-batch losses, and one for
+        the probe and for each task if there are any.
+    """
+    sources = [TRAIN, *([PROBE] if record.probe.size else []), *record.tasks]
+    first = record.suggest() if asked is None else asked
+    return {
+        "name": name,
+        "opening": opening(record),
+        "origin": "" if record.origin is None else str(record.origin),
+        "sources": [_source(record, each, offered, first) for each in sources],
+        "columns": {label: packed(values) for label, values in _own_columns(record).items()},
+        "facts": _facts(record),
+    }
+
+
+def packed(values: Array) -> str:
+    """An array of float64 as text: base64 of its bytes, the lowest first."""
+    return b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
+
+
+def _own_columns(record: SweepAnalysis) -> dict[str, Array]:
+    """The columns of a CSV file that the script does not compute."""
+    columns = {"lr": record.lr, "loss": record.loss}
+    beside = {"probe": record.probe, "metric": record.metric}
+    columns |= {name: values for name, values in beside.items() if values.size}
+    return columns | {f"task {name}": losses for name, losses in record.tasks.items()}
+
+
+def _facts(record: SweepAnalysis) -> dict[str, str]:
+    """Settings, versions and stop reason, in words."""
+    facts = {name: "none" if value is None else f"{value}" for name, value in _settings(record)}
+    return facts | {f"version of {name}": each for name, each in record.versions.items()}
+
+
+def _settings(record: SweepAnalysis) -> Iterator[tuple[str, object]]:
+    yield "stop reason", f"{words(record.stop_reason.name)}: {record.stop_reason.value}"
+    yield "steps", record.lr.size
+    yield from asdict(record.settings).items()
+    yield "optimizer", record.optimizer or "not recorded"
+    yield "seed", "not known" if record.seed is None else record.seed
+    yield "steps per epoch", "not known" if record.epoch_steps is None else record.epoch_steps
+    if len(record.group_scale) > 1:
+        yield "rates of the groups", ", ".join(f"{scale:g}x" for scale in record.group_scale)
+    if record.skipped:
+        yield "steps that the gradient scaler skipped", sum(record.skipped)
+
+
+def _source(record: SweepAnalysis, source: str, offered: Choices, asked: Answer) -> dict[str, Any]:
+    """One source of losses; without curves, why there are none."""
+    name = source if source not in SOURCES else {TRAIN: "mini-batches", PROBE: "probe"}[source]
+    try:
+        curves = record.curves(source)
+    except CannotTellError as error:
+        return {"name": name, "source": source, "refused": f"{error}"}
+    first = asked if source == TRAIN else record.suggest(source=source)
+    answers, said = page_answers(record, source, offered, first)
+    return {
+        "name": name,
+        "source": source,
+        "lr": packed(curves.lr),
+        "loss": packed(curves.loss),
+        "centred": packed(curves.fit.curve),
+        "view": y_limits(curves),
+        "rows": _rows(curves, offered.betas),
+        "climbed": [climbed(curves, "ema", beta) for beta in offered.betas],
+        "probe": _probe(record) if source == TRAIN else None,
+        "started": _started(record, source),
+        "answers": answers,
+        "said": said,
+        "first": key_of(first),
+    }
+
+
+def _probe(record: SweepAnalysis) -> dict[str, str] | None:
+    rates, losses = record.probe_points
+    return {"lr": packed(rates), "loss": packed(losses)} if losses.size else None
+
+
+def _started(record: SweepAnalysis, source: str) -> dict[str, float | None] | None:
+    """At which rates a training from scratch was tried, the highest and the lowest, and starts."""
+    tried = [each.lr for each in record.cold_starts]
+    if not tried or source != TRAIN:
+        return None
+    started = tried[-1] if record.cold_starts[-1].started else None
+    return {"highest": tried[0], "lowest": tried[-1], "started": started}
+
+
+def _rows(curves: SweepCurves, betas: tuple[float, ...]) -> dict[str, Any]:
+    """The rows of the comparison; of each average one for each beta."""
+    rows: dict[str, Any] = {name: row_data(curve_row(curves, name)) for name in (RAW, CENTRED)}
+    rows[EXPECTED] = row_data(curve_row(curves, EXPECTED))
+    for name in SMOOTHERS:
+        rows[name] = [row_data(curve_row(curves, name, beta)) for beta in betas]
+    return rows
+
+
+def row_data(row: CurveRow) -> dict[str, Any]:
+    """A row of the comparison, its flags by name."""
+    return {
+        "label": row.label,
+        "step": row.minimum.step,
+        "lr": row.minimum.lr,
+        "loss": row.minimum.loss,
+        "below": row.decade_below,
+        "usable": row.minimum.usable,
+        "flags": flag_names(row.minimum.flags),
+        "shift": row.from_raw and row.from_raw.decades,
+        "smoothing": row.smoothing,
+        "error": row.error,
+        "debiasing": row.debiasing,
+        "noise": row.noise_from_raw,
+        "lag": row.lag,
+    }
+
+
+def flag_texts() -> dict[str, str]:
+    """What each flag says."""
+    return {flag.name.lower(): flag.value for flag in Flag}
+
+
+def rule_choices() -> dict[str, dict[str, Any]]:
+    """The rules that can be chosen, with what each of them reads."""
+    labels = {EXPECTED: "expected minimum, lrfind's own", "minimum": "minimum of a curve"}
+    return {
+        name: {
+            "label": labels.get(name, name),
+            "reads_curve": rule.reads_curve,
+            "reads_raw": rule.reads_raw,
+            "uses_factor": rule.uses_factor,
+        }
+        for name, rule in RULES.items()
+    }
