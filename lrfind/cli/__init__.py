@@ -19,6 +19,7 @@ COMMANDS = {
     "repeat": "The same with several seeds and settings.",
     "show": "Print the table of a saved result and its suggestion.",
     "plot": "Plot a saved result.",
+    "report": "Write an interactive page of saved results.",
 }
 """Every command with its help text; the command `NAME` is in `lrfind.cli.NAME`."""
 

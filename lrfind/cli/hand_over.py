@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,8 +55,8 @@ def run_problem(
     if first:
         out.mkdir(parents=True, exist_ok=True)
     if budget:
-        found = problem.find_lr(budget=budget, **asked, **question)
-        return _hand_over_verification(found, out) if first else None
+        within = problem.find_lr(budget=budget, **asked, **question)
+        return _hand_over_verification(within, out) if first else None
     asked["confirm"] = _to_confirm(problem, question, asked.get("confirm"))
     result = problem.range_test(**asked)
     if first:
@@ -67,10 +67,11 @@ def run_problem(
         _hand_over(result, out, answered)
         if told is not None:
             _hand_over_controls(told, out)
-    if verify:
-        found = problem.verify(answered.suggestion, result=result)
-        if first:
+    found = problem.verify(answered.suggestion, result=result) if verify else None
+    if first:
+        if found is not None:
             _hand_over_verification(found, out)
+        _hand_over_page(result, [each for each in (told, found) if each is not None], out, answered)
     return None
 
 
@@ -203,6 +204,21 @@ def _hand_over_verification(found: Verification, out: Path) -> None:
     save_figure(found.plot, out / "verification.png")
     print_note(f"Wrote verification.json and verification.png to {out}/")
     click.echo(f"\n{found}")
+
+
+def _hand_over_page(
+    result: RangeTestResult, more: Sequence[Any], out: Path, answered: Answered
+) -> None:
+    """Write the interactive page, if its library is installed."""
+    beta, suggestion = answered.betas[-1], answered.suggestion
+    try:
+        result.report(
+            out / "report.html", *more, names=[out.resolve().name], beta=beta, suggestion=suggestion
+        )
+    except ImportError as error:
+        print_note(f"No report.html, an interactive page: {error}")
+    else:
+        print_note(f"Wrote report.html, an interactive page, to {out}/")
 
 
 def save_figure(draw: Callable[[Axes], object], path: Path) -> None:

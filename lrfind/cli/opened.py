@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,32 @@ if TYPE_CHECKING:
 
 HEAD = 100
 """Bytes within which a file of lrfind names its format."""
+
+
+def anything(path: Path, kind: str | None) -> Any:
+    """What is in a file or folder: a result, controls, a verification, or repeats.
+
+    Args:
+        path: A file of lrfind, the folder of the command `repeat`, or another finder's record.
+        kind: As for `opened`.
+
+    Raises:
+        click.ClickException, OSError, ResultFileError: As for `opened`.
+    """
+    from lrfind.checks.controls.format import CONTROLS_FORMAT
+    from lrfind.checks.controls.record import Controls
+    from lrfind.checks.verification.format import VERIFICATION_FORMAT
+    from lrfind.checks.verification.record import Verification
+    from lrfind.repeats.files import load_repeats
+
+    if path.is_dir():
+        return load_repeats(path)
+    readers = {CONTROLS_FORMAT: Controls.load, VERIFICATION_FORMAT: Verification.load}
+    head = _head(path)
+    for name, read in readers.items():
+        if f'"{name}"'.encode() in head:
+            return read(path)
+    return opened(path, kind)
 
 
 def opened(path: Path, kind: str | None) -> RangeTestResult:
@@ -30,8 +56,7 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
     from lrfind.result.range_test_result import load
     from lrfind.support.errors import ResultFileError
 
-    with path.open("rb") as file:
-        ours = b'"format"' in file.read(HEAD)
+    ours = b'"format"' in _head(path)
     if ours and kind is not None:
         raise click.ClickException(f"--kind is for what another LR finder recorded, not {path}.")
     if ours:
@@ -42,3 +67,8 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
         raise
     except ValueError as error:
         raise ResultFileError(f"{path} is not an lrfind result: {error}") from error
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)

@@ -10,7 +10,7 @@
     probe: "probe batch", band: "best rate, 90 % interval", others: "other sweeps",
   };
   const FACTOR_STEPS = 50; // per decade
-  const MOST_POINTS = 2500; // drawn; a screen shows no more
+  const MOST_POINTS = 2000; // drawn of each curve; a screen shows no more
 
   // Every sweep with every source of its losses.
   const series = [];
@@ -28,7 +28,7 @@
     return each;
   }
 
-  /** The steps whose raw losses are drawn: all, or of each stretch the lowest and the highest. */
+  /** The steps that are drawn: all, or of each stretch those of the lowest and the highest loss. */
   function drawnSteps(loss) {
     if (loss.length <= MOST_POINTS) return Array.from(loss.keys());
     const drawn = new Set();
@@ -241,15 +241,14 @@
 
   function picked(columns, steps) {
     return Object.fromEntries(Object.entries(columns).map(
-      ([name, values]) => [name, steps.map((step) => values[step])]));
+      ([name, values]) => [name, Float64Array.from(steps, (step) => values[step])]));
   }
 
   function drawCurves() {
     const each = state.series;
     if (each.refused) return;
     current = columnsOf(each);
-    model("steps").data = current;
-    model("points").data = each.drawn.length === each.lr.length ? current : picked(current, each.drawn);
+    model("steps").data = each.drawn.length === each.lr.length ? current : picked(current, each.drawn);
     model("probe").data = each.probe || { lr: [], loss: [] };
     drawMinima(each);
     drawOthers(each);
@@ -281,8 +280,8 @@
     const lines = { lr: [], loss: [], color: [] };
     others.forEach((other) => {
       const average = debiased(ema(other.loss, beta()), beta());
-      lines.lr.push(other.lr);
-      lines.loss.push(average);
+      lines.lr.push(Float64Array.from(other.drawn, (step) => other.lr[step]));
+      lines.loss.push(Float64Array.from(other.drawn, (step) => average[step]));
       lines.color.push(OVERLAY[other.number % OVERLAY.length]);
     });
     model("others").data = lines;
@@ -571,7 +570,7 @@
       }
       views[scale] = manager.curves.find(figure);
     }
-    for (const name of ["steps", "points", "probe", "minima", "below", "others"]) {
+    for (const name of ["steps", "probe", "minima", "below", "others"]) {
       models[name] = manager.curves.document.get_model_by_name(`${name} data`);
     }
     models.betas = manager.betas.document.get_model_by_id(ids.betas);

@@ -51,7 +51,7 @@ def page_html(
         raise missing("bokeh", "report") from error
     from jinja2 import Environment
 
-    ours = files("lrfind.reports")
+    ours = files("lrfind") / "reports"
     written = as_json({**data, "figures": _figures(ticks)})
     library = (bokehjs_path() / "js" / "bokeh.min.js").read_text(encoding="utf-8")
     template = Environment(autoescape=True).from_string(_text(ours, "page.html"))

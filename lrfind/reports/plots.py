@@ -31,7 +31,6 @@ def loss_figures() -> dict[str, figure]:
     """
     columns = {
         "steps": COLUMNS,
-        "points": COLUMNS,
         "probe": ("lr", "loss"),
         "minima": ("lr", "loss", "color", "said"),
         "below": ("lr", "loss", "color", "said"),
@@ -52,7 +51,7 @@ def _loss_figure(scale: str, sources: dict[str, ColumnDataSource]) -> figure:
     figure = _figure(scale, "learning rate", "loss")
     figure.multi_line("lr", "loss", source=sources["others"], color="color", name="others")
     points = figure.scatter(
-        "lr", "raw", source=sources["points"], color=GREY, size=4, alpha=0.7, name="raw"
+        "lr", "raw", source=sources["steps"], color=GREY, size=4, alpha=0.7, name="raw"
     )
     figure.line(
         "lr", "loss", source=sources["probe"], color=PINK, line_dash="dotdash", name="probe"
@@ -66,7 +65,8 @@ def _loss_figure(scale: str, sources: dict[str, ColumnDataSource]) -> figure:
         )  # fmt: skip
         figure.text(
             "lr", "loss", text="said", source=sources[source], color="color", y_offset=-9,
-            text_align="center", text_baseline="bottom", text_font_size="13px", text_font_style="bold", name=source,
+            text_align="center", text_baseline="bottom", text_font_size="13px",
+            text_font_style="bold", name=source,
         )  # fmt: skip
     _add_marks(figure, ("rate", GREEN, 2.5, "solid"), ("cursor", GREY, 1.0, "dotted"))
     _add_arrow(figure)

@@ -13,6 +13,7 @@ from lrfind.result.sweep_analysis import Answer
 from lrfind.support.arguments import require_beta
 
 if TYPE_CHECKING:
+    from lrfind.reports.explorer import Explorer
     from lrfind.reports.page import Card
 
 
@@ -56,6 +57,33 @@ class SweepPages(SweepPictures):
 
         page = self._page(more, names, require_beta(beta), suggestion)
         write_whole(path, page.encode())
+
+    def explore(
+        self,
+        *more: Any,
+        names: Sequence[str] = (),
+        beta: float = BETA,
+        suggestion: Answer | None = None,
+    ) -> Explorer:
+        """The page of `report` inside a notebook: the last line of a cell shows it.
+
+        Args:
+            more: As for `report`, as all that follow.
+            names: Likewise.
+            beta: Likewise.
+            suggestion: Likewise.
+
+        Returns:
+            What shows itself in Jupyter, VS Code and Colab. A saved notebook keeps it, with its
+            1.5 MB.
+
+        Raises:
+            ImportError: Bokeh is not installed: `pip install "lrfind[report]"`.
+            TypeError, ValueError: As for `report`.
+        """
+        from lrfind.reports.explorer import Explorer
+
+        return Explorer(self._page(more, names, require_beta(beta), suggestion))
 
     def _page(
         self, more: Sequence[Any], names: Sequence[str], beta: float, suggestion: Answer | None

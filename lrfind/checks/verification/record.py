@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lrfind.checks.verification.format import (
+    VERIFICATION_FORMAT,
+    trial_documents,
+    verification_document,
+    verification_fields,
+)
 from lrfind.checks.verification.scores import ALL_BLEW_UP, TrialScores
 from lrfind.checks.verification.text import answer_sentence, trials_table
-from lrfind.support.files import plain, to_json, write_json
+from lrfind.support.files import plain, read_document, write_json
 from lrfind.support.text import plain_text, uncut
 
 if TYPE_CHECKING:
@@ -104,20 +110,11 @@ class Verification(TrialScores):
             "steps": self.steps,
             "level": plain(self.level),
             "noise": plain(self.noise),
-            "trials": [
-                {
-                    "lr": trial.run.lr,
-                    "halfway": plain(trial.halfway),
-                    "end": plain(trial.end),
-                    "loses": float(regret),
-                    "loss": to_json(trial.run.loss),
-                }
-                for trial, regret in zip(self.trials, self.losses, strict=True)
-            ],
+            "trials": trial_documents(self),
         }
 
     def save(self, path: str | Path) -> None:
-        """Write `to_dict`, with the loss of every step, to a JSON file.
+        """Write everything to a JSON file for `Verification.load`, with `to_dict` beside it.
 
         Args:
             path: The file to write; replaced atomically.
@@ -125,4 +122,26 @@ class Verification(TrialScores):
         Raises:
             OSError: The file cannot be written.
         """
-        write_json(path, self.to_dict())
+        write_json(path, verification_document(self) | self.to_dict())
+
+    @staticmethod
+    def load(path: str | Path) -> Verification:
+        """Read a file written by `save`.
+
+        Args:
+            path: The JSON file.
+
+        Returns:
+            A verification equal to the one saved.
+
+        Raises:
+            OSError: The file cannot be read.
+            ResultFileError: The file is truncated, holds no verification, or was written by another
+                version.
+        """
+        return read_document(
+            path,
+            VERIFICATION_FORMAT,
+            "verification",
+            lambda it: Verification(**verification_fields(it)),
+        )
