@@ -89,10 +89,10 @@ class Sensitivity:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(sensitivity_table(self.rows), console, options)
+        yield uncut(sensitivity_table(self.rows))
         yield ""
         for sentence in self.sentences:
-            yield from wrapped(sentence, console, options)
+            yield wrapped(sentence)
 
     def __str__(self) -> str:
         return plain_text(self)

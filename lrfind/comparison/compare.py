@@ -62,14 +62,14 @@ class Comparison:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(comparison_table(self.rows), console, options)
+        yield uncut(comparison_table(self.rows))
         if self.rate_shifts:
             # The last beta is the one that people look at; all are in `rate_shifts`.
             last = [row.beta for row in self.rate_shifts if row.beta is not None][-1:]
             shown = [row for row in self.rate_shifts if row.beta in (None, *last)]
             yield ""
-            yield from uncut(rate_table(shown), console, options)
-        yield from notes_below(self.notes, console, options)
+            yield uncut(rate_table(shown))
+        yield from notes_below(self.notes)
 
     def __str__(self) -> str:
         return plain_text(self)

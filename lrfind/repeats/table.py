@@ -70,8 +70,8 @@ class RepeatTable(Sequence[SettingRow]):
         write_csv(path, [*self.names, *COLUMNS], rows)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(self._rich_table(), console, options)
-        yield from notes_below(self.notes, console, options)
+        yield uncut(self._rich_table())
+        yield from notes_below(self.notes)
 
     def __str__(self) -> str:
         return plain_text(self)

@@ -60,11 +60,11 @@ class Controls(ControlNumbers):
         return f"<Controls: {', '.join(runs)}, {self.result.loss.size} steps>"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(minima_table(self.minima), console, options)
+        yield uncut(minima_table(self.minima))
         for sentence in sentences(self):
             yield ""
             yield sentence
-        yield from notes_below(flag_notes(self.minima), console, options)
+        yield from notes_below(flag_notes(self.minima))
 
     def __str__(self) -> str:
         return plain_text(self)

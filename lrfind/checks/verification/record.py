@@ -52,7 +52,7 @@ class Verification(TrialScores):
         return not self.all_blew_up
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(trials_table(self), console, options)
+        yield uncut(trials_table(self))
         yield ""
         yield answer_sentence(self)
 
