@@ -24,6 +24,7 @@ from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.analysis.suggestion import suggest
 from lrfind.support.arguments import require_betas
 from lrfind.support.errors import CannotTellError
+from lrfind.support.html import record_html
 from lrfind.support.text import plain_text, uncut, wrapped
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ class Sensitivity:
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
     @property
     def sentences(self) -> tuple[str, ...]:

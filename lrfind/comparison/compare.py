@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.comparison.curve_rows import CurveRow, curve_row
+from lrfind.comparison.figure import draw_minima, size_for
 from lrfind.comparison.rate_shifts import RateShift, rate_shifts
 from lrfind.comparison.table import comparison_table, rate_table
 from lrfind.support.arguments import require_betas
+from lrfind.support.html import record_html
 from lrfind.support.text import notes_below, plain_text, uncut
 
 if TYPE_CHECKING:
@@ -73,6 +76,11 @@ class Comparison:
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        draw, size = partial(draw_minima, rows=self.rows), size_for(self.rows)
+        alt = "The minimum of each curve, and the learning rate one decade below it."
+        return record_html(self, draw=draw, alt=alt, size=size)
 
 
 def compare(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Comparison:

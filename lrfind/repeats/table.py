@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 from lrfind.repeats.rows import COLUMNS, SettingRow, value_words
 from lrfind.support.files import write_csv
+from lrfind.support.html import record_html
 from lrfind.support.text import new_table, notes_below, plain_text, uncut
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class RepeatTable(Sequence[SettingRow]):
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
     def _rich_table(self) -> Table:
         interval = f"{100 * self.confidence:g} % interval\nfrom"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,16 @@ def new_table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for place, column in enumerate(columns):
         table.add_column(column, justify="right" if place else "left", no_wrap=True)
+    return table
+
+
+def list_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Lines of text, each with what it is about, as a table without headers."""
+    table = new_table(["", ""])
+    table.show_header = False
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    for about, text in rows:
+        table.add_row(about, text)
     return table
 
 

@@ -17,6 +17,7 @@ from lrfind.result.constant_run import ConstantRun
 from lrfind.result.range_test_result import result_of
 from lrfind.result.record import TRAIN
 from lrfind.support.files import read_document, write_json
+from lrfind.support.html import record_html
 from lrfind.support.records import flag_names
 from lrfind.support.text import notes_below, plain_text, uncut
 
@@ -68,6 +69,10 @@ class Controls(ControlNumbers):
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        alt = "The losses of the sweep and of its controls against the learning rate of the sweep."
+        return record_html(self, draw=self.plot, alt=alt)
 
     @cached_property
     def judgement(self) -> Judgement:

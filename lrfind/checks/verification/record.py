@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lrfind.checks.verification.scores import ALL_BLEW_UP, TrialScores
 from lrfind.checks.verification.text import answer_sentence, trials_table
 from lrfind.support.files import plain, to_json, write_json
+from lrfind.support.html import record_html
 from lrfind.support.text import plain_text, uncut
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class Verification(TrialScores):
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self, draw=self.plot, alt=answer_sentence(self))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss of the trials against learning rate, and the learning rate to train with.
