@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from lrfind.analysis.answer_figure import SIZE, draw_answer
 from lrfind.analysis.curves import CUT_SHORT, EXPECTED, Flag, Minimum
 from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.posterior import CONFIDENCE
@@ -14,11 +16,12 @@ from lrfind.analysis.smoothing import label_of
 from lrfind.analysis.transfer import Transfer, transfer
 from lrfind.analysis.uncertainty import Uncertainty
 from lrfind.analysis.verdict import Verdict
+from lrfind.support.html import record_html
 from lrfind.support.param_groups import HasParamGroups
 from lrfind.support.records import flag_names
 from lrfind.support.schedulers import Scheduler
 from lrfind.support.set_rates import set_group_rates
-from lrfind.support.text import group_words, rate, sentence, words
+from lrfind.support.text import group_words, list_table, rate, sentence, words
 
 __all__ = ["CannotTell", "Suggestion", "interval_words"]
 
@@ -86,6 +89,27 @@ class Suggestion:
             f"{first}Train at about {rates}, {self._source_words()}.{taken} Verdict: "
             f"{words(self.verdict.name)}, as {self.reason}.{caution}"
         )
+
+    def _repr_html_(self) -> str:
+        why, _, remedy = self.reason.partition(": ")
+        band = f"{CONFIDENCE:.0%} interval of the best"
+        said = {
+            "Train at": f"{rate(self.lr)}{group_words(self.group_lr)}",
+            "Best in": self.interval
+            and f"{{}} to {{}}, the {band}".format(*map(rate, self.interval)),
+            "Why": self.because,
+            "Schedule": self.taken,
+            "Verdict": f"{words(self.verdict.name)}: {why}",
+            "But": " ".join(sentence(flag.value) for flag in self.cautions),
+            "Next": f"answer.apply(optimizer, scheduler)    {remedy}",
+        }
+        minimum = (f"{label_of(self.curve, self.beta)} minimum", self.minimum.lr)
+        draw = partial(
+            draw_answer, lr=self.lr, interval=self.interval, band=band,
+            minimum=minimum if self.uses_factor else None,
+        )  # fmt: skip
+        rows = [(about, text) for about, text in said.items() if text]
+        return record_html(list_table(rows), draw=draw, alt=str(self), size=SIZE)
 
     def _source_words(self) -> str:
         if not self.uses_factor:

@@ -10,6 +10,8 @@ import numpy as np
 from lrfind.analysis.whittaker import fit_centred
 from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
+from lrfind.support.html import record_html
+from lrfind.support.text import list_table, rate
 
 RISEN = 0.1
 """A metric starts to rise where it exceeds this share of its whole rise."""
@@ -28,6 +30,11 @@ class Bounds:
     base_lr: float
     max_lr: float
     group_scale: tuple[float, ...] = (1.0,)
+
+    def _repr_html_(self) -> str:
+        bounds = {"base_lr": self.base_lr, "max_lr": self.max_lr}
+        rows = [(name, rate(lr)) for name, lr in bounds.items()]
+        return record_html(list_table([*rows, ("Next", "CyclicLR(optimizer, **bounds.cyclic())")]))
 
     def cyclic(self, groups: slice = slice(None)) -> dict[str, list[float]]:
         """The arguments for `torch.optim.lr_scheduler.CyclicLR`, one learning rate per group.

@@ -8,7 +8,9 @@ from typing import NoReturn
 from lrfind.analysis.curves import Flag
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.errors import CannotTellError
+from lrfind.support.html import record_html
 from lrfind.support.records import flag_names
+from lrfind.support.text import list_table, rate, sentence
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class CannotTell:
 
     def __str__(self) -> str:
         return f"No learning rate can be suggested: {self.reason}."
+
+    def _repr_html_(self) -> str:
+        why, _, remedy = self.reason.partition(": ")
+        said = {
+            "No rate.": sentence(why),
+            "Next": remedy,
+            "A guess": self.guess and f"{rate(self.guess)}, not to train with before trials of it",
+        }
+        return record_html(list_table((about, text) for about, text in said.items() if text))
 
     @property
     def lr(self) -> NoReturn:

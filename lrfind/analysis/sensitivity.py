@@ -24,6 +24,7 @@ from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.analysis.suggestion import suggest
 from lrfind.support.arguments import require_betas
 from lrfind.support.errors import CannotTellError
+from lrfind.support.html import record_html
 from lrfind.support.text import plain_text, uncut, wrapped
 
 if TYPE_CHECKING:
@@ -89,13 +90,16 @@ class Sensitivity:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(sensitivity_table(self.rows), console, options)
+        yield uncut(sensitivity_table(self.rows))
         yield ""
         for sentence in self.sentences:
-            yield from wrapped(sentence, console, options)
+            yield wrapped(sentence)
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
     @property
     def sentences(self) -> tuple[str, ...]:

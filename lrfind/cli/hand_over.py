@@ -55,23 +55,25 @@ def run_problem(
     if first:
         out.mkdir(parents=True, exist_ok=True)
     if budget:
-        within = problem.find_lr(budget=budget, **asked, **question)
-        return _hand_over_verification(within, out) if first else None
+        found = problem.find_lr(budget=budget, **asked, **question)
+        return _hand_over_verification(found, out) if first else None
     asked["confirm"] = _to_confirm(problem, question, asked.get("confirm"))
     result = problem.range_test(**asked)
     if first:
         result.save(out / "result.json")
     told = problem.controls(result) if controls else None
     answered = answer(result, question, betas_of(betas, detail), beta, told, detail=detail)
+    more: list[Any] = [] if told is None else [told]
     if first:
         _hand_over(result, out, answered)
         if told is not None:
             _hand_over_controls(told, out)
-    found = problem.verify(answered.suggestion, result=result) if verify else None
-    if first:
-        if found is not None:
+        _hand_over_page(result, more, out, answered)
+    if verify:
+        found = problem.verify(answered.suggestion, result=result)
+        if first:
             _hand_over_verification(found, out)
-        _hand_over_page(result, [each for each in (told, found) if each is not None], out, answered)
+            _hand_over_page(result, [*more, found], out, answered)
     return None
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETAS
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.comparison.curve_rows import CurveRow, curve_row
+from lrfind.comparison.figure import draw_minima, size_for
 from lrfind.comparison.rate_shifts import RateShift, rate_shifts
 from lrfind.comparison.table import comparison_table, rate_table
 from lrfind.support.arguments import require_betas
+from lrfind.support.html import record_html
 from lrfind.support.text import notes_below, plain_text, uncut
 
 if TYPE_CHECKING:
@@ -62,17 +65,22 @@ class Comparison:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(comparison_table(self.rows), console, options)
+        yield uncut(comparison_table(self.rows))
         if self.rate_shifts:
             # The last beta is the one that people look at; all are in `rate_shifts`.
             last = [row.beta for row in self.rate_shifts if row.beta is not None][-1:]
             shown = [row for row in self.rate_shifts if row.beta in (None, *last)]
             yield ""
-            yield from uncut(rate_table(shown), console, options)
-        yield from notes_below(self.notes, console, options)
+            yield uncut(rate_table(shown))
+        yield from notes_below(self.notes)
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        draw, size = partial(draw_minima, rows=self.rows), size_for(self.rows)
+        alt = "The minimum of each curve, and the learning rate one decade below it."
+        return record_html(self, draw=draw, alt=alt, size=size)
 
 
 def compare(curves: SweepCurves, betas: Sequence[float] = BETAS) -> Comparison:

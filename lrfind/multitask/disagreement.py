@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.support.arrays import Array
+from lrfind.support.html import record_html
 from lrfind.support.records import read_only
-from lrfind.support.text import rate
+from lrfind.support.text import decades, new_table, rate, words
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,18 @@ class TaskDisagreement:
         else:
             text = f"The tasks' suggestions are up to {self.decades:.2f} decades apart: {rates}."
         return " ".join([text, *self._total_sentence(), *self._refusals()])
+
+    def _repr_html_(self) -> str:
+        table = new_table(["loss", "suggested\nrate", "from total\n(decades)", ""])
+        table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+        for name, answer in {"total": self.total, **self.tasks}.items():
+            if isinstance(answer, Suggestion):
+                apart = self.from_total.get(name)
+                distance = "" if apart is None else decades(apart)
+                table.add_row(name, rate(answer.lr), distance, words(answer.verdict.name))
+            else:
+                table.add_row(name, "none", "", f"{answer.reason}.", style="dim")
+        return record_html(table)
 
     def _total_sentence(self) -> Iterable[str]:
         distances = self.from_total

@@ -6,13 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
+from lrfind.analysis.answer_figure import SIZE, draw_answer
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import Flag
 from lrfind.repeats.spread import Spread
 from lrfind.support.errors import CannotTellError
+from lrfind.support.html import record_html
 from lrfind.support.records import flag_names
-from lrfind.support.text import group_words, rate
+from lrfind.support.text import group_words, list_table, rate, sentence
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,18 @@ class RepeatSuggestion:
             f"{100 * self.confidence:g} % confidence interval of the median is {rate(low)} to "
             f"{rate(high)}; the standard deviation between runs is {self.sd:.2f} decades."
         )
+
+    def _repr_html_(self) -> str:
+        low, high = map(rate, self.interval)
+        band = f"{100 * self.confidence:g} % interval of the median"
+        rows = [
+            ("Train at", f"{rate(self.lr)}{group_words(self.group_lr)}"),
+            ("Between", f"{low} and {high}, the {band}"),
+            ("Why", f"{self.reason}, {self.sd:.2f} decades apart (standard deviation)"),
+            *(("But", sentence(flag.value)) for flag in self.flags),
+        ]
+        draw = partial(draw_answer, lr=self.lr, interval=self.interval, band=band)
+        return record_html(list_table(rows), draw=draw, alt=str(self), size=SIZE)
 
     def to_dict(self) -> dict[str, object]:
         """The answer as plain numbers and strings, ready for JSON."""

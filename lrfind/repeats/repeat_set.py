@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from lrfind.repeats.rows import SettingRow
 from lrfind.repeats.runs import RunSet
 from lrfind.repeats.table import RepeatTable
 from lrfind.result.record import TRAIN
+from lrfind.support.html import record_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +50,11 @@ class RepeatSet(RunSet):
 
     def __str__(self) -> str:
         return str(self.table())
+
+    def _repr_html_(self) -> str:
+        table = self.table()
+        alt = "The curves of the runs against the learning rate, and what they suggest together."
+        return record_html(table, draw=partial(self.plot, table=table), alt=alt)
 
     def table(
         self,

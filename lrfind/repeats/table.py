@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 from lrfind.repeats.rows import COLUMNS, SettingRow, value_words
 from lrfind.support.files import write_csv
+from lrfind.support.html import record_html
 from lrfind.support.text import new_table, notes_below, plain_text, uncut
 
 if TYPE_CHECKING:
@@ -70,11 +71,14 @@ class RepeatTable(Sequence[SettingRow]):
         write_csv(path, [*self.names, *COLUMNS], rows)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(self._rich_table(), console, options)
-        yield from notes_below(self.notes, console, options)
+        yield uncut(self._rich_table())
+        yield from notes_below(self.notes)
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
     def _rich_table(self) -> Table:
         interval = f"{100 * self.confidence:g} % interval\nfrom"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
+from typing import TYPE_CHECKING, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import CUT_SHORT, EXPECTED, RAW, Flag
@@ -16,6 +17,9 @@ from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
 from lrfind.result.trust import TRUST, trust_of
 from lrfind.support.text import rate, sentence, times
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 WIDTH = 72
 """Of a terminal that nobody has widened, less a margin."""
@@ -35,6 +39,11 @@ ENDED = {
     StopReason.UNFINISHED: ", where the loop ended",
 }
 """How the range of a sweep ends."""
+
+COLUMNS = ("curve", "minimum", "one decade below")
+"""Of the table of minima; the notes beside it have no header."""
+NO_MINIMUM = "none"
+"""In place of one that is unusable."""
 
 SHORT = {
     Flag.BURN_IN: "still climbing",
@@ -64,16 +73,48 @@ def brief(
         answer: The suggested learning rate.
         notes: Further sentences.
     """
-    shown = [row for row in comparison.rows if row.curve == USUAL][-1]
-    origin = "" if record.origin is None else str(record.origin)
+    said = Brief.of(record, comparison, answer, *notes)
     parts = [
-        _filled("", opening(record)) + _filled("", origin),
-        [*_table(comparison)],
-        _filled("  ", shift_words(shown)),
-        [*_answer(record, answer, shown)],
+        [line for text in said.opening for line in _filled("", text)],
+        [*_table(said.curves)],
+        _filled("  ", said.shift),
+        [line for head, text in said.answer for line in _filled(f"  {head:<8}  ", text)],
     ]
-    parts += [_filled("  ", note) for note in (*_cautions(answer), *notes)]
+    parts += [_filled("  ", note) for note in said.notes]
     return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+class Brief(NamedTuple):
+    """What the short text says."""
+
+    opening: tuple[str, ...]
+    """What was swept, and by which tool."""
+    curves: tuple[tuple[str, str, str, str], ...]
+    """Name of each curve, its minimum, one decade below, and a note."""
+    shift: str
+    """How far the smoothed minimum lies from the raw one; empty if that cannot be told."""
+    answer: tuple[tuple[str, str], ...]
+    """Lines on the rate, each with what it is about; as the line before if that is empty."""
+    notes: tuple[str, ...]
+    """Warnings, and further sentences."""
+
+    @classmethod
+    def of(
+        cls,
+        record: SweepRecord,
+        comparison: Comparison,
+        answer: Suggestion | CannotTell,
+        *notes: str,
+    ) -> Self:
+        """The parts of `brief`, of the same arguments."""
+        shown = [row for row in comparison.rows if row.curve == USUAL][-1]
+        return cls(
+            (opening(record), *([] if record.origin is None else [str(record.origin)])),
+            tuple(_curves(comparison)),
+            shift_words(shown),
+            tuple(_answer(record, answer, shown)),
+            (*_cautions(answer), *notes),
+        )
 
 
 def opening(record: SweepRecord) -> str:
@@ -89,23 +130,27 @@ def opening(record: SweepRecord) -> str:
     return f"{first}Range test: {count} steps{epochs}{span}{ENDED[reason]}.{starts}{back}"
 
 
-def _table(comparison: Comparison) -> Iterator[str]:
+def _table(curves: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
+    for name, minimum, below, note in [(*COLUMNS, ""), *curves]:
+        said = f"<- {note}" if note else ""
+        yield f"  {name:<20}{minimum:>9}{below:>19}    {said}".rstrip()
+
+
+def _curves(comparison: Comparison) -> Iterator[tuple[str, str, str, str]]:
     """The minima of the raw losses and the averages, and the rates one decade below."""
-    yield f"  {'curve':<20}{'minimum':>9}{'one decade below':>19}"
     for row in comparison.rows:
         # An average of averages is no curve to look at.
         if row.curve == RAW or (row.curve in SMOOTHERS and not _smoothed(row)):
-            yield _row(row)
+            yield _curve(row)
 
 
-def _row(row: CurveRow) -> str:
+def _curve(row: CurveRow) -> tuple[str, str, str, str]:
     name = f"{row.label} losses" if row.curve == RAW else row.label
     usable = row.minimum.usable
-    values = (rate(row.minimum.lr), rate(row.decade_below)) if usable else ("none", "")
+    values = (rate(row.minimum.lr), rate(row.decade_below)) if usable else (NO_MINIMUM, "")
     notes = [SHORT[flag] for flag in row.minimum.flags if flag in SHORT]
     usual = _smoothed(row) or (row.curve == USUAL and row.beta == BETA)
-    said = f"<- {notes[0]}" if notes else "<- the usual rule" if usual else ""
-    return f"  {name:<20}{values[0]:>9}{values[1]:>19}    {said}".rstrip()
+    return name, *values, notes[0] if notes else "the usual rule" if usual else ""
 
 
 def _smoothed(row: CurveRow) -> bool:
@@ -126,40 +171,42 @@ def shift_words(row: CurveRow) -> str:
     return f"{said}: smoothing moves it {times(row.smoothing)}{debiasing}, {noise}."
 
 
-def _answer(record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRow) -> Iterator[str]:
+def _answer(
+    record: SweepRecord, answer: Suggestion | CannotTell, usual: CurveRow
+) -> Iterator[tuple[str, str]]:
     """Which rate, how far to trust it, and what to do."""
     if isinstance(answer, CannotTell):
         yield from _refusal(answer)
         return
-    yield from _filled("  Train at  ", f"{rate(answer.lr):<8}  {_for(answer)}")
+    yield "Train at", f"{rate(answer.lr):<8}  {_for(answer)}"
     if answer.taken:
-        yield from _filled("            ", answer.taken)
+        yield "", answer.taken
     if len(set(answer.group_lr)) > 1:
         groups = ", ".join(map(rate, answer.group_lr[:SHOWN]))
         more = ", ..." if len(answer.group_lr) > SHOWN else ""
-        yield from _filled("            ", f"by parameter group: {groups}{more}")
+        yield "", f"by parameter group: {groups}{more}"
     if answer.curve == EXPECTED:
         where = f"{_below(answer)} the expected minimum {rate(answer.minimum.lr)}"
-        yield from _filled("  Why       ", f"{where}; no average moves it")
+        yield "Why", f"{where}; no average moves it"
     trust = trust_of(answer, cut_short=record.stop_reason.cut_short)
     # What weighs more than the verdict stands without it.
     verdict = f" ({answer.verdict.name.lower()})" if trust is TRUST[answer.verdict] else ""
     agrees, but = _beside_the_usual_rule(answer, usual)
-    yield from _filled("  Trust     ", f"{trust.level}{verdict}: {trust.why}{agrees}")
+    yield "Trust", f"{trust.level}{verdict}: {trust.why}{agrees}"
     if but:
-        yield from _filled("  But       ", but)
-    yield from _filled("  Next      ", f"answer.apply(optimizer, scheduler)    {trust.remedy}")
+        yield "But", but
+    yield "Next", f"answer.apply(optimizer, scheduler)    {trust.remedy}"
 
 
-def _refusal(answer: CannotTell) -> Iterator[str]:
+def _refusal(answer: CannotTell) -> Iterator[tuple[str, str]]:
     """Why there is no rate, and what to do."""
     why, _, remedy = answer.reason.partition(": ")
     if answer.verdict and answer.verdict.value.partition(": ")[0] in answer.reason:
         # Else there is another reason than the verdict's usual one.
         why, remedy = TRUST[answer.verdict].why, TRUST[answer.verdict].remedy
-    yield from _filled("  No rate.  ", sentence(why))
+    yield "No rate.", sentence(why)
     if remedy:
-        yield from _filled("  Next      ", remedy)
+        yield "Next", remedy
 
 
 def _below(answer: Suggestion) -> str:

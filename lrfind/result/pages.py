@@ -124,10 +124,10 @@ class SweepPages(SweepPictures):
         of = f" of {name}" if name else ""
         cards = []
         if self.tasks:
-            picture = picture_html(self.plot_tasks, "The curve of each task", dark=True)
+            picture = picture_html(self.plot_tasks, "The curve of each task")
             cards.append(Card(f"Tasks{of}", picture))
         if self.layers is not None:
-            picture = picture_html(self.plot_layers, "Update ratio of each layer", dark=True)
+            picture = picture_html(self.plot_layers, "Update ratio of each layer")
             cards.append(Card(f"Layers{of}", picture))
         return cards
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from lrfind.analysis.defaults import BETA, BETAS
 from lrfind.layers.layer_norms import Layers
 from lrfind.multitask.disagreement import TaskDisagreement
+from lrfind.result.brief import opening
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
 from lrfind.result.misnamed import SaysWhatIsMeant
@@ -20,7 +22,9 @@ from lrfind.result.record import TRAIN
 from lrfind.result.report import Summary
 from lrfind.result.settings import SweepSettings
 from lrfind.result.sweep_analysis import Answer
+from lrfind.support.errors import CannotTellError
 from lrfind.support.files import read_document, write_csv, write_json
+from lrfind.support.html import record_html
 
 
 class RangeTestResult(SweepPages, SaysWhatIsMeant):
@@ -71,6 +75,16 @@ class RangeTestResult(SweepPages, SaysWhatIsMeant):
     def __repr__(self) -> str:
         span = f"lr {self.lr[0]:.3g} to {self.lr[-1]:.3g}, " if self.lr.size else ""
         return f"<RangeTestResult: {self.lr.size} steps, {span}{self.stop_reason.name.lower()}>"
+
+    def _repr_html_(self) -> str:
+        answer = self.suggest()
+        draw = partial(self.plot, suggestion=answer)
+        alt = f"Loss against learning rate. {answer}"
+        try:
+            parts = self.summary(suggestion=answer).parts()
+        except CannotTellError:
+            parts = [opening(self), str(answer)]
+        return record_html(*parts, draw=draw, alt=alt)
 
     def summary(
         self,

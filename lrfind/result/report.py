@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,15 @@ from lrfind.comparison.curve_rows import CurveRow
 from lrfind.comparison.rate_shifts import RateShift
 from lrfind.comparison.table import with_error
 from lrfind.multitask.disagreement import TaskDisagreement
-from lrfind.result.brief import brief
+from lrfind.result.brief import Brief, brief
+from lrfind.result.brief_tables import brief_tables
 from lrfind.result.record import PROBE, TRAIN, SweepRecord
 from lrfind.support.errors import CannotTellError
+from lrfind.support.html import record_html
 from lrfind.support.text import decades, plain_text
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 EARLIER = 0.3
 """A probe that turns this many decades before the batches shows overfitting."""
@@ -57,10 +59,8 @@ class Summary:
     detail: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        tasks = "" if self.tasks is None else str(self.tasks)
-        notes = [each for each in (overfitting_sentence(self.record), tasks) if each]
         if not self.detail:
-            yield brief(self.record, self.comparison, self.answer, *notes)
+            yield brief(self.record, self.comparison, self.answer, *self._notes())
             return
         shown = [row for row in self.comparison.rows if row.curve == USUAL][-1]
         yield ending(self.record)
@@ -73,10 +73,23 @@ class Summary:
         yield rate_sentence(self.comparison.rate_shifts, shown.beta)
         yield decade_sentence(self.comparison.rows, shown.beta, self.answer)
         yield str(self.answer)
-        yield from notes
+        yield from self._notes()
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(*self.parts())
+
+    def parts(self) -> Iterable[RenderableType]:
+        """Its texts and tables, one below the other."""
+        if self.detail:
+            return [self]
+        return brief_tables(Brief.of(self.record, self.comparison, self.answer, *self._notes()))
+
+    def _notes(self) -> list[str]:
+        tasks = "" if self.tasks is None else str(self.tasks)
+        return [each for each in (overfitting_sentence(self.record), tasks) if each]
 
 
 def shift_sentence(row: CurveRow) -> str:

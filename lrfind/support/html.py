@@ -10,23 +10,56 @@ import base64
 import io
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lrfind.support.text import OwnWidth, sentence
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from rich.console import RenderableType
     from rich.table import Table
 
 NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'
 """Has a notebook leave dollars as they are, which are else read as formulas."""
 CELL = "padding: 0.2em 0.7em; vertical-align: top; border: none;"
 NO_WRAP = "white-space: nowrap; max-width: 24em; overflow: hidden; text-overflow: ellipsis;"
-WRAP = "white-space: normal; overflow-wrap: anywhere; min-width: 8em;"
+WRAP = "white-space: pre-wrap; overflow-wrap: anywhere;"
 DIM = "opacity: 0.55;"
 DPI = 144
 """Dots per inch, so that a picture is sharp at one and a half times its size."""
 SHOWN_DPI = 96
 """A CSS inch, at which it is shown."""
+
+
+def record_html(
+    *parts: RenderableType,
+    draw: Callable[[Axes], object] | None = None,
+    alt: str = "",
+    size: tuple[float, float] = (8, 5),
+) -> str:
+    """A record as HTML, for its `_repr_html_`: its texts and tables, and a picture below.
+
+    Where something cannot be told, the reason stands in its place.
+
+    Args:
+        parts: Texts, tables, and records that rich can print.
+        draw: As in `picture_html`; None for no picture.
+        alt: Likewise.
+        size: Likewise.
+
+    Returns:
+        A `<div>`.
+
+    Example:
+        >>> record_html("Two runs.").count("<p ")
+        1
+    """
+    shown = [_or_reason(partial(_part, part)) for part in parts]
+    if draw is not None:
+        shown.append(_or_reason(partial(picture_html, draw, alt, size=size)))
+    return f"<div>{''.join(shown)}</div>"
 
 
 def text_html(text: str) -> str:
@@ -123,6 +156,30 @@ def picture_html(
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{other}"/>{image}</picture>'
     )
+
+
+def _part(part: Any) -> str:
+    """The HTML of the texts and tables that rich would print."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if isinstance(part, OwnWidth):
+        return _part(part.part)
+    if isinstance(part, Table):
+        return table_html(part)
+    if isinstance(part, str | Text):
+        return text_html(str(part))
+    console = Console(file=io.StringIO(), force_jupyter=False)
+    return "".join(map(_part, part.__rich_console__(console, console.options)))
+
+
+def _or_reason(make: Callable[[], str]) -> str:
+    """The HTML of something, or why there is none."""
+    try:
+        return make()
+    except ValueError as error:  # as a `CannotTellError` is
+        return text_html(sentence(str(error).rstrip(".")))
 
 
 def _row(cells: Sequence[Any], styles: Sequence[str], *, dim: bool) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -58,28 +59,50 @@ def new_table(columns: Sequence[str]) -> Table:
     return table
 
 
-def uncut(table: Table, console: Console, options: ConsoleOptions) -> RenderResult:
+def list_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Lines of text, each with what it is about, as a table without headers."""
+    table = new_table(["", ""])
+    table.show_header = False
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    for about, text in rows:
+        table.add_row(about, text)
+    return table
+
+
+@dataclass(frozen=True)
+class OwnWidth:
+    """A part of a text with a width of its own, whatever that of the console.
+
+    Attributes:
+        part: What rich can print.
+        width: In characters.
+    """
+
+    part: RenderableType
+    width: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.part, options.update(width=self.width))
+
+
+def uncut(table: Table) -> OwnWidth:
     """A table at its own width, even if the console is narrower, so that no digits are cut off."""
-    yield from console.render(table, options.update(width=10_000))
+    return OwnWidth(table, 10_000)
 
 
-def wrapped(
-    text: RenderableType, console: Console, options: ConsoleOptions, width: int = TEXT_WIDTH
-) -> RenderResult:
-    """A text wrapped to a given width, whatever the width of the console."""
-    yield from console.render(text, options.update(width=width))
+def wrapped(text: RenderableType) -> OwnWidth:
+    """A text wrapped to `TEXT_WIDTH`."""
+    return OwnWidth(text, TEXT_WIDTH)
 
 
-def notes_below(
-    notes: Sequence[str], console: Console, options: ConsoleOptions, width: int = TEXT_WIDTH
-) -> Iterator[Any]:
+def notes_below(notes: Sequence[str]) -> Iterator[RenderableType]:
     """Notes below a table, each marked with an exclamation mark."""
     from rich.text import Text
 
     if notes:
         yield ""
     for note in notes:
-        yield from wrapped(Text(f"! {note}", style="yellow"), console, options, width)
+        yield wrapped(Text(f"! {note}", style="yellow"))
 
 
 def plain_text(thing: RenderableType, width: int = TEXT_WIDTH) -> str:

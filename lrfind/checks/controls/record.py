@@ -17,6 +17,7 @@ from lrfind.result.constant_run import ConstantRun
 from lrfind.result.range_test_result import result_of
 from lrfind.result.record import TRAIN
 from lrfind.support.files import read_document, write_json
+from lrfind.support.html import record_html
 from lrfind.support.records import flag_names
 from lrfind.support.text import notes_below, plain_text, uncut
 
@@ -60,14 +61,18 @@ class Controls(ControlNumbers):
         return f"<Controls: {', '.join(runs)}, {self.result.loss.size} steps>"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(minima_table(self.minima), console, options)
+        yield uncut(minima_table(self.minima))
         for sentence in sentences(self):
             yield ""
             yield sentence
-        yield from notes_below(flag_notes(self.minima), console, options)
+        yield from notes_below(flag_notes(self.minima))
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        alt = "The losses of the sweep and of its controls against the learning rate of the sweep."
+        return record_html(self, draw=self.plot, alt=alt)
 
     @cached_property
     def judgement(self) -> Judgement:

@@ -14,6 +14,7 @@ from lrfind.checks.verification.format import (
 from lrfind.checks.verification.scores import ALL_BLEW_UP, TrialScores
 from lrfind.checks.verification.text import answer_sentence, trials_table
 from lrfind.support.files import plain, read_document, write_json
+from lrfind.support.html import record_html
 from lrfind.support.text import plain_text, uncut
 
 if TYPE_CHECKING:
@@ -58,12 +59,15 @@ class Verification(TrialScores):
         return not self.all_blew_up
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from uncut(trials_table(self), console, options)
+        yield uncut(trials_table(self))
         yield ""
         yield answer_sentence(self)
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self, draw=self.plot, alt=answer_sentence(self))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss of the trials against learning rate, and the learning rate to train with.
