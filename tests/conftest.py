@@ -32,6 +32,7 @@ TOGETHER = {
     "tests/behaviour/test_task_ranks.py": "processes",
     "tests/behaviour/test_lightning_ranks.py": "processes",
     "tests/repeats/test_workers.py": "processes",
+    "tests/reports/test_page.py": "page",
     "tests/behaviour/test_two_tasks.py": "two tasks",
     "tests/scripts/test_experiment_lamb.py": "LAMB",
 }

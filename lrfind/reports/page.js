@@ -20,7 +20,7 @@
 
   function made(result, number, source) {
     const name = result.sources.length > 1 ? `${result.name}: ${source.name}` : result.name;
-    const each = { result, number, name, ...source };
+    const each = { ...source, result, number, name };
     if (source.refused) return each;
     for (const column of ["lr", "loss", "centred"]) each[column] = unpacked(source[column]);
     if (source.probe) each.probe = { lr: unpacked(source.probe.lr), loss: unpacked(source.probe.loss) };
@@ -515,9 +515,10 @@
       models.log.figure.visible = state.log;
       update({ sweep: true });
     });
-    at("csv").addEventListener("click", () => save(csv(), "text/csv", "csv"));
-    at("svg").addEventListener("click", () => save(shownView().export("svg").get_serialized_svg(true), "image/svg+xml", "svg"));
-    at("png").addEventListener("click", async () => save(await shownView().export("png").to_blob(), "image/png", "png"));
+    at("csv").addEventListener("click", () => save(new Blob([csv()], { type: "text/csv" }), "csv"));
+    for (const kind of ["svg", "png"]) {
+      at(kind).addEventListener("click", async () => save(await shownView().export(kind).to_blob(), kind));
+    }
     darkness.addEventListener("change", paint);
   }
 
@@ -547,8 +548,8 @@
     return views[state.log ? "log" : "linear"];
   }
 
-  function save(content, type, suffix) {
-    const address = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  function save(content, suffix) {
+    const address = URL.createObjectURL(content);
     const link = element("a", undefined, { href: address, download: `range_test.${suffix}` });
     document.body.append(link);
     link.click();

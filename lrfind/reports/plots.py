@@ -158,17 +158,23 @@ def _add_arrow(figure: figure) -> None:
 
 
 def _add_hover(figure: figure, points: Any) -> None:
-    from bokeh.models import HoverTool
-
-    rows = [("step", "@step{0}"), ("rate", "@lr{0.00e+0}"), ("raw loss", "@raw{0.0000}")]
-    rows += [("EMA", "@ema{0.0000}"), ("debiased EMA", "@debiased{0.0000}")]
-    rows += [("centred", "@centred{0.0000}")]
-    figure.add_tools(HoverTool(renderers=[points], tooltips=rows, mode="mouse"))
+    losses = {"raw loss": "raw", "EMA": "ema", "debiased EMA": "debiased", "centred": "centred"}
+    rows = {"step": "@step{%d}", "rate": "@lr{%.2e}"}
+    rows |= {name: f"@{column}{{%.4g}}" for name, column in losses.items()}
+    figure.add_tools(_hover(points, rows, "mouse"))
 
 
 def _add_beta_hover(figure: figure, line: Any) -> None:
+    columns = {"EMA minimum": "ema", "debiased minimum": "debiased", "one decade below": "below"}
+    rows = {"beta": "@beta{%g}"}
+    rows |= {name: f"@{column}{{%.2e}}" for name, column in columns.items()}
+    figure.add_tools(_hover(line, rows, "vline"))
+
+
+def _hover(renderer: Any, rows: dict[str, str], mode: str) -> Any:
     from bokeh.models import HoverTool
 
-    rows = [("beta", "@beta{0.0000}"), ("EMA minimum", "@ema{0.00e+0}")]
-    rows += [("debiased minimum", "@debiased{0.00e+0}"), ("one decade below", "@below{0.00e+0}")]
-    figure.add_tools(HoverTool(renderers=[line], tooltips=rows, mode="vline"))
+    formatters = {text.partition("{")[0]: "printf" for text in rows.values()}
+    return HoverTool(
+        renderers=[renderer], tooltips=list(rows.items()), formatters=formatters, mode=mode
+    )

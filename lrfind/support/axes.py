@@ -99,7 +99,7 @@ def draw_legend(ax: Axes, heading: str | None = None) -> None:
 
 
 def shown_name(name: str, *, end: bool = False) -> str:
-    r"""A name of the user's for a figure: cut to `LONGEST`, and never a formula.
+    r"""A name of the user's for a figure: cut to `LONGEST`, on one line, and never a formula.
 
     Args:
         name: Any text.
@@ -109,6 +109,8 @@ def shown_name(name: str, *, end: bool = False) -> str:
         >>> print(shown_name("encoder.layers.0.self_attention.out_proj"), shown_name("$x$"))
         encoder.layers.0.self_attention… \$x\$
     """
+    # No font has a shape for these.
+    name = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
     if len(name) > LONGEST:
         name = "…" + name[1 - LONGEST :] if end else name[: LONGEST - 1] + "…"
     return no_formula(name)
