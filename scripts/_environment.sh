@@ -1,5 +1,5 @@
 # Sourced by the other scripts: makes .venv where it is absent or out of date, and uses it.
-# PYTHON names another interpreter than python3; `extras` is empty where the package is enough.
+# PYTHON names another interpreter than python3; `extras` names what a script needs beside the package.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 stamp=.venv/.installed
 extras="${extras-[dev]}"

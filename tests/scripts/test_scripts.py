@@ -59,12 +59,12 @@ def test_the_demo_installs_the_package_and_the_tests_the_rest_each_once(tmp_path
 
     # After the rest, fastai with what its learner needs.
     rest = ["python .[dev]", "python starlette", "pytest last"]
-    assert called("demo") == ["python .", "lrfind last"]
+    assert called("demo") == ["python .[report]", "lrfind last"]
     assert called("demo") == ["lrfind last"]
     assert called("test") == rest
     assert called("demo") == ["lrfind last"]
     assert called("test") == ["pytest last"]
     with (tmp_path / "scripts" / "constraints.txt").open("a") as pins:
         pins.write("other==1.0\n")
-    assert called("demo") == ["python .", "lrfind last"]
+    assert called("demo") == ["python .[report]", "lrfind last"]
     assert called("test") == rest
