@@ -26,6 +26,8 @@ class Card(NamedTuple):
     title: str
     html: str
     """With everything that a user named escaped."""
+    folded: bool = False
+    """Whether it is closed until it is asked for."""
 
 
 def page_html(

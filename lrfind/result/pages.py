@@ -11,6 +11,7 @@ from lrfind.analysis.defaults import BETA
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.sweep_analysis import Answer
 from lrfind.support.arguments import require_beta
+from lrfind.support.errors import CannotTellError
 
 if TYPE_CHECKING:
     from lrfind.reports.explorer import Explorer
@@ -119,17 +120,23 @@ class SweepPages(SweepPictures):
     def _cards(self, name: str) -> list[Card]:
         """The sections that no slider changes: tasks, layers and sensitivity."""
         from lrfind.reports.page import Card
-        from lrfind.support.html import picture_html
+        from lrfind.support.html import record_html
 
         of = f" of {name}" if name else ""
         cards = []
         if self.tasks:
-            picture = picture_html(self.plot_tasks, "The curve of each task")
-            cards.append(Card(f"Tasks{of}", picture))
+            table = self.task_disagreement()._repr_html_()
+            picture = record_html(draw=self.plot_tasks, alt="The curve of each task")
+            cards.append(Card(f"Tasks{of}", table + picture))
         if self.layers is not None:
-            picture = picture_html(self.plot_layers, "Update ratio of each layer")
-            cards.append(Card(f"Layers{of}", picture))
-        return cards
+            layers = record_html(draw=self.plot_layers, alt="Update/weight ratio of each layer")
+            cards.append(Card(f"Layers{of}", layers))
+        try:
+            rows = self.sensitivity()
+        except CannotTellError:
+            return cards
+        title = f"Every rule, and parts of the sweep{of}"
+        return [*cards, Card(title, record_html(rows), folded=True)]
 
 
 def _names(names: Sequence[str], count: int) -> list[str]:
