@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from lrfind.integrations.missing import missing
 from lrfind.integrations.put_back import put_back, without_step
 from lrfind.problems.problem import Problem
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS
 from lrfind.result.sweep_analysis import Answer
 from lrfind.state.preserve import preserve_state
+from lrfind.support.missing import missing
 
 
 def range_test(learn: Any, *, apply: bool = False, **options: Any) -> RangeTestResult:

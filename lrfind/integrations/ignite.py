@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lrfind.integrations.missing import missing
 from lrfind.integrations.no_loss import NoLoss
 from lrfind.integrations.options import check_names
 from lrfind.integrations.put_back import without_step
 from lrfind.problems.problem import Problem
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.held_by import held_by
+from lrfind.support.missing import missing
 from lrfind.sweep.epochs import length_of
 from lrfind.sweep.group_rates import as_optimizers
 

@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader
 
 from lrfind.integrations.lightning_steps import Steps, Turns
 from lrfind.integrations.lightning_twin import Twin, in_the_step, twin_of
-from lrfind.integrations.missing import missing
 from lrfind.integrations.options import check_names, data_objects
 from lrfind.integrations.put_back import without_step
 from lrfind.problems.problem import Problem
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.preserve import preserve_state
+from lrfind.support.missing import missing
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer

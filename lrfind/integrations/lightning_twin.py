@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from lrfind.integrations.missing import missing
 from lrfind.integrations.no_loss import NoLoss
 from lrfind.state.preserve import preserve_state
+from lrfind.support.missing import missing
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer, callbacks

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from lrfind.integrations.missing import missing
 from lrfind.integrations.put_back import put_back, without_step
 from lrfind.problems.problem import Problem
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.preserve import preserve_state
+from lrfind.support.missing import missing
 
 Window = tuple[Sequence[Any], Any]
 """The micro-batches of one optimizer step, and how many labels they have if the loss needs it."""
