@@ -33,6 +33,7 @@ TOGETHER = {
     "tests/behaviour/test_lightning_ranks.py": "processes",
     "tests/repeats/test_workers.py": "processes",
     "tests/behaviour/test_two_tasks.py": "two tasks",
+    "tests/result/test_trackers.py": "trackers",
     "tests/scripts/test_experiment_lamb.py": "LAMB",
 }
 """Files whose tests one worker runs, one after another: they start several processes each, or
