@@ -113,7 +113,7 @@ def written(tmp_path_factory):
         writer.add_scalar("loss", 3.0, 0)
         RESULT.log_to(writer, suggestion=ANSWER)
         # Flushed: it is there while the writer is open.
-        assert tensorboard(folder).Scalars("lrfind/loss")
+        assert tensorboard(folder).Images("lrfind/beta")
         writer.add_scalar("loss", 2.0, 1)
     return folder
 
