@@ -136,7 +136,8 @@ class SweepOutputs(SweepPictures):
         `plot_betas`; the short text; and for a table of runs, the settings of the sweep, the
         minima, the shift and the suggested rate. The run stays open, and goes on counting its own
         steps as if nothing had been logged. In W&B the columns are a table with a chart, since
-        every row of its history is a step of the run.
+        every row of its history is a step of the run. TensorBoard and MLflow get names of letters,
+        digits, "-", "." and "_" for all else: "lrfind/task_kl".
 
         Args:
             target: A `SummaryWriter` of `torch.utils.tensorboard`, a run of `wandb`, a run of
