@@ -20,7 +20,7 @@ case "$(cat "$stamp" 2>/dev/null)" in
         # for, and torchvision for a GPU does not load beside torch for a CPU.
         [ "$extras" != "[dev]" ] || PIP_CONSTRAINT=scripts/constraints.txt .venv/bin/python -m pip \
             install --quiet --disable-pip-version-check --no-deps fastai beartype fastcore \
-            fastdownload fastprogress fasttransform itsdangerous pandas plum-dispatch \
+            fastdownload fastprogress fasttransform itsdangerous plum-dispatch \
             python-fasthtml python-multipart starlette ||
             echo "fastai could not be installed: its tests will be skipped." >&2
         echo "$wanted$extras" >"$stamp"

@@ -34,6 +34,7 @@ TOGETHER = {
     "tests/repeats/test_workers.py": "processes",
     "tests/reports/test_page.py": "page",
     "tests/behaviour/test_two_tasks.py": "two tasks",
+    "tests/result/test_trackers.py": "trackers",
     "tests/scripts/test_experiment_lamb.py": "LAMB",
 }
 """Files whose tests one worker runs, one after another: they start several processes each, or

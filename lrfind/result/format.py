@@ -1,4 +1,4 @@
-"""The record of a sweep as a JSON document and back, bit for bit, and as CSV columns."""
+"""The record of a sweep as a JSON document and back, bit for bit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from lrfind.analysis.schedule import lr_sequence
-from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.layers.layer_norms import NORMS, Layers
 from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
@@ -110,15 +109,6 @@ def _cold_start_from_json(document: dict[str, Any]) -> dict[str, Any]:
         "loss": float(document["loss"]),
         "enough": float(document["enough"]),
     }
-
-
-def columns_of(record: SweepRecord, beta: float) -> dict[str, Array]:
-    """The columns of a CSV file: learning rates, losses, averages, probe, metric and tasks."""
-    columns = {"lr": record.lr, "loss": record.loss}
-    columns |= {name: each.average(record.loss, beta) for name, each in SMOOTHERS.items()}
-    beside = {"probe": record.probe, "metric": record.metric}
-    columns |= {name: values for name, values in beside.items() if values.size}
-    return columns | {f"task {name}": losses for name, losses in record.tasks.items()}
 
 
 def _layers_to_json(layers: Layers) -> dict[str, Any]:

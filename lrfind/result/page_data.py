@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
+from lrfind.analysis.defaults import BETA
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.brief import opening
+from lrfind.result.columns import columns_of
 from lrfind.result.figures import climbed, y_limits
 from lrfind.result.page_answers import Choices, key_of, page_answers
 from lrfind.result.record import PROBE, SOURCES, TRAIN
@@ -62,10 +64,12 @@ def packed(values: Array) -> str:
 
 def _own_columns(record: SweepAnalysis) -> dict[str, Array]:
     """The columns of a CSV file that the script does not compute."""
-    columns = {"lr": record.lr, "loss": record.loss}
-    beside = {"probe": record.probe, "metric": record.metric}
-    columns |= {name: values for name, values in beside.items() if values.size}
-    return columns | {f"task {name}": losses for name, losses in record.tasks.items()}
+    columns = columns_of(record, BETA)
+    return {
+        name: np.asarray(values, dtype=np.float64)
+        for name, values in columns.items()
+        if name not in SMOOTHERS
+    }
 
 
 def _facts(record: SweepAnalysis) -> dict[str, str]:

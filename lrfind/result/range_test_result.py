@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lrfind.analysis.defaults import BETA, BETAS
 from lrfind.layers.layer_norms import Layers
-from lrfind.multitask.disagreement import TaskDisagreement
 from lrfind.result.brief import opening
 from lrfind.result.cold_start import ColdStart
-from lrfind.result.format import FORMAT, columns_of, fields_of, to_document
+from lrfind.result.format import FORMAT, fields_of, to_document
 from lrfind.result.misnamed import SaysWhatIsMeant
 from lrfind.result.origin import Origin
-from lrfind.result.pages import SweepPages
-from lrfind.result.record import TRAIN
-from lrfind.result.report import Summary
+from lrfind.result.outputs import SweepOutputs
 from lrfind.result.settings import SweepSettings
-from lrfind.result.sweep_analysis import Answer
 from lrfind.support.errors import CannotTellError
-from lrfind.support.files import read_document, write_csv, write_json
+from lrfind.support.files import read_document, write_json
 from lrfind.support.html import record_html
 
 
-class RangeTestResult(SweepPages, SaysWhatIsMeant):
+class RangeTestResult(SweepOutputs, SaysWhatIsMeant):
     """One LR range test: the raw record, and its analysis on demand.
 
     Attributes:
@@ -63,6 +55,7 @@ class RangeTestResult(SweepPages, SaysWhatIsMeant):
         versions: Versions of lrfind, Python, torch and NumPy. Read-only.
 
     Example:
+        >>> import numpy as np
         >>> from lrfind.result.settings import StopReason
         >>> lr = np.geomspace(1e-3, 1e1, 81)
         >>> loss = (np.log10(lr) + 1) ** 2
@@ -86,65 +79,6 @@ class RangeTestResult(SweepPages, SaysWhatIsMeant):
             parts = [opening(self), str(answer)]
         return record_html(*parts, draw=draw, alt=alt)
 
-    def summary(
-        self,
-        betas: Sequence[float] | None = None,
-        *,
-        detail: bool = False,
-        suggestion: Answer | None = None,
-        tasks: TaskDisagreement | None = None,
-    ) -> Summary:
-        """The learning rate to train with, and how far to trust it, in a short text: `print` it.
-
-        Args:
-            betas: The betas to show, each in [0, 1); None for 0.98, in detail also 0.9.
-            detail: Whether to print every curve, shift and interval instead.
-            suggestion: The answer of `suggest` to report; None calls it with its defaults.
-            tasks: The answer of `task_disagreement` to report; None calls it with its defaults, if
-                tasks were recorded.
-
-        Returns:
-            The parts; `str()` gives the text that the command prints.
-
-        Raises:
-            CannotTellError: Fewer than two finite losses.
-            ValueError: A beta outside [0, 1), or no betas at all.
-        """
-        if betas is None:
-            betas = BETAS if detail else (BETA,)
-        if not len(betas):
-            raise ValueError("`betas` must hold at least one.")
-        answer = self._answer(suggestion, TRAIN)
-        if tasks is None and self.tasks:
-            tasks = self.task_disagreement()
-        return Summary(self, self.compare(betas), answer, tasks, detail)
-
-    def to_dict(
-        self, betas: Sequence[float] = BETAS, *, suggestion: Answer | None = None
-    ) -> dict[str, Any]:
-        """The table and the suggestion as plain values, ready for JSON.
-
-        Args:
-            betas: The betas to show, each in [0, 1).
-            suggestion: The answer of `suggest` to report; None calls it with its defaults.
-
-        Returns:
-            "stop_reason", "steps" and "suggestion"; also "origin" if another tool recorded it, and
-            "rows" and "notes" of `compare`, unless there are too few losses for a table.
-
-        Raises:
-            ValueError: A beta outside [0, 1).
-        """
-        answer = self._answer(suggestion, TRAIN)
-        table = self.compare(betas).to_dict() if np.isfinite(self.loss[:2]).sum() == 2 else {}
-        return {
-            "stop_reason": self.stop_reason.name.lower(),
-            "steps": self.lr.size,
-            "suggestion": answer.to_dict(),
-            **({} if self.origin is None else {"origin": str(self.origin)}),
-            **table,
-        }
-
     def save(self, path: str | Path) -> None:
         """Write a JSON file from which `lrfind.load` reads a result equal to this one.
 
@@ -157,21 +91,6 @@ class RangeTestResult(SweepPages, SaysWhatIsMeant):
             OSError: The file cannot be written.
         """
         write_json(path, to_document(self))
-
-    def to_csv(self, path: str | Path, *, beta: float = BETA) -> None:
-        """Write one row per step: step, lr, loss, ema, debiased, and any probe, metric and tasks.
-
-        Args:
-            path: The file to write; replaced atomically.
-            beta: Weight of the old value for the two averages, in [0, 1).
-
-        Raises:
-            OSError: The file cannot be written.
-            ValueError: `beta` outside [0, 1).
-        """
-        columns = columns_of(self, beta)
-        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-        write_csv(path, ["step", *columns], ([step, *row] for step, row in enumerate(rows)))
 
 
 def load(path: str | Path) -> RangeTestResult:

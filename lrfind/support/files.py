@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrfind.support.arrays import Array
+from lrfind.support.arrays import Array, Steps
 from lrfind.support.errors import ResultFileError
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ def plain(value: float) -> float | str:
     return float(value) if math.isfinite(value) else str(value)
 
 
-def to_json(values: Array) -> list[float | str]:
+def to_json(values: Array | Steps) -> list[float | str]:
     """An array as a list for JSON; see `plain`."""
     return [value if math.isfinite(value) else str(value) for value in values.tolist()]
 

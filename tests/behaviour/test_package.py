@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 LEFT_OUT = (
     "notebooks/*.ipynb", "scripts/oracle.npz", "scripts/oracle_sweeps.npz",
-    ".github/batch_size/batch_size.png", ".github/benchmark/peers.png",
+    ".github/batch_size/batch_size.png", ".github/benchmark/peers*.png",
     ".github/real_models/*.png", ".pre-commit-config.yaml",
 )  # fmt: skip
 """Of the repository's files, those that the source distribution is without."""
@@ -154,7 +154,8 @@ def test_the_metadata_are_complete(metadata):
         assert metadata.read_text(f"licenses/{name}") == (ROOT / name).read_text()
     (command,) = metadata.entry_points
     assert (command.group, command.name) == ("console_scripts", "lrfind")
-    extras = {"accelerate", "bench", "cluster", "dev", "optimizers", *FRAMEWORKS}
+    extras = {"accelerate", "bench", "cluster", "dev", "optimizers", "tensorboard"}
+    extras |= FRAMEWORKS | LIBRARIES
     assert set(told.get_all("Provides-Extra")) == extras
 
 
@@ -170,6 +171,8 @@ def test_the_classifiers_are_known_and_begin_with_the_python_that_is_required(me
 
 
 FRAMEWORKS = {"fastai", "ignite", "lightning", "transformers"}
+LIBRARIES = {"mlflow", "pandas", "polars", "wandb"}
+"""What hands a result on, likewise."""
 
 
 def required(metadata, extra):
@@ -187,10 +190,12 @@ def test_what_the_package_imports_is_what_it_requires(metadata, unpacked):
     modules += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
     outside = {name.partition(".")[0] for name in modules} - {"lrfind", *sys.stdlib_module_names}
     needed, cluster = required(metadata, ""), required(metadata, "cluster")
-    # Each framework has an extra of its name, and is not installed without it.
-    for name in FRAMEWORKS:
+    # Each of these has an extra of its name, and is not installed without it.
+    for name in FRAMEWORKS | LIBRARIES:
         assert name in {each.name.removeprefix("pytorch-") for each in required(metadata, name)}
-    assert outside - FRAMEWORKS == {each.name.replace("-", "_") for each in needed + cluster}
+    assert outside - FRAMEWORKS - LIBRARIES == {
+        each.name.replace("-", "_") for each in needed + cluster
+    }
     assert all(str(each.specifier).startswith(">=") for each in needed + cluster)
 
 
