@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages, print_result
 from lrfind.cli.opened import opened
 from lrfind.cli.options import (
     betas_of,
+    json_option,
     question_options,
     result_argument,
     table_options,
@@ -19,10 +21,18 @@ from lrfind.cli.options import (
 )
 
 
-@click.command()
+@click.command(
+    cls=Examples,
+    epilog="""
+    lrfind show result.json
+    lrfind show result.json --plot
+    lrfind show result.json --detail --betas 0.9,0.98
+    lrfind show history.csv --kind raw --rule steepest
+    """,
+)
 @result_argument
 @table_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @click.option(
     "--sensitivity", is_flag=True, help="Also print the suggestion of every rule and sub-sweep."
 )
