@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrfind.support.text import TEXT_WIDTH
+
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 
 @contextmanager
@@ -40,14 +43,27 @@ def messages(user_file: str | None = None) -> Iterator[None]:
 
 
 def print_result(thing: RenderableType) -> None:
-    """Print a record to standard output, coloured on a terminal, with no digits cut off."""
+    """Print a record to standard output, coloured on a terminal, with no digits cut off.
+
+    Sentences are as wide as the terminal.
+    """
+    console = _console()
+    if not console.is_terminal:
+        console.width = max(console.width, TEXT_WIDTH)
+    console.print(thing, crop=False)
+
+
+def print_drawing(thing: RenderableType) -> None:
+    """Print what is as wide as the terminal, or as `COLUMNS` says, and coloured on a terminal."""
+    _console().print(thing)
+
+
+def _console() -> Console:
+    """Standard output, without any escape code where NO_COLOR is set, which bold face has too."""
     from rich.console import Console
 
-    from lrfind.support.text import TEXT_WIDTH
-
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width, TEXT_WIDTH)
-    console.print(thing, crop=False)
+    plain = bool(os.environ.get("NO_COLOR"))
+    return Console(highlight=False, markup=False, color_system=None if plain else "auto")
 
 
 def print_note(text: str) -> None:
