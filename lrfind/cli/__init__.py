@@ -41,6 +41,7 @@ class Commands(Examples, click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"lrfind.cli.{cmd_name}"), cmd_name)
+        command.short_help = COMMANDS[cmd_name]  # which a shell shows beside its name
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import TqdmWarning
 
 from lrfind.support.process_group import is_first_rank
+from lrfind.support.text import rate
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
 
@@ -36,7 +37,9 @@ def progress_bar(
     with bar(show, total=recorder.num_iter, desc=recorder.name) as shown:
 
         def update() -> None:
-            shown.set_postfix_str(f"lr={recorder.lr:.1e}", refresh=False)
+            # Of the losses that have arrived: the bar must not wait for a device.
+            loss = f", loss={recorder.losses[-1]:.3g}" if recorder.losses else ""
+            shown.set_postfix_str(f"lr={rate(recorder.lr)}{loss}", refresh=False)
             shown.update(recorder.steps - shown.n)
 
         yield None if shown.disable else update
