@@ -17,7 +17,7 @@ from lrfind.cli.options import out_option, sweep_options
     epilog="""
     lrfind demo
     lrfind demo --optimizer adam --schedule one-cycle
-    lrfind demo --num-iter 100 --verify --out trials
+    lrfind demo --num-iter 100 --layers --out short
     """,
 )
 @out_option("lrfind-demo")

@@ -64,7 +64,7 @@ def _value(word: str) -> Any:
     cls=Examples,
     epilog="""
     lrfind repeat train.py:problem --seeds 3
-    lrfind repeat train.py:build --grid batch_size=16,64
+    lrfind repeat train.py:build --grid size=16,64 --out sizes
     """,
 )
 @target_argument
