@@ -154,7 +154,7 @@ def test_the_metadata_are_complete(metadata):
         assert metadata.read_text(f"licenses/{name}") == (ROOT / name).read_text()
     (command,) = metadata.entry_points
     assert (command.group, command.name) == ("console_scripts", "lrfind")
-    extras = {"accelerate", "bench", "cluster", "dev", "optimizers", *FRAMEWORKS}
+    extras = {"accelerate", "bench", "cluster", "dev", "optimizers", "terminal", *FRAMEWORKS}
     assert set(told.get_all("Provides-Extra")) == extras
 
 
@@ -186,12 +186,12 @@ def test_what_the_package_imports_is_what_it_requires(metadata, unpacked):
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
     outside = {name.partition(".")[0] for name in modules} - {"lrfind", *sys.stdlib_module_names}
-    needed, cluster = required(metadata, ""), required(metadata, "cluster")
+    needed = [each for extra in ("", "cluster", "terminal") for each in required(metadata, extra)]
     # Each framework has an extra of its name, and is not installed without it.
     for name in FRAMEWORKS:
         assert name in {each.name.removeprefix("pytorch-") for each in required(metadata, name)}
-    assert outside - FRAMEWORKS == {each.name.replace("-", "_") for each in needed + cluster}
-    assert all(str(each.specifier).startswith(">=") for each in needed + cluster)
+    assert outside - FRAMEWORKS == {each.name.replace("-", "_") for each in needed}
+    assert all(str(each.specifier).startswith(">=") for each in needed)
 
 
 def test_what_the_tests_require_is_pinned(metadata):

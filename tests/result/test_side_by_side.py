@@ -140,6 +140,7 @@ def test_names_are_text_whatever_is_in_them():
     assert "[red]a[bold].json" in shown
     assert r"\x1b[31mb.json" in shown
     assert r"[bold]\x1b[0m" in shown
+    assert "\x1b[1m" in shown
     assert "\x1b[31m" not in shown
 
 
