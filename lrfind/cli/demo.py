@@ -16,8 +16,7 @@ from lrfind.cli.options import out_option, sweep_options
     cls=Examples,
     epilog="""
     lrfind demo
-    lrfind demo --optimizer adam --schedule one-cycle
-    lrfind demo --num-iter 100 --layers --out short
+    lrfind demo --optimizer adam --layers --out adam
     """,
 )
 @out_option("lrfind-demo")

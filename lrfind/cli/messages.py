@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,14 @@ def _console() -> Console:
     from rich.console import Console
 
     plain = bool(os.environ.get("NO_COLOR"))
-    return Console(highlight=False, markup=False, color_system=None if plain else "auto")
+    width, height = shutil.get_terminal_size()  # which rich takes for 80 of a dumb terminal
+    return Console(
+        color_system=None if plain else "auto",
+        width=width,
+        height=height,
+        highlight=False,
+        markup=False,
+    )
 
 
 def print_note(text: str) -> None:

@@ -24,7 +24,6 @@ from lrfind.cli.options import (
     epilog="""
     lrfind run train.py:problem
     lrfind run train.py:problem --total-steps 600
-    lrfind run train.py:problem --layers --out layers
     lrfind run train.py:problem --budget 200
     """,
 )

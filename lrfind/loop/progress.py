@@ -20,6 +20,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
 
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
+"""tqdm's bar; where the terminal is narrow, tqdm cuts off its end."""
+
 
 @contextmanager
 def progress_bar(
@@ -34,7 +37,7 @@ def progress_bar(
     Yields:
         A function that updates the bar; None if there is no bar.
     """
-    with bar(show, total=recorder.num_iter, desc=recorder.name) as shown:
+    with bar(show, total=recorder.num_iter, desc=recorder.name, bar_format=BAR) as shown:
 
         def update() -> None:
             # Of the losses that have arrived: the bar must not wait for a device.

@@ -45,8 +45,8 @@ def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
 def test_the_bar_ends_with_the_last_loss(parts, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     result = range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=True)
-    last = sys.stderr.getvalue().rpartition("lr=")[2]
-    assert last.startswith(f"{rate(result.lr[-1])}, loss={result.loss[-1]:.3g}]")
+    last = sys.stderr.getvalue().rpartition("5/5")[2]
+    assert last.startswith(f", lr={rate(result.lr[-1])}, loss={result.loss[-1]:.3g} [")
 
 
 class Waiting:
@@ -71,7 +71,7 @@ def test_the_bar_does_not_wait_for_a_loss(parts, monkeypatch):
     monkeypatch.setattr(recorder_module, "readback_for", lambda *_: Waiting())
     result = range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=True)
     assert result.loss.size == 5
-    assert f"lr={rate(result.lr[-1])}]" in sys.stderr.getvalue()
+    assert f"5/5, lr={rate(result.lr[-1])} [" in sys.stderr.getvalue()
     assert "loss=" not in sys.stderr.getvalue()
 
 
