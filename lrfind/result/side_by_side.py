@@ -140,7 +140,8 @@ def side_by_side(
 
     Example:
         >>> from lrfind.demo import digits_problem
-        >>> sgd, adam = (digits_problem(optimizer=name).range_test() for name in ("sgd", "adam"))
+        >>> problems = (digits_problem(optimizer=name) for name in ("sgd", "adam"))
+        >>> sgd, adam = (problem.range_test(num_iter=30) for problem in problems)
         >>> found = side_by_side(sgd, adam, names=["SGD", "Adam"])
         >>> found.differences["optimizer"]
         ('SGD', 'Adam')

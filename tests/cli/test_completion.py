@@ -87,10 +87,13 @@ def test_an_unknown_shell_is_exit_code_2(invoke):
 
 
 @pytest.mark.slow
-def test_a_script_needs_neither_its_shell_nor_torch(tmp_path):
+def test_neither_script_nor_completion_needs_torch_nor_the_script_its_shell(tmp_path):
     code = (
         "import sys; from lrfind.cli import main\n"
+        "from click.shell_completion import BashComplete\n"
         "main(['completion', 'bash'], standalone_mode=False)\n"
+        "asked = BashComplete(main, {}, 'lrfind', 'LRFIND').get_completions\n"
+        "assert asked(['run'], '--num') and asked(['show', '--rule'], 's') and asked([], '')\n"
         "assert 'torch' not in sys.modules"
     )
     alone = {**os.environ, "PATH": str(tmp_path)}
