@@ -17,7 +17,7 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.side_by_side_table import side_by_side_table
 from lrfind.support.errors import CannotTellError
 from lrfind.support.heads import heads
-from lrfind.support.text import plain_text, times, uncut
+from lrfind.support.text import plain_text, times
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -32,7 +32,7 @@ class SideBySide:
     Attributes:
         names: Name of each result, as it was given.
         results: The results.
-        minima: `compare` of each result; None with fewer than two finite losses.
+        comparisons: `compare` of each result; None with fewer than two finite losses.
         answers: `suggest` of each result.
         differences: The settings that are not the same in all results, by name: the value in each,
             None where it has none.
@@ -40,7 +40,7 @@ class SideBySide:
 
     names: tuple[str, ...]
     results: tuple[RangeTestResult, ...]
-    minima: tuple[Comparison | None, ...]
+    comparisons: tuple[Comparison | None, ...]
     answers: tuple[Answer, ...]
     differences: Mapping[str, tuple[object, ...]]
 
@@ -92,9 +92,11 @@ class SideBySide:
             {
                 "name": name,
                 "suggestion": answer.to_dict(),
-                "rows": [] if minima is None else minima.to_dict()["rows"],
+                "rows": [] if compared is None else compared.to_dict()["rows"],
             }
-            for name, minima, answer in zip(self.names, self.minima, self.answers, strict=True)
+            for name, compared, answer in zip(
+                self.names, self.comparisons, self.answers, strict=True
+            )
         ]
         return {
             "results": results,
@@ -109,8 +111,9 @@ class SideBySide:
         from rich.text import Text
 
         shown = heads(self.names)
-        table = side_by_side_table(shown, self.minima, self.answers, self.differences)
-        yield from uncut(table, console, options)
+        table = side_by_side_table(shown, self.comparisons, self.answers, self.differences)
+        # At its own width, even if the console is narrower.
+        yield from console.render(table, options.update(width=10_000))
         if self.notes:
             yield ""
         for note in self.notes:
@@ -158,13 +161,13 @@ def side_by_side(
     return SideBySide(
         named,
         results,
-        tuple(_minima(result, beta) for result in results),
+        tuple(_compared(result, beta) for result in results),
         tuple(result.suggest() for result in results),
         differences(results),
     )
 
 
-def _minima(result: RangeTestResult, beta: float) -> Comparison | None:
+def _compared(result: RangeTestResult, beta: float) -> Comparison | None:
     try:
         return result.compare((beta,))
     except CannotTellError:

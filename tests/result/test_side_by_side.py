@@ -109,7 +109,7 @@ def test_a_result_without_a_suggestion_gives_its_reason():
 
 def test_a_result_of_one_loss_has_no_minima():
     found = side_by_side(LOW, SHORT)
-    assert found.minima[1] is None
+    assert found.comparisons[1] is None
     assert cells(found, "raw losses") == [rate(LOW.compare().row("raw").minimum.lr), "-"]
     assert found.to_dict()["results"][1]["rows"] == []
     assert "minimum" not in str(side_by_side(SHORT, SHORT)).partition("suggestion")[0]
