@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrfind.support.heads import printable
 from lrfind.support.text import TEXT_WIDTH
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def messages(user_file: str | None = None) -> Iterator[None]:
     except Exception as error:
         place = _place_in(user_file, error) if user_file else ""
         if not place and isinstance(error, LrfindError | OSError | ValueError | TypeError):
-            raise click.ClickException(str(error)) from error
+            # A name of a file may hold what a terminal obeys.
+            lines = map(printable, str(error).split("\n"))
+            raise click.ClickException("\n".join(lines)) from error
         if not user_file:
             raise
         # Further lines mend it, and are to be pasted.

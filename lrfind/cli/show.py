@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--sensitivity", is_flag=True, help="Also print the suggestion of every rule and sub-sweep."
 )
-@click.option("--plot", is_flag=True, help="Also draw the curve, as text.")
+@click.option("--plot", is_flag=True, help="Also draw the curve, as text; needs plotext.")
 @question_options
 def show(
     result: Path,

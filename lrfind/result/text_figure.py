@@ -28,6 +28,8 @@ WIDEST = 120
 """Columns of the plot on a wide terminal."""
 TICK = 8
 """Columns for each tick of the learning rate."""
+GREEN, ORANGE, GREY = 2, 3, 8
+"""Colours of a terminal, by their numbers."""
 ASCII = str.maketrans("·•┊│┃─┌┐└┘├┤┬┴┼", ".o:|#-+++++++++")
 """In place of what an encoding without them cannot write."""
 
@@ -37,10 +39,15 @@ class Drawn(NamedTuple):
 
     name: str
     character: str
-    colour: str
+    colour: int
     lr: Array
     loss: Array
     line: bool = True
+
+    @property
+    def style(self) -> str:
+        """The colour as a style of rich."""
+        return f"color({self.colour})"
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,14 @@ class TextFigure:
 
         low, high = _limits(self.curves)
         drawn = [*self._marks(low, high), *self._lines()]
-        plain = options.ascii_only
         plot = _plot(drawn, (low, high), min(options.max_width, WIDEST))
-        yield Text.from_ansi(plot.translate(ASCII) if plain else plot, no_wrap=True)
-        legend = [f"{each.character} {each.name}" for each in reversed(drawn)]
-        yield Columns([Text(each.translate(ASCII) if plain else each) for each in legend], (0, 2))
+        instead = ASCII if options.ascii_only else {}
+        yield Text.from_ansi(plot.translate(instead), no_wrap=True)
+        legend = [
+            Text.assemble((each.character.translate(instead), each.style), f" {each.name}")
+            for each in reversed(drawn)
+        ]
+        yield Columns(legend, (0, 2))
 
     def __str__(self) -> str:
         return plain_text(self, width=80)
@@ -88,17 +98,17 @@ class TextFigure:
         for row in self._rows:
             losses = self.curves.curve(row.curve, self.beta)
             if row.curve == RAW:
-                yield Drawn(f"{row.label} losses", "·", "gray", self.curves.lr, losses, line=False)
+                yield Drawn(f"{row.label} losses", "·", GREY, self.curves.lr, losses, line=False)
             else:
-                yield Drawn(row.label, "•", "orange", self.curves.lr, losses)
+                yield Drawn(row.label, "•", ORANGE, self.curves.lr, losses)
 
     def _marks(self, low: float, high: float) -> Iterator[Drawn]:
         """The suggested rate and the minima, as vertical lines."""
         ends = np.array([low, high])
         if isinstance(self.answer, Suggestion):
             lr = self.answer.lr
-            yield Drawn(f"train at {rate(lr)}", "┃", "green", np.full(2, lr), ends)
-        looks = {RAW: ("┊", "gray"), USUAL: ("│", "orange")}
+            yield Drawn(f"train at {rate(lr)}", "┃", GREEN, np.full(2, lr), ends)
+        looks = {RAW: ("┊", GREY), USUAL: ("│", ORANGE)}
         for row in reversed(self._rows):
             if row.minimum.usable:
                 lr = row.minimum.lr

@@ -25,7 +25,7 @@ for command in {READERS!r}:
 """
 SWEEP = """
 from lrfind.demo import digits_problem
-digits_problem().range_test(num_iter=40).save('a.json')
+digits_problem(model='mlp').range_test(num_iter=40).save('a.json')
 """
 WANTED = {
     name: value

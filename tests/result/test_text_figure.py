@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import plotext
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import BEFORE, curves_of, make_result
 from rich.console import Console
@@ -157,6 +157,7 @@ def test_colours_are_those_of_the_console(result):
     coloured = printed(figure, 72, force_terminal=True, color_system="256")
     for colour, character in ((32, SUGGESTED), (33, AVERAGE), (33, AVERAGE_MINIMUM), (90, RAW)):
         assert f"\x1b[{colour}m{character}" in coloured
+        assert f"\x1b[{colour}m{character}\x1b[0m " in coloured.partition("learning rate")[2]
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
 
 
@@ -183,6 +184,7 @@ def test_without_plotext_the_error_names_the_extra(result, monkeypatch):
         str(figure_of(result))
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=10, max_size=40),
     st.floats(-9, 1),
