@@ -31,6 +31,8 @@ from .repeats.repeat_set import RepeatSet as RepeatSet
 from .repeats.run import repeat
 from .result.range_test_result import RangeTestResult, load
 from .result.settings import StopReason as StopReason
+from .result.side_by_side import SideBySide as SideBySide
+from .result.side_by_side import side_by_side as side_by_side
 from .state.preserve import preserve_state
 from .support.errors import (
     CannotTellError,

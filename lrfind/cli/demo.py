@@ -7,11 +7,18 @@ from typing import Any
 
 import click
 
+from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
 from lrfind.cli.options import out_option, sweep_options
 
 
-@click.command()
+@click.command(
+    cls=Examples,
+    epilog="""
+    lrfind demo
+    lrfind demo --optimizer adam --layers --out adam
+    """,
+)
 @out_option("lrfind-demo")
 @click.option(
     "--model",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrfind.support.heads import printable
+from lrfind.support.text import TEXT_WIDTH
+
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 
 @contextmanager
@@ -30,7 +35,9 @@ def messages(user_file: str | None = None) -> Iterator[None]:
     except Exception as error:
         place = _place_in(user_file, error) if user_file else ""
         if not place and isinstance(error, LrfindError | OSError | ValueError | TypeError):
-            raise click.ClickException(str(error)) from error
+            # A name of a file may hold what a terminal obeys.
+            lines = map(printable, str(error).split("\n"))
+            raise click.ClickException("\n".join(lines)) from error
         if not user_file:
             raise
         # Further lines mend it, and are to be pasted.
@@ -40,14 +47,34 @@ def messages(user_file: str | None = None) -> Iterator[None]:
 
 
 def print_result(thing: RenderableType) -> None:
-    """Print a record to standard output, coloured on a terminal, with no digits cut off."""
+    """Print a record to standard output, coloured on a terminal, with no digits cut off.
+
+    Sentences are as wide as the terminal.
+    """
+    console = _console()
+    if not console.is_terminal:
+        console.width = max(console.width, TEXT_WIDTH)
+    console.print(thing, crop=False)
+
+
+def print_drawing(thing: RenderableType) -> None:
+    """Print what is as wide as the terminal, or as `COLUMNS` says, and coloured on a terminal."""
+    _console().print(thing)
+
+
+def _console() -> Console:
+    """Standard output, without any escape code where NO_COLOR is set, which bold face has too."""
     from rich.console import Console
 
-    from lrfind.support.text import TEXT_WIDTH
-
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width, TEXT_WIDTH)
-    console.print(thing, crop=False)
+    plain = bool(os.environ.get("NO_COLOR"))
+    width, height = shutil.get_terminal_size()  # which rich takes for 80 of a dumb terminal
+    return Console(
+        color_system=None if plain else "auto",
+        width=width,
+        height=height,
+        highlight=False,
+        markup=False,
+    )
 
 
 def print_note(text: str) -> None:

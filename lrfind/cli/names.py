@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import click
+from click.shell_completion import CompletionItem
+
+USUAL_SCHEDULES = ("constant", "one-cycle", "cosine", "linear", "step")
+"""The LR schedules that the help names; others are taken too."""
+
+
+def beginning(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    """The names that begin so, for a shell."""
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class NameOf(click.ParamType):  # type: ignore[type-arg]  # no parameter before click 8.4
@@ -26,6 +35,12 @@ class NameOf(click.ParamType):  # type: ignore[type-arg]  # no parameter before 
         """The placeholder in the help."""
         return f"[{'|'.join(self.known())}]"
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin so."""
+        return beginning(incomplete, self.known())
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name as used in the library."""
         typed = value.replace("_", "-")
@@ -41,7 +56,13 @@ class ScheduleName(click.ParamType):  # type: ignore[type-arg]  # likewise
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """The placeholder in the help."""
-        return "[constant|one-cycle|cosine|linear|step|...]"
+        return f"[{'|'.join(USUAL_SCHEDULES)}|...]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The usual names that begin so."""
+        return beginning(incomplete, USUAL_SCHEDULES)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name as it was typed, so that the answer can say what it was taken for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
     from lrfind.result.range_test_result import load
     from lrfind.support.errors import ResultFileError
 
-    ours = b'"format"' in _head(path)
+    ours = is_ours(path)
     if ours and kind is not None:
         raise click.ClickException(f"--kind is for what another LR finder recorded, not {path}.")
     if ours:
@@ -67,6 +68,24 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
         raise
     except ValueError as error:
         raise ResultFileError(f"{path} is not an lrfind result: {error}") from error
+
+
+def opened_all(paths: Sequence[Path], kind: str | None) -> list[RangeTestResult]:
+    """The result in each file; the kind is for those that are not lrfind's own.
+
+    Raises:
+        click.ClickException: A kind is given, but all are lrfind's own.
+        OSError: A file cannot be read.
+        ResultFileError: It is neither.
+    """
+    own = [is_ours(path) for path in paths]
+    kinds = [None if ours and not all(own) else kind for ours in own]
+    return [opened(path, each) for path, each in zip(paths, kinds, strict=True)]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is one of lrfind."""
+    return b'"format"' in _head(path)
 
 
 def _head(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from lrfind.analysis.defaults import (
     BETA,
@@ -142,6 +143,11 @@ sweep_options = all_of(
 """The options of the commands that run one sweep."""
 
 
+def path_of(kind: str) -> Callable[..., list[CompletionItem]]:
+    """What has the shell complete a path: to a "file" or a "dir"."""
+    return lambda ctx, param, incomplete: [CompletionItem(incomplete, type=kind)]
+
+
 def out_option(default: str, what: str = "the files") -> Decorator:
     """The option for the output folder."""
     return click.option(
@@ -150,20 +156,24 @@ def out_option(default: str, what: str = "the files") -> Decorator:
         default=default,
         show_default=True,
         help=f"Folder for {what}.",
+        shell_complete=path_of("dir"),
     )
 
 
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py."
 )
-target_argument = click.argument("target", metavar="FILE.py:FUNCTION")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+target_argument = click.argument(
+    "target", metavar="FILE.py:FUNCTION", shell_complete=path_of("file")
+)
+kind_option = click.option(
+    "--kind",
+    type=NameOf(kinds),
+    help="LR finder that recorded FILE, if it is its history in CSV or JSON; or raw.",
+)
 result_argument = all_of(
-    click.argument("result", metavar="FILE", type=click.Path(path_type=Path)),
-    click.option(
-        "--kind",
-        type=NameOf(kinds),
-        help="LR finder that recorded FILE, if it is its history in CSV or JSON; or raw.",
-    ),
+    click.argument("result", metavar="FILE", type=click.Path(path_type=Path)), kind_option
 )
 """A saved result, or what another LR finder recorded."""
 

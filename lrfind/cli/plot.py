@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lrfind.analysis.defaults import BETA
+from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
 from lrfind.cli.opened import opened
 from lrfind.cli.options import given, question_options, result_argument, take_question
@@ -16,7 +17,13 @@ from lrfind.cli.options import given, question_options, result_argument, take_qu
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 
 
-@click.command()
+@click.command(
+    cls=Examples,
+    epilog="""
+    lrfind plot result.json -o range_test.png
+    lrfind plot result.json --against-beta -o beta.svg
+    """,
+)
 @result_argument
 @click.option(
     "-o",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages, print_note, print_result
 from lrfind.cli.options import (
     given,
@@ -59,7 +60,13 @@ def _value(word: str) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else word
 
 
-@click.command()
+@click.command(
+    cls=Examples,
+    epilog="""
+    lrfind repeat train.py:problem --seeds 3
+    lrfind repeat train.py:build --grid size=16,64 --out sizes
+    """,
+)
 @target_argument
 @out_option("lrfind-repeats", "the runs, the table and the figure")
 @click.option(

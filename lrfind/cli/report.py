@@ -8,13 +8,20 @@ from typing import Any
 import click
 
 from lrfind.analysis.defaults import BETA
+from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
-from lrfind.cli.names import NameOf, kinds
 from lrfind.cli.opened import anything
-from lrfind.cli.options import question_options, take_question
+from lrfind.cli.options import kind_option, question_options, take_question
 
 
-@click.command()
+@click.command(
+    cls=Examples,
+    epilog="""
+    lrfind report result.json -o page.html
+    lrfind report sgd.json adam.json -o page.html
+    lrfind report result.json --total-steps 5000 -o page.html
+    """,
+)
 @click.argument(
     "files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True
 )
@@ -26,9 +33,7 @@ from lrfind.cli.options import question_options, take_question
     metavar="PAGE",
     help="Page to write, replacing it.",
 )
-@click.option(
-    "--kind", type=NameOf(kinds), help="LR finder that recorded each FILE, if it is its history."
-)
+@kind_option
 @question_options
 def report(files: tuple[Path, ...], output: Path, kind: str | None, **options: Any) -> None:
     """Write an interactive page of one or several results.
@@ -41,6 +46,7 @@ def report(files: tuple[Path, ...], output: Path, kind: str | None, **options: A
         raise click.BadParameter(f"{output.name!r} must end in .html", param_hint="--output")
     with messages():
         from lrfind.result.range_test_result import RangeTestResult
+        from lrfind.support.heads import heads
 
         question, beta = take_question(options)
         loaded = [anything(path, kind) for path in files]
@@ -49,7 +55,7 @@ def report(files: tuple[Path, ...], output: Path, kind: str | None, **options: A
             raise click.ClickException("the first FILE must be a result.")
         names = [
             name
-            for name, each in zip(short_names(files), loaded, strict=True)
+            for name, each in zip(heads([*map(str, files)]), loaded, strict=True)
             if isinstance(each, RangeTestResult)
         ]
         first = sweeps[0]
@@ -60,12 +66,3 @@ def report(files: tuple[Path, ...], output: Path, kind: str | None, **options: A
             beta=BETA if beta is None else beta,
             suggestion=first.suggest(**question),
         )
-
-
-def short_names(files: tuple[Path, ...]) -> list[str]:
-    """The names of files, with as many of their folders as tells them apart."""
-    for parts in range(1, max(len(each.parts) for each in files) + 1):
-        names = ["/".join(each.parts[-parts:]) for each in files]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{each} ({number + 1})" for number, each in enumerate(files)]

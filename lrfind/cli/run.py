@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
 from lrfind.cli.options import (
     out_option,
@@ -18,7 +19,14 @@ from lrfind.cli.options import (
 )
 
 
-@click.command()
+@click.command(
+    cls=Examples,
+    epilog="""
+    lrfind run train.py:problem
+    lrfind run train.py:problem --total-steps 600
+    lrfind run train.py:problem --budget 200
+    """,
+)
 @target_argument
 @out_option("lrfind-out")
 @click.option(

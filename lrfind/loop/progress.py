@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import TqdmWarning
 
 from lrfind.support.process_group import is_first_rank
+from lrfind.support.text import rate
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
 
@@ -18,6 +19,9 @@ with warnings.catch_warnings():
     # In a notebook without ipywidgets this warns and falls back to the terminal bar, which is fine.
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
+
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
+"""tqdm's bar; where the terminal is narrow, tqdm cuts off its end."""
 
 
 @contextmanager
@@ -33,10 +37,12 @@ def progress_bar(
     Yields:
         A function that updates the bar; None if there is no bar.
     """
-    with bar(show, total=recorder.num_iter, desc=recorder.name) as shown:
+    with bar(show, total=recorder.num_iter, desc=recorder.name, bar_format=BAR) as shown:
 
         def update() -> None:
-            shown.set_postfix_str(f"lr={recorder.lr:.1e}", refresh=False)
+            # Of the losses that have arrived: the bar must not wait for a device.
+            loss = f", loss={recorder.losses[-1]:.3g}" if recorder.losses else ""
+            shown.set_postfix_str(f"lr={rate(recorder.lr)}{loss}", refresh=False)
             shown.update(recorder.steps - shown.n)
 
         yield None if shown.disable else update

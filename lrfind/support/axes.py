@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from lrfind.support.heads import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -109,8 +111,7 @@ def shown_name(name: str, *, end: bool = False) -> str:
         >>> print(shown_name("encoder.layers.0.self_attention.out_proj"), shown_name("$x$"))
         encoder.layers.0.self_attention… \$x\$
     """
-    # No font has a shape for these.
-    name = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
+    name = printable(name)  # no font has a shape for what is not
     if len(name) > LONGEST:
         name = "…" + name[1 - LONGEST :] if end else name[: LONGEST - 1] + "…"
     return no_formula(name)

@@ -50,6 +50,7 @@ class Recorder:
         num_iter: Number of steps planned.
         name: The argument.
         calls: How often `record` was called.
+        losses: The losses read back so far.
 
     Raises:
         TypeError: `optimizer` or `scaler` is something else.
@@ -78,7 +79,7 @@ class Recorder:
         self._skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
-        self._losses: list[float] = []
+        self.losses: list[float] = []
         self._beside = Beside(probe_every)
         self._micro_batches = MicroBatches()
         self._recorded = self.calls = 0
@@ -218,10 +219,10 @@ class Recorder:
         if self._group_scale is None:
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
         self._wait()
-        count, skipped = len(self._losses), self._skipped
+        count, skipped = len(self.losses), self._skipped
         return Recording(
             lr=self._lr,
-            loss=np.array(self._losses, dtype=np.float64),
+            loss=np.array(self.losses, dtype=np.float64),
             probe=self._beside.probe.by_step(count),
             metric=self._beside.metric.by_step(count),
             tasks=self._beside.tasks.by_step(count),
@@ -244,9 +245,9 @@ class Recorder:
                 self._look_at(loss)
 
     def _look_at(self, loss: float) -> None:
-        self._losses.append(loss)
+        self.losses.append(loss)
         reason = self._stop_rule(loss)
-        if reason is None and len(self._losses) == self.num_iter:
+        if reason is None and len(self.losses) == self.num_iter:
             reason = StopReason.COMPLETED
         if reason is not None:
             self._stop_reason = reason

@@ -174,6 +174,11 @@ class Sweep:
         return self._recorder.stop_reason
 
     @property
+    def losses(self) -> Sequence[float]:
+        """The losses read back so far; see `result` for all."""
+        return self._recorder.losses
+
+    @property
     def lr(self) -> float:
         """The learning rate of the next step, or of the last one when the sweep is over."""
         return self._recorder.lr

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 
 LEFT_OUT = (
     "notebooks/*.ipynb", "scripts/oracle.npz", "scripts/oracle_sweeps.npz",
-    ".github/batch_size/batch_size.png", ".github/benchmark/peers*.png",
-    ".github/real_models/*.png", ".pre-commit-config.yaml",
+    ".github/batch_size/batch_size.png", ".github/benchmark/peers*.png", ".github/demo/beta.png",
+    ".github/demo/report.png", ".github/real_models/*.png", ".pre-commit-config.yaml",
 )  # fmt: skip
 """Of the repository's files, those that the source distribution is without."""
 OWN_TESTS = (
@@ -154,7 +154,7 @@ def test_the_metadata_are_complete(metadata):
         assert metadata.read_text(f"licenses/{name}") == (ROOT / name).read_text()
     (command,) = metadata.entry_points
     assert (command.group, command.name) == ("console_scripts", "lrfind")
-    extras = {"accelerate", "bench", "cluster", "dev", "optimizers", "tensorboard"}
+    extras = {"accelerate", "bench", "dev", "optimizers", "tensorboard", *SHARED}
     extras |= FRAMEWORKS | LIBRARIES
     assert set(told.get_all("Provides-Extra")) == extras
 
@@ -170,6 +170,8 @@ def test_the_classifiers_are_known_and_begin_with_the_python_that_is_required(me
     assert metadata.metadata["Requires-Python"] == f">={versions[0]}"
 
 
+SHARED = ("cluster", "report", "terminal")
+"""Extras that bear another name than what they bring."""
 FRAMEWORKS = {"fastai", "ignite", "lightning", "transformers"}
 LIBRARIES = {"mlflow", "pandas", "polars", "wandb"}
 """What hands a result on, likewise."""
@@ -189,14 +191,12 @@ def test_what_the_package_imports_is_what_it_requires(metadata, unpacked):
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
     outside = {name.partition(".")[0] for name in modules} - {"lrfind", *sys.stdlib_module_names}
-    needed, cluster = required(metadata, ""), required(metadata, "cluster")
+    needed = [each for extra in ("", *SHARED) for each in required(metadata, extra)]
     # Each of these has an extra of its name, and is not installed without it.
     for name in FRAMEWORKS | LIBRARIES:
         assert name in {each.name.removeprefix("pytorch-") for each in required(metadata, name)}
-    assert outside - FRAMEWORKS - LIBRARIES == {
-        each.name.replace("-", "_") for each in needed + cluster
-    }
-    assert all(str(each.specifier).startswith(">=") for each in needed + cluster)
+    assert outside - FRAMEWORKS - LIBRARIES == {each.name.replace("-", "_") for each in needed}
+    assert all(str(each.specifier).startswith(">=") for each in needed)
 
 
 def test_what_the_tests_require_is_pinned(metadata):
@@ -232,7 +232,7 @@ def test_the_demo_prints_what_the_committed_run_says_without_a_warning(
     printed = run(*quiet, "demo", "--out", "out", cwd=tmp_path)
     assert printed == run(*quiet, "show", unpacked / ".github/demo/result.json", cwd=tmp_path)
     committed = {path.name for path in (unpacked / ".github" / "demo").iterdir()}
-    assert files(tmp_path / "out") == committed | {"result.csv"}
+    assert files(tmp_path / "out") == committed | {"beta.png", "result.csv", "report.html"}
 
 
 def test_the_source_distribution_passes_tests_of_its_own(installed, unpacked, tmp_path):

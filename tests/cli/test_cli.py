@@ -6,11 +6,12 @@ import sys
 import pytest
 
 import lrfind
+from lrfind.cli import COMMANDS
 
 
 def test_help_and_version(invoke):
     shown = invoke("--help").stdout
-    assert all(name in shown for name in ("demo", "run", "repeat", "show", "plot"))
+    assert all(f"  {name} " in shown and text in shown for name, text in COMMANDS.items())
     assert lrfind.__version__ in invoke("--version").stdout
 
 

@@ -10,7 +10,7 @@ from lrfind.layers.figures import blow_up_sentence
 from lrfind.support.text import rate
 
 
-def test_the_demo_leaves_four_files_and_prints_table_and_advice(invoke, tmp_path):
+def test_the_demo_leaves_its_files_and_prints_table_and_advice(invoke, tmp_path):
     done = invoke("demo", "--num-iter", 100)
     assert done.exit_code == 0
     assert sorted(p.name for p in (tmp_path / "lrfind-demo").iterdir()) == SWEEP_FILES

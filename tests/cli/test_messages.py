@@ -67,6 +67,13 @@ def test_a_bad_file_is_one_line_and_exit_code_1(invoke, tmp_path, command, conte
     assert "Traceback" not in done.output
 
 
+def test_a_terminal_escape_in_the_name_of_a_file_shows_as_text(invoke, tmp_path):
+    (tmp_path / "\x1b[31m.json").write_text("{")
+    done = invoke("show", "\x1b[31m.json")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(r"Error: \x1b[31m.json ")
+
+
 def test_an_output_that_cannot_be_written_is_one_line_before_the_sweep(invoke, tmp_path):
     (tmp_path / "taken").write_text("a file")
     done = invoke("demo", "--num-iter", 10**9, "--out", "taken")

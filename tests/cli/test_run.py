@@ -11,7 +11,7 @@ from lrfind.support.text import rate
 
 
 @pytest.mark.parametrize("function", ["parts", "record"])
-def test_a_problem_of_the_users_own_gets_the_same_four_files(invoke, problem, tmp_path, function):
+def test_a_problem_of_the_users_own_gets_the_same_files(invoke, problem, tmp_path, function):
     done = invoke("run", f"{problem}:{function}", "--out", "mine", "--betas", "0.5")
     assert done.exit_code == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == SWEEP_FILES

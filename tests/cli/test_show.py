@@ -1,11 +1,15 @@
 """`lrfind show` as a person meets it."""
 
 import json
+import sys
 
+import numpy as np
 import pytest
 from makers import make_result
 
 import lrfind
+from lrfind.result.text_figure import TextFigure
+from lrfind.support.text import plain_text
 
 
 def test_a_problem_of_several_tasks_says_how_far_they_disagree(invoke, tmp_path):
@@ -85,3 +89,45 @@ def test_show_json_of_a_sweep_that_tells_nothing_is_json_too(invoke, tmp_path):
     make_result([1.0, float("nan")]).save(tmp_path / "result.json")
     read = json.loads(invoke("show", "result.json", "--json").stdout)
     assert "finite loss" in read["suggestion"]["cannot_tell"]
+
+
+@pytest.mark.parametrize("width", [60, 72, 120])
+def test_plot_draws_the_curve_as_wide_as_the_terminal_above_the_summary(
+    invoke, saved, monkeypatch, width
+):
+    monkeypatch.setenv("COLUMNS", str(width))
+    done = invoke("show", saved, "--plot", "--schedule", "constant")
+    assert done.exit_code == 0, done.stderr
+    result = lrfind.load(saved)
+    answer = result.suggest(schedule="constant")
+    shown = [line.rstrip() for line in done.stdout.splitlines()]
+    drawn = plain_text(TextFigure(result.curves(), answer), width=width).splitlines()
+    summary = str(result.summary(suggestion=answer)).splitlines()
+    assert shown == [*drawn, "", *summary]
+    assert max(map(len, drawn)) == width
+
+
+def test_plot_shows_the_average_that_is_asked_for(invoke, saved):
+    assert "debiased EMA 0.5 " in invoke("show", saved, "--plot", "--beta", "0.5").stdout
+    assert "debiased EMA 0.9 " in invoke("show", saved, "--plot", "--betas", "0.9").stdout
+
+
+def test_a_plot_is_not_json(invoke, saved):
+    done = invoke("show", saved, "--plot", "--json")
+    assert done.exit_code == 2
+    assert "only one of --plot and --json may be given." in done.stderr
+
+
+def test_without_plotext_the_extra_is_named_and_nothing_printed(invoke, saved, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotext", None)
+    done = invoke("show", saved, "--plot")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == 'Error: plotext is not installed: pip install "lrfind[terminal]"\n'
+    assert invoke("show", saved).exit_code == 0
+
+
+def test_a_sweep_that_is_too_short_has_no_plot_either(invoke, tmp_path):
+    make_result(np.array([1.0])).save(tmp_path / "short.json")
+    done = invoke("show", "short.json", "--plot")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "No analysis" in done.stderr

@@ -9,6 +9,8 @@ from makers import loss_fn
 from nbclient import NotebookClient
 
 from lrfind import range_test
+from lrfind.support.text import rate
+from lrfind.sweep import recorder as recorder_module
 
 
 class Terminal(io.StringIO):
@@ -38,6 +40,39 @@ def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
         monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=progress)
     assert ("range test: 100%" in sys.stderr.getvalue()) is shown
+
+
+def test_the_bar_ends_with_the_last_loss(parts, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    result = range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=True)
+    last = sys.stderr.getvalue().rpartition("5/5")[2]
+    assert last.startswith(f", lr={rate(result.lr[-1])}, loss={result.loss[-1]:.3g} [")
+
+
+class Waiting:
+    """A readback of which no loss arrives before the end, as from a device that is far behind."""
+
+    def __init__(self):
+        self.losses = []
+
+    def put(self, loss):
+        self.losses.append(float(loss))
+
+    def arrived(self):
+        return []
+
+    def rest(self):
+        losses, self.losses = self.losses, []
+        return losses
+
+
+def test_the_bar_does_not_wait_for_a_loss(parts, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(recorder_module, "readback_for", lambda *_: Waiting())
+    result = range_test(*parts[:2], loss_fn, parts[2], num_iter=5, progress=True)
+    assert result.loss.size == 5
+    assert f"5/5, lr={rate(result.lr[-1])} [" in sys.stderr.getvalue()
+    assert "loss=" not in sys.stderr.getvalue()
 
 
 @pytest.mark.slow
