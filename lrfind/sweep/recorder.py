@@ -148,6 +148,11 @@ class Recorder:
         """The learning rate of the next step, or of the last one when the run is over."""
         return self._rate_of_step[min(self._recorded, self.num_iter - 1)]
 
+    @property
+    def known(self) -> tuple[Array, list[float]]:
+        """Learning rate and loss of each step whose loss has been read back."""
+        return self._lr[: len(self._losses)], self._losses
+
     def record(
         self,
         loss: torch.Tensor | float,
@@ -248,8 +253,7 @@ class Recorder:
         reason = self._stop_rule(loss)
         if reason is None and len(self._losses) == self.num_iter:
             reason = StopReason.COMPLETED
-        if reason is not None:
-            self._stop_reason = reason
+        self._stop_reason = reason or self._stop_reason
 
     def _wait(self) -> None:
         if self._readback is not None:
