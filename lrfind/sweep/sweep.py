@@ -138,9 +138,10 @@ class Sweep:
             if self._layers is not None:
                 self._layers.attach(self.num_iter, lambda: self.steps)
                 stack.callback(self._layers.detach)
-            stack.enter_context(self._recorder)
+            # Left after the recorder, when all losses are known.
             progress = sweep_progress(self._recorder, self._progress, self.settings)
             self._show = stack.enter_context(progress)
+            stack.enter_context(self._recorder)
             self._leaving = stack.pop_all()
         return self
 

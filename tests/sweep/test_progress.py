@@ -3,7 +3,9 @@
 import io
 import sys
 from base64 import b64decode
+from types import SimpleNamespace
 
+import IPython
 import pytest
 import torch
 from kernel import run_cells
@@ -12,6 +14,7 @@ from matplotlib.image import imread
 
 from lrfind import Sweep, controls, find_lr, range_test, repeat, verify
 from lrfind.demo import digits_problem
+from lrfind.sweep import progress as progress_module
 
 
 class Terminal(io.StringIO):
@@ -85,6 +88,16 @@ def test_other_runs_show_a_bar_in_place_of_a_curve(monkeypatch):
         stderr.truncate(0)
         run()
         assert all(f"{name}: 100%" in stderr.getvalue() for name in names)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_ranks_the_first_alone_draws(parts, monkeypatch, first):
+    shown = []
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=True))
+    monkeypatch.setattr(IPython.display, "display", lambda image, **_: shown.append(image))
+    monkeypatch.setattr(progress_module, "is_first_rank", lambda: first)
+    range_test(*parts, num_iter=5, progress="plot")
+    assert len(shown) == first
 
 
 @pytest.mark.parametrize("progress", ["bar", 2, "True", []])
