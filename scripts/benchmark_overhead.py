@@ -7,6 +7,10 @@ time is divided by that of the bare loop in its round. Saving and restoring the 
 each finder's time. A finder that is not installed is left out.
 
     python scripts/benchmark_overhead.py [--device cuda] [--rounds 15] [--steps 200] [--markdown]
+
+With `--plot` it says instead what the curve costs that a notebook shows while a sweep runs, in a
+Jupyter kernel: the time of all drawings divided by the rest of the same sweep's. (The time of a
+sweep with it and of one without differ by less than two such sweeps do.)
 """
 
 from __future__ import annotations
@@ -19,9 +23,10 @@ import math
 import platform
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -31,6 +36,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import lrfind
+from lrfind.sweep import progress
+from lrfind.sweep.live_curve import LiveCurve
 
 Size = tuple[int, int, int]
 """Width, hidden layers and batch size of a multilayer perceptron."""
@@ -228,6 +235,60 @@ def measure(
     return 1e3 * median(base) / steps, ratios
 
 
+class TimedCurve(LiveCurve):
+    """The curve of a sweep, with the seconds that it took so far."""
+
+    spent = 0.0
+
+    def __init__(self, *arguments: Any) -> None:
+        with self.timed():
+            super().__init__(*arguments)
+
+    def draw(self, *arguments: Any) -> None:
+        """As `LiveCurve.draw`."""
+        with self.timed():
+            super().draw(*arguments)
+
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time that something takes."""
+        start = perf_counter()
+        yield
+        TimedCurve.spent += perf_counter() - start
+
+
+def plot_cost(rounds: int, steps: int) -> str:
+    """What `progress="plot"` costs sweeps of the largest model, in words; for a kernel."""
+    progress.LiveCurve = TimedCurve  # type: ignore[misc]
+    ratios, spans = [], []
+    for _ in range(rounds):
+        setting = Setting(SIZES[-1], "cpu", steps)
+        TimedCurve.spent, start = 0.0, perf_counter()
+        range_test(setting, progress="plot")
+        spans.append(perf_counter() - start)
+        ratios.append(TimedCurve.spent / (spans[-1] - TimedCurve.spent))
+    return (
+        f"drawing / the rest of the sweep: {median(ratios):.4f} ({min(ratios):.4f} to "
+        f"{max(ratios):.4f}) in {rounds} sweeps of {median(spans):.1f} s"
+    )
+
+
+def in_kernel(rounds: int, steps: int) -> str:
+    """What `plot_cost` says in a Jupyter kernel."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    code = (
+        f"import sys, torch\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import benchmark_overhead\ntorch.set_num_threads(1)\n"
+        "benchmark_overhead.plot_cost(1, 50)\n"
+        f"print(benchmark_overhead.plot_cost({rounds}, {steps}))"
+    )
+    cell = nbformat.v4.new_code_cell(code)
+    NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").execute()
+    return "".join(each.text for each in cell.outputs if each.get("name") == "stdout").strip()
+
+
 def device_name(device: str) -> str:
     """What the figures were measured on."""
     if device == "cuda":
@@ -274,7 +335,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--plot", action="store_true")
     arguments = parser.parse_args()
+    if arguments.plot:
+        print(in_kernel(arguments.rounds, arguments.steps))
+        return
     quieten()
     torch.set_num_threads(arguments.threads)
     rows = []

@@ -19,7 +19,6 @@ from lrfind.loop.mend import Mending
 from lrfind.loop.options import LoopOptions, unused_with_step, with_defaults
 from lrfind.loop.own_step import Step, own_step
 from lrfind.loop.probe import Probe, mean_probe, probe_batches
-from lrfind.loop.progress import progress_bar
 from lrfind.loop.step import Forward, TrainStep, device_of
 from lrfind.loop.task_forward import TaskForward
 from lrfind.loop.validation import (
@@ -36,6 +35,7 @@ from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
 from lrfind.sweep.epochs import MOST_SKIPPED, endless, length_of
 from lrfind.sweep.group_rates import as_optimizers
+from lrfind.sweep.progress import progress_bar
 from lrfind.sweep.recorder import Recorder
 from lrfind.sweep.sweep import Sweep
 
@@ -181,7 +181,7 @@ class Loop:
         batches: Iterator[Any],
         step: Step,
         probes: Sequence[Probe],
-        show: Callable[[], None] | None,
+        show: Callable[[], None],
     ) -> None:
         self._tasks.take(0)  # discard what an interrupted run may have left
         more, skipped, used = True, 0, 0
@@ -196,8 +196,7 @@ class Loop:
             used += 1
             seen = [probe() for probe in probes] if recorder.probe_is_due else []
             more = recorder.record(loss, **mean_probe(seen), tasks=tasks)
-            if show is not None:
-                show()
+            show()
         if self.options["step"] is not None and recorder.steps:
             self._calls_per_step = used / recorder.steps
         if skipped and (skipped == MOST_SKIPPED or not recorder.steps):

@@ -107,6 +107,7 @@ def range_test(
         scaler=options["scaler"],
         all_ranks=options["all_ranks"],
         layers=model if layers else None,
+        progress=options["progress"],
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
     state_bytes = loop.run(sweep)

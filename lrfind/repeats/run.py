@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from lrfind.loop.progress import bar
 from lrfind.loop.range_test import ARGUMENTS
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
@@ -23,6 +22,7 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
 from lrfind.support.option_names import not_an_argument
+from lrfind.sweep.progress import Progress, bar, require_progress
 
 SHOWN = 5
 """Number of failed runs that an error message names."""
@@ -38,7 +38,7 @@ def repeat(
     sweep_grid: Grid | None = None,
     n_jobs: int | None = -1,
     out: str | Path | None = None,
-    progress: bool | None = None,
+    progress: Progress = None,
     **settings: Plain,
 ) -> RepeatSet:
     """Run range tests over seeds and a grid of settings, in parallel.
@@ -70,8 +70,8 @@ def repeat(
         out: A folder, created if needed, where this process writes each run as soon as it is
             finished. Runs already there are not repeated. It holds runs of one `build`; changes in
             the functions that `build` calls are not detected, so use a new folder after them.
-        progress: Whether to show a progress bar with the time left; None shows it in a terminal
-            or notebook.
+        progress: Whether to show a progress bar with the time left; None and "plot" show it in a
+            terminal or notebook.
         settings: Arguments of `range_test` for all runs, such as `num_iter=300`; numbers, strings,
             True, False or None. Others, such as a probe batch, belong in the `options` of the
             `Problem` that `build` returns; arguments given here take precedence over these.
@@ -95,6 +95,7 @@ def repeat(
         >>> 1e-5 < runs.suggest().lr < 1
         True
     """
+    require_progress(progress)
     plan = _plan(build, seeds, grid or {}, sweep_grid or {}, settings)
     keys = [key for key, _ in plan]
     folder = None if out is None else Path(out)
@@ -120,7 +121,7 @@ def _run_missing(
     found: dict[int, RangeTestResult],
     folder: Path | None,
     n_jobs: int | None,
-    progress: bool | None,
+    progress: Progress,
 ) -> dict[int, Failure]:
     """Add the results of the missing runs to `found`, and to the folder, as they come."""
     missing = [place for place in range(len(keys)) if place not in found]

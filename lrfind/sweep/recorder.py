@@ -50,7 +50,6 @@ class Recorder:
         num_iter: Number of steps planned.
         name: The argument.
         calls: How often `record` was called.
-        losses: The losses read back so far.
 
     Raises:
         TypeError: `optimizer` or `scaler` is something else.
@@ -79,7 +78,7 @@ class Recorder:
         self._skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
-        self.losses: list[float] = []
+        self._losses: list[float] = []
         self._beside = Beside(probe_every)
         self._micro_batches = MicroBatches()
         self._recorded = self.calls = 0
@@ -148,6 +147,11 @@ class Recorder:
     def lr(self) -> float:
         """The learning rate of the next step, or of the last one when the run is over."""
         return self._rate_of_step[min(self._recorded, self.num_iter - 1)]
+
+    @property
+    def known(self) -> tuple[Array, list[float]]:
+        """Learning rate and loss of each step whose loss has been read back."""
+        return self._lr[: len(self._losses)], self._losses
 
     def record(
         self,
@@ -219,10 +223,10 @@ class Recorder:
         if self._group_scale is None:
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
         self._wait()
-        count, skipped = len(self.losses), self._skipped
+        count, skipped = len(self._losses), self._skipped
         return Recording(
             lr=self._lr,
-            loss=np.array(self.losses, dtype=np.float64),
+            loss=np.array(self._losses, dtype=np.float64),
             probe=self._beside.probe.by_step(count),
             metric=self._beside.metric.by_step(count),
             tasks=self._beside.tasks.by_step(count),
@@ -245,12 +249,11 @@ class Recorder:
                 self._look_at(loss)
 
     def _look_at(self, loss: float) -> None:
-        self.losses.append(loss)
+        self._losses.append(loss)
         reason = self._stop_rule(loss)
-        if reason is None and len(self.losses) == self.num_iter:
+        if reason is None and len(self._losses) == self.num_iter:
             reason = StopReason.COMPLETED
-        if reason is not None:
-            self._stop_reason = reason
+        self._stop_reason = reason or self._stop_reason
 
     def _wait(self) -> None:
         if self._readback is not None:

@@ -18,6 +18,7 @@ from lrfind.result.settings import DEFAULTS, StopReason
 from lrfind.support.arrays import Array
 from lrfind.sweep.epochs import Batch, Cycle
 from lrfind.sweep.group_rates import warn_of_own_rates
+from lrfind.sweep.progress import Progress, require_progress, sweep_progress
 from lrfind.sweep.recorder import NOT_ENTERED, Recorder
 from lrfind.sweep.stop_rules import divergence
 from lrfind.sweep.sweep_result import sweep_result
@@ -65,6 +66,7 @@ class Sweep:
             as `result.layers`. Pass several models as one `torch.nn.ModuleDict`. If an optimizer
             steps more than once before `record`, the last step counts. Costs a second copy of the
             trainable weights on their device.
+        progress: As in `range_test`; no bar by default.
 
     Attributes:
         settings: The arguments, as a record.
@@ -104,6 +106,7 @@ class Sweep:
         scaler: torch.amp.GradScaler | None = None,
         all_ranks: bool = True,
         layers: torch.nn.Module | None = None,
+        progress: Progress = False,
     ) -> None:
         start, end, group_scale = swept_range(start_lr, end_lr, optimizer)
         self.settings, lr = planned(start, end, num_iter, step_mode, diverge_th, probe_every)
@@ -125,6 +128,7 @@ class Sweep:
         self._recorder = self._new_recorder()
         self._cycle: Cycle | None = None
         self._leaving: ExitStack | None = None
+        self._progress = require_progress(progress)
         warn_of_own_rates(self._recorder.optimizers)
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
@@ -134,6 +138,9 @@ class Sweep:
             if self._layers is not None:
                 self._layers.attach(self.num_iter, lambda: self.steps)
                 stack.callback(self._layers.detach)
+            # Left after the recorder, when all losses are known.
+            progress = sweep_progress(self._recorder, self._progress, self.settings)
+            self._show = stack.enter_context(progress)
             stack.enter_context(self._recorder)
             self._leaving = stack.pop_all()
         return self
@@ -172,11 +179,6 @@ class Sweep:
     def stop_reason(self) -> StopReason:
         """Why the sweep ended, judging by the losses read back so far."""
         return self._recorder.stop_reason
-
-    @property
-    def losses(self) -> Sequence[float]:
-        """The losses read back so far; see `result` for all."""
-        return self._recorder.losses
 
     @property
     def lr(self) -> float:
@@ -234,7 +236,9 @@ class Sweep:
             ValueError: `probe` or `metric` is given for a step that `probe_every` skips, or a task
                 is named "train" or "probe".
         """
-        return self._recorder.record(loss, probe=probe, metric=metric, tasks=tasks)
+        more = self._recorder.record(loss, probe=probe, metric=metric, tasks=tasks)
+        self._show()
+        return more
 
     def exhausted(self) -> None:
         """Report that the data ran out, so that the result gives this as the stop reason."""

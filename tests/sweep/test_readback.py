@@ -12,6 +12,7 @@ from lrfind import StopReason, Sweep
 from lrfind.sweep import readback as readback_module
 from lrfind.sweep import recorder as recorder_module
 from lrfind.sweep.readback import DeviceReadback, readback_for
+from lrfind.sweep.recorder import Recorder
 
 
 class LateReadback:
@@ -246,3 +247,17 @@ def test_a_gpu_takes_a_number_among_its_losses():
     for loss in (torch.tensor(1.0, device="cuda"), 2.0, torch.tensor(3.0, device="cuda")):
         readback.put(loss)
     assert readback.rest() == [1.0, 2.0, 3.0]
+
+
+def test_what_is_known_so_far_is_what_has_arrived():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    lr, late = np.geomspace(1e-3, 1, 10), LateReadback([3] * 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder_module, "readback_for", lambda *_: late)
+        with Recorder(optimizer, lr, lambda loss: None, name="") as recorder:
+            for step in range(10):
+                recorder.record(float(step))
+                rates, losses = recorder.known
+                assert losses == list(range(max(0, step - 2)))
+                np.testing.assert_array_equal(rates, lr[: len(losses)])
+    assert recorder.known[1] == list(range(10)), "leaving waits for the last"

@@ -96,6 +96,7 @@ def find_lr(
         diverge_th=diverge_th,
         scaler=options["scaler"],
         all_ranks=options["all_ranks"],
+        progress=None if options["progress"] == "plot" else options["progress"],
     )
     check_restartable(train_loader)
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
