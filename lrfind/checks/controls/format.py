@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -54,8 +55,12 @@ class ControlsFile(msgspec.Struct):
         steps = len(self.result.loss)
         of_length("frozen", self.frozen, 0, steps)
         for name, run in (("constant", self.constant), ("suggested", self.suggested)):
-            if run is not None and len(run.loss) > steps:
-                raise ValueError(f"`{name}` must be at most as long as the sweep")
+            if run is None:
+                continue
+            if not 1 <= len(run.loss) <= steps:
+                raise ValueError(f"`{name}.loss` must have 1 to {steps} entries")
+            if not math.isfinite(float(run.loss[0])):
+                raise ValueError(f"`{name}.loss` must begin with a finite loss")
 
 
 def controls_fields(file: ControlsFile) -> dict[str, Any]:
