@@ -21,6 +21,7 @@ from lrfind.repeats.workers import Failure, outcomes
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
+from lrfind.support.heads import printable
 from lrfind.support.option_names import not_an_argument
 from lrfind.sweep.progress import Progress, bar, require_progress
 
@@ -216,7 +217,7 @@ def _raise(
     finished: RepeatSet | None,
     folder: Path | None,
 ) -> None:
-    messages = {str(keys[place]): failures[place].message for place in sorted(failures)}
+    messages = {printable(str(keys[place])): failures[place].message for place in sorted(failures)}
     shown = [f"{run}: {message}" for run, message in list(messages.items())[:SHOWN]]
     if len(messages) > SHOWN:
         shown.append(f"and {len(messages) - SHOWN} more")

@@ -11,6 +11,7 @@ from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.result.record import SweepRecord
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array, Steps
+from lrfind.support.heads import printable
 from lrfind.support.missing import missing
 
 LIBRARIES = ("pandas", "polars")
@@ -30,7 +31,7 @@ def columns_of(record: SweepRecord, beta: float) -> dict[str, Column]:
     columns |= {name: each.average(record.loss, beta) for name, each in SMOOTHERS.items()}
     beside = {"probe": record.probe, "metric": record.metric}
     columns |= {name: values for name, values in beside.items() if values.size}
-    columns |= {f"task {name}": losses for name, losses in record.tasks.items()}
+    columns |= {f"task {printable(name)}": losses for name, losses in record.tasks.items()}
     # Groups that share a learning rate, as those of biases without weight decay, add nothing.
     if len(set(record.group_scale)) > 1:
         columns |= {f"lr group {place}": rates for place, rates in enumerate(record.group_lr)}

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lrfind.support.arrays import Array, Steps
+from lrfind.support.heads import printable
 
 SCHEMA = 1
 """Schema version of every JSON file that lrfind can read back."""
@@ -29,8 +30,10 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[A
     """Write rows under a header as CSV; see `write_whole`."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(printable, header))
+    writer.writerows(
+        [printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     write_whole(path, text.getvalue().encode())
 
 
