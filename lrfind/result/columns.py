@@ -11,7 +11,7 @@ from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.result.record import SweepRecord
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array, Steps
-from lrfind.support.heads import printable
+from lrfind.support.heads import whole
 from lrfind.support.missing import missing
 
 LIBRARIES = ("pandas", "polars")
@@ -31,7 +31,7 @@ def columns_of(record: SweepRecord, beta: float) -> dict[str, Column]:
     columns |= {name: each.average(record.loss, beta) for name, each in SMOOTHERS.items()}
     beside = {"probe": record.probe, "metric": record.metric}
     columns |= {name: values for name, values in beside.items() if values.size}
-    columns |= {f"task {printable(name)}": losses for name, losses in record.tasks.items()}
+    columns |= {f"task {name}": losses for name, losses in record.tasks.items()}
     # Groups that share a learning rate, as those of biases without weight decay, add nothing.
     if len(set(record.group_scale)) > 1:
         columns |= {f"lr group {place}": rates for place, rates in enumerate(record.group_lr)}
@@ -53,7 +53,8 @@ def frame_of(table: Mapping[str, Column], library: str) -> Any:
         if library == "polars":
             import polars
 
-            return polars.DataFrame(table)
+            # It takes no text that has no UTF-8.
+            return polars.DataFrame({whole(name): values for name, values in table.items()})
         import pandas
 
         return pandas.DataFrame(table).set_index("step")

@@ -48,6 +48,11 @@ def printable(text: str) -> str:
     )
 
 
+def whole(text: str) -> str:
+    """A text with half a surrogate pair, which has no UTF-8, as in Python's strings."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def cut(text: str, longest: int) -> str:
     """A text, cut in the middle where it is longer than so many characters."""
     if len(text) <= longest:

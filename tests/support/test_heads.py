@@ -33,3 +33,14 @@ def test_heads_of_any_names_differ_and_can_be_printed(names):
     shown = heads(names)
     assert len(set(shown)) == len(names)
     assert all(head.isprintable() and head for head in shown)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("abcdef", "abcdef"), ("abcdefgh", "ab...gh")])
+def test_a_text_is_cut_in_the_middle(text, shown):
+    assert cut(text, 7) == shown
+
+
+@given(st.text())
+def test_a_text_is_whole_unless_it_holds_half_a_character(text):
+    assert whole(text) == text
+    assert whole(f"\ud800{text}") == rf"\ud800{text}"
