@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from lrfind.result.constant_run import ConstantRun
 from lrfind.result.origin import Origin
 
 N = 24
+MOST = 5_000_000
+"""Bytes that reading a file of 20,000 may take."""
 
 
 def sweep(**more):
@@ -208,6 +211,17 @@ def damaged(data, places, damage):
     return json.dumps(document).encode()
 
 
+def frugally(read, path):
+    """What is in a file, read in little memory."""
+    tracemalloc.start()
+    try:
+        return read(path)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < MOST
+
+
 def check_refusal(error, path):
     text = str(error)
     assert len(text) < 300, text
@@ -234,7 +248,7 @@ def test_whatever_a_file_holds_it_is_a_record_or_one_clear_error(name, cases, tm
         data = damaged(whole, places, damage)
         path.write_bytes(data)
         try:
-            record = read(path)
+            record = frugally(read, path)
         except ResultFileError as error:
             count["refused"] += 1
             check_refusal(error, path)

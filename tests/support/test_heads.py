@@ -1,9 +1,10 @@
 """Heads of columns: short, different, and nothing in them that a terminal obeys."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfind.support.heads import LONGEST, heads
+from lrfind.support.heads import LONGEST, cut, heads, whole
 
 
 def test_the_last_parts_of_paths_that_tell_them_apart():
