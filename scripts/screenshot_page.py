@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 import lrfind
 
 DEMO = Path(__file__).parents[1] / ".github" / "demo"
-HEIGHT = 1010
+HEIGHT = 972
 """From the answer to the legend of the first figure, in pixels."""
 
 
@@ -38,7 +38,7 @@ def screenshot(width: int, *, dark: bool = False) -> bytes:
         shot = Image.open(io.BytesIO(page.screenshot()))
         browser.close()
     out = io.BytesIO()
-    shot.convert("RGB").quantize(256).save(out, format="PNG", optimize=True)
+    shot.convert("RGB").quantize(128).save(out, format="PNG", optimize=True)
     return out.getvalue()
 
 

@@ -255,17 +255,24 @@
   }
 
   function drawMinima(each) {
-    const shown = ["raw", "debiased"].filter((curve) => row(each, curve).usable);
+    const shown = ["ema", "centred", "debiased", "raw"].filter((curve) => shownCurves[curve] && row(each, curve).usable);
     const minima = shown.map((curve) => row(each, curve));
-    const colors = shown.map((curve) => COLORS[curve]);
-    const foot = floorOf(each);
-    model("minima").data = { lr: minima.map((it) => it.lr), loss: minima.map((it) => it.loss), color: colors, said: minima.map((it) => rate(it.lr)) };
-    model("below").data = { lr: minima.map((it) => it.below), loss: minima.map(() => foot), color: colors, said: minima.map((it) => rate(it.below)) };
-    const arrow = shown.length === 2 && minima[0].step !== minima[1].step;
+    const color = shown.map((curve) => COLORS[curve] || ink());
+    // Of minima at one place the last is named.
+    const said = (value) => minima.map((it, place) =>
+      minima.slice(place + 1).some((other) => other.step === it.step) ? "" : rate(value(it)));
+    const lr = minima.map((it) => it.lr), below = minima.map((it) => it.below);
+    model("minima").data = { lr, loss: minima.map((it) => it.loss), color, said: said((it) => it.lr) };
+    model("below").data = { lr: below, loss: below.map(() => floorOf(each)), color, said: said((it) => it.below) };
+    drawShift(row(each, "raw"), row(each, "debiased"));
+  }
+
+  function drawShift(raw, smoothed) {
+    const arrow = raw.usable && smoothed.usable && raw.step !== smoothed.step;
     for (const scale of ["linear", "log"]) {
       const drawn = models[scale].shift;
       drawn.visible = arrow;
-      if (arrow) drawn.setv({ x_start: minima[0].lr, y_start: minima[0].loss, x_end: minima[1].lr, y_end: minima[1].loss });
+      if (arrow) drawn.setv({ x_start: raw.lr, y_start: raw.loss, x_end: smoothed.lr, y_end: smoothed.loss });
     }
   }
 
@@ -356,22 +363,23 @@
   // Light and dark.
 
   const darkness = window.matchMedia("(prefers-color-scheme: dark)");
+  const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
 
   function paint() {
     const style = getComputedStyle(document.documentElement);
-    const ink = style.getPropertyValue("--ink").trim();
     const line = style.getPropertyValue("--line").trim();
     for (const figure of [models.linear.figure, models.log.figure, models.betas]) {
       for (const axis of [...figure.below, ...figure.left].filter((each) => each.axis_label_text_color !== undefined)) {
         axis.setv({
-          axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: line,
+          axis_label_text_color: ink(), major_label_text_color: ink(), axis_line_color: line,
           major_tick_line_color: line, minor_tick_line_color: line,
         });
       }
       for (const grid of figure.center.filter((each) => each.grid_line_color !== undefined)) grid.grid_line_color = line;
     }
-    for (const scale of ["linear", "log"]) models[scale].glyphs.centred.glyph.line_color = ink;
-    models["beta now"].line_color = ink;
+    for (const scale of ["linear", "log"]) models[scale].glyphs.centred.glyph.line_color = ink();
+    models["beta now"].line_color = ink();
+    if (current.lr) drawMinima(state.series);
   }
 
   // What is chosen on the page.
@@ -415,6 +423,7 @@
         if (name in shownCurves) glyph.visible = shownCurves[name];
       }
     }
+    if (!state.series.refused) drawMinima(state.series);
     drawRate();
   }
 

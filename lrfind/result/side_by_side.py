@@ -17,7 +17,8 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.side_by_side_table import side_by_side_table
 from lrfind.support.errors import CannotTellError
 from lrfind.support.heads import heads
-from lrfind.support.text import as_it_is, plain_text, times
+from lrfind.support.html import record_html
+from lrfind.support.text import as_it_is, plain_text, times, uncut
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -110,8 +111,7 @@ class SideBySide:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = heads(self.names)
         table = side_by_side_table(shown, self.comparisons, self.answers, self.differences)
-        # At its own width, even if the console is narrower.
-        yield from console.render(table, options.update(width=10_000))
+        yield uncut(table)
         if self.notes:
             yield ""
         for note in self.notes:
@@ -119,6 +119,9 @@ class SideBySide:
 
     def __str__(self) -> str:
         return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
 
 def side_by_side(

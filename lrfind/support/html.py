@@ -123,39 +123,25 @@ def table_html(table: Table) -> str:
 
 
 def picture_html(
-    draw: Callable[[Axes], object],
-    alt: str,
-    *,
-    dark: bool = False,
-    size: tuple[float, float] = (8, 5),
+    draw: Callable[[Axes], object], alt: str, *, size: tuple[float, float] = (8, 5)
 ) -> str:
     """A picture as HTML that holds it whole, drawn on a figure of its own.
 
     Args:
         draw: Draws on the Axes that it is given.
         alt: What the picture shows, for whom it is not shown.
-        dark: Whether to draw it a second time, for a reader who prefers dark colours.
         size: Width and height in inches of 96 pixels.
 
     Returns:
-        An `<img>`, in a `<picture>` if there are two. No figure is left open.
+        An `<img>`. No figure is left open.
 
     Example:
         >>> picture_html(lambda ax: ax.plot([1, 2]), "a line")[:14]
         '<img alt="a li'
     """
-    from matplotlib import style
-
     width = round(SHOWN_DPI * size[0])
     shown = f'width="{width}" style="max-width: 100%; height: auto;"'
-    image = f'<img alt="{escape(printed(alt))}" src="{_drawn(draw, size)}" {shown}/>'
-    if not dark:
-        return image
-    with style.context("dark_background"):
-        other = _drawn(draw, size)
-    return (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{other}"/>{image}</picture>'
-    )
+    return f'<img alt="{escape(printed(alt))}" src="{_drawn(draw, size)}" {shown}/>'
 
 
 def _part(part: Any) -> str:

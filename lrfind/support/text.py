@@ -94,23 +94,25 @@ def list_table(rows: Iterable[tuple[str, str]]) -> Table:
 
 @dataclass(frozen=True)
 class OwnWidth:
-    """A part of a text with a width of its own, whatever that of the console.
+    """A part of a text with a width of its own.
 
     Attributes:
         part: What rich can print.
-        width: In characters.
+        width: In characters; less where the console is narrower. None for as wide as it needs,
+            whatever the console.
     """
 
     part: RenderableType
-    width: int
+    width: int | None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from console.render(self.part, options.update(width=self.width))
+        width = 10_000 if self.width is None else min(self.width, options.max_width)
+        yield from console.render(self.part, options.update(width=width))
 
 
 def uncut(table: Table) -> OwnWidth:
     """A table at its own width, even if the console is narrower, so that no digits are cut off."""
-    return OwnWidth(table, 10_000)
+    return OwnWidth(table, None)
 
 
 def wrapped(text: RenderableType) -> OwnWidth:

@@ -45,11 +45,12 @@ def problem(tmp_path_factory):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that are written, in their order."""
+    """The figures that are written to files, in their order, without those within the page."""
     figures, write = [], Figure.savefig
 
     def savefig(figure, *arguments, **options):
-        figures.append(figure)
+        if "dpi" not in options:
+            figures.append(figure)
         return write(figure, *arguments, **options)
 
     monkeypatch.setattr(Figure, "savefig", savefig)
@@ -88,6 +89,9 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     assert re.search(r"Train at about ([^\s,]+)", text)[1] == f"{rate(answer.lr)}"
     pictures = dict(zip(["curves", "betas", "layers", "controls", "trials"], drawn, strict=True))
     assert [line_in(pictures[name]) for name in ("curves", "betas", "layers")] == [answer.lr] * 3
+    page = re.search(r'id="data">(.*?)</script>', (out / "report.html").read_text())[1]
+    (source,) = json.loads(page)["results"][0]["sources"]
+    assert source["answers"][source["first"]]["lr"] == answer.lr
     found = json.loads((out / "verification.json").read_text())
     assert found["suggested"] == answer.lr
     assert found["stands"] is ("500" not in options)

@@ -11,9 +11,9 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium."""
+    """A headless Chromium. Its event loop ends with the module: other tests run loops too."""
     api = pytest.importorskip("playwright.sync_api")
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
@@ -53,7 +53,7 @@ def bad(said) -> bool:
     return said.type in ("error", "warning")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> Iterator:
     """Writes the page of a result once, by a name."""
     folder, written = tmp_path_factory.mktemp("pages"), {}

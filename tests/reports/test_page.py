@@ -458,11 +458,16 @@ def test_it_is_dark_on_a_dark_screen(shown):
     paint = "getComputedStyle(document.body).backgroundColor"
     ink = """Bokeh.documents.flatMap((it) => [...it._all_models.values()])
       .find((it) => it.axis_label === "loss").axis_label_text_color"""
-    dark = page.evaluate(paint), page.evaluate(ink)
+    assert page.evaluate(paint) == "rgb(22, 24, 28)"
+    assert page.evaluate(ink) == "#e7e9ec"
     page.emulate_media(color_scheme="light")
-    light = page.evaluate(paint), page.evaluate(ink)
-    assert dark == ("rgb(22, 24, 28)", "#e7e9ec")
-    assert light == ("rgb(255, 255, 255)", "#1c1e21")
+    assert page.evaluate(paint) == "rgb(255, 255, 255)"
+    for _ in range(100):
+        if page.evaluate(ink) == "#1c1e21":
+            break
+        page.wait_for_timeout(50)
+    else:
+        pytest.fail("the figures stay dark")
 
 
 def test_it_can_be_printed(shown):

@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 import matplotlib
 import matplotlib.image
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,10 +98,9 @@ def test_a_table_without_rows_or_headers_is_no_error():
 def test_nothing_leaks_to_the_page_around():
     table = new_table(["curve"])
     table.add_row("raw", style="dim")
-    for html in (text_html("a"), table_html(table), picture_html(line, "a line", dark=True)):
+    for html in (text_html("a"), table_html(table), picture_html(line, "a line")):
         kinds = {each.tag for each in parsed(html).iter()}
-        assert kinds <= {"all", "p", "div", "table", "thead", "tbody", "tr", "th", "td", "picture",
-                         "source", "img"}  # fmt: skip
+        assert kinds <= {"all", "p", "div", "table", "thead", "tbody", "tr", "th", "td", "img"}
         assert "color:" not in html
         assert "background" not in html
 
@@ -121,23 +119,12 @@ def test_the_words_for_a_picture_are_escaped(text):
     assert image.get("alt") == text
 
 
-def test_a_dark_reader_gets_a_dark_picture():
-    html = picture_html(line, "a line", dark=True, size=(4, 3))
-    (picture,) = parsed(html).iter("picture")
-    source, image = picture
-    assert source.get("media") == "(prefers-color-scheme: dark)"
-    light, dark = (pixels(each) for each in (image.get("src"), source.get("srcset")))
-    assert np.array_equal(light[0, 0, :3], [1, 1, 1])
-    assert np.array_equal(dark[0, 0, :3], [0, 0, 0])
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_nothing_of_the_user_s_is_changed_even_by_a_drawing_that_fails(dark):
+def test_nothing_of_the_user_s_is_changed_even_by_a_drawing_that_fails():
     def fails(ax):
         raise RuntimeError("no picture")
 
     before = dict(matplotlib.rcParams), plt.get_fignums()
-    picture_html(line, "a line", dark=dark, size=(1, 1))
+    picture_html(line, "a line", size=(1, 1))
     with pytest.raises(RuntimeError, match="no picture"):
-        picture_html(fails, "", dark=dark)
+        picture_html(fails, "")
     assert (dict(matplotlib.rcParams), plt.get_fignums()) == before
