@@ -89,12 +89,12 @@ class Preserving:
 
     def __init__(self, objects: tuple[Any, ...], store: str) -> None:
         self._objects, self._store = objects, store
-        self._undo: Undo | None = None
+        self._undo, self._entered = Undo(), False
 
     # A class and no generator: what a signal's handler raises between a generator's `yield` and the
     # `with` block would leave the generator waiting, to restore at some time later.
     def __enter__(self) -> Preserved:
-        if self._undo is not None:
+        if self._entered:
             raise RuntimeError("this `preserve_state` has been entered before: make another.")
         claim = Claim(self._objects, swept=False)
         try:
@@ -105,7 +105,7 @@ class Preserving:
         except BaseException:
             claim.release()
             raise
-        self._undo = snapshot.undo
+        self._undo, self._entered = snapshot.undo, True
         try:
             snapshot.complete()
         except BaseException:
@@ -123,9 +123,8 @@ class Preserving:
 
     def restore(self) -> None:
         """Restore everything that is not yet restored."""
-        if self._undo is not None:
-            try:
-                self._undo.finish()
-            except BaseException:
-                self._undo.finish()
-                raise
+        try:
+            self._undo.finish()
+        except BaseException:
+            self._undo.finish()
+            raise
