@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -45,14 +45,14 @@ class Claim:
         self._thread, self._swept = threading.get_ident(), swept
         with _lock:
             for thing, ids in things:
-                for other in _claims:
-                    other._refuse(thing, ids)
-            _claims.add(self)
+                for other in [ref() for ref in _claims.valuerefs()]:
+                    if other is not None:
+                        other._refuse(thing, ids)
+            _claims[id(self)] = self
 
     def release(self) -> None:
         """Give everything free."""
-        with _lock:
-            _claims.discard(self)
+        _claims.pop(id(self), None)  # without the lock: this may be interrupted anywhere
 
     def _refuse(self, thing: Any, ids: frozenset[int]) -> None:
         """Raise if this claim forbids another one of such a thing by the current thread."""
@@ -79,7 +79,7 @@ def _ids(thing: Any) -> frozenset[int]:
     return frozenset(map(id, (thing, *held)))
 
 
-_claims: WeakSet[Claim] = WeakSet()
+_claims: WeakValueDictionary[int, Claim] = WeakValueDictionary()
 """A claim also ends with what made it, such as a sweep that was entered and never left."""
 
 _lock = threading.RLock()

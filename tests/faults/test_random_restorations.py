@@ -191,7 +191,7 @@ def restored(seed):
 
 
 def test_random_trainings_are_restored_to_the_last_bit(cases):
-    count, wrong, met = cases(60), [], 0
+    count, wrong, met = cases(300), [], 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for seed in range(count):
