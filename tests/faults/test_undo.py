@@ -20,6 +20,7 @@ from whole_state import whole_state
 
 import lrfind
 from lrfind.state import undo
+from lrfind.sweep.recorder import Recorder
 
 
 class Fault(Exception):
@@ -223,6 +224,23 @@ def test_a_piece_that_fails_each_time_is_told_and_the_others_are_restored():
     assert broken.tried == undo.TRIES
 
 
+def test_a_state_is_whole_when_it_is_loaded_again():
+    class FailsOnce(Stateful):
+        failed = False
+
+        def load_state_dict(self, state):
+            value = state.pop("value")
+            if not self.failed:
+                self.failed = True
+                raise Fault
+            self.value = value
+
+    own = FailsOnce()
+    with pytest.raises(Fault), lrfind.preserve_state(own):
+        own.value = []
+    assert own.value == [1]
+
+
 SIGNALS = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGCHLD")
@@ -416,9 +434,8 @@ def test_the_modes_of_torch_that_an_interrupted_step_leaves_are_restored():
 
 def test_a_sweep_of_its_own_gives_its_rates_back_when_a_signal_comes_on_leaving(handlers):
     optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5)
-    sweep = lrfind.Sweep(optimizer)
-    code = type(sweep).__exit__.__code__
-    lines = []
+    sweep, lines = lrfind.Sweep(optimizer), []
+    code = Recorder.__exit__.__code__
 
     def trace(frame, event, _):
         if frame.f_code is code and event == "line" and not lines:
@@ -433,3 +450,6 @@ def test_a_sweep_of_its_own_gives_its_rates_back_when_a_signal_comes_on_leaving(
     finally:
         sys.settrace(before)
     assert lines
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    with lrfind.Sweep(optimizer) as sweep:  # nobody has it any more
+        sweep.exhausted()
