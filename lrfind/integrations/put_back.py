@@ -9,6 +9,7 @@ from typing import Any
 
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state import restore
+from lrfind.state.undo import Undo
 
 
 @contextmanager
@@ -21,12 +22,14 @@ def put_back(objects: Iterable[Any]) -> Iterator[None]:
     """
     held = [each if isinstance(each, dict) else getattr(each, "__dict__", {}) for each in objects]
     lists = [value for each in held for value in each.values() if isinstance(value, list)]
-    undo = [restore.of(each) for each in (*held, *lists) if type(each) in (dict, list)]
+    undo = Undo()
+    for each in (*held, *lists):
+        if type(each) in (dict, list):
+            undo.note(*restore.of(each))
     try:
         yield
     finally:
-        for function, *arguments in undo:
-            function(*arguments)
+        undo.finish()
 
 
 def without_step(result: RangeTestResult, options: Mapping[str, Any]) -> RangeTestResult:

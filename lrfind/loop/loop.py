@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ from lrfind.loop.validation import (
     loader_objects,
 )
 from lrfind.state.held_by import held_by
-from lrfind.state.preserve import Preserved, preserve_state
+from lrfind.state.preserve import Preserving, preserve_state
 from lrfind.support.arguments import require_count
 from lrfind.support.process_group import mean_over_ranks, rank_count, same_on_every_rank
 from lrfind.sweep.epochs import MOST_SKIPPED, endless, length_of
@@ -147,17 +147,20 @@ class Loop:
         Returns:
             The size of the copy of the state kept during the run, in bytes.
         """
-        step = self._frozen_step if frozen else self._step
-        with (
-            self._preserved() as kept,
-            recorder,
-            closing(self._batches()) as batches,
-            progress_bar(recorder, self.options["progress"]) as show,
-        ):
-            _to_train_mode(self.optimizers)
-            self._run(recorder, batches, step, self._probes(probes), show)
-            if at_end is not None:
-                at_end()
+        step, preserved = self._frozen_step if frozen else self._step, self._preserved()
+        try:
+            with (
+                preserved as kept,
+                recorder,
+                closing(self._batches()) as batches,
+                progress_bar(recorder, self.options["progress"]) as show,
+            ):
+                _to_train_mode(self.optimizers)
+                self._run(recorder, batches, step, self._probes(probes), show)
+                if at_end is not None:
+                    at_end()
+        finally:
+            preserved.restore()  # if a signal came just when the block was left
         return kept.nbytes
 
     def loss_on(self, probes: Sequence[Any] | None = None) -> float:
@@ -237,7 +240,7 @@ class Loop:
         """The value of the first rank on all ranks, if this loop runs over all of them."""
         return same_on_every_rank(value) if self.options["all_ranks"] else value
 
-    def _preserved(self) -> AbstractContextManager[Preserved]:
+    def _preserved(self) -> Preserving:
         return preserve_state(*self._objects, store=self.options["store"])
 
     def _probes(self, batches: Sequence[Any] | None) -> list[Probe]:

@@ -45,7 +45,8 @@ def range_test(
     The learning rate grows from `start_lr` to `end_lr`, one optimizer step per mini-batch, until
     the loss diverges (Smith 2017, arXiv:1506.01186; the exponential sweep is fastai's). Afterwards
     the model, the optimizer, the loader and all random state are bit for bit as before, also after
-    an exception or Ctrl-C; see `preserve_state`. An attached LR scheduler is not stepped.
+    an exception or a signal; see `preserve_state`. An attached LR scheduler is not stepped. In a
+    thread, other threads may test other models, but share the random state of the process.
 
     Args:
         model: The model, in the mode it trains in: its train and eval flags are not changed.
@@ -78,6 +79,7 @@ def range_test(
         The sweep as an immutable record, with the analysis as methods.
 
     Raises:
+        RuntimeError: The model or the optimizer is in another range test, here or in a thread.
         TypeError: An argument is unknown or has the wrong type, or the loss is not a tensor.
         ValueError: An argument is out of range, the loader is empty, the loss is not a scalar or
             has no gradient, or the optimizer holds none of the model's parameters.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
+from lrfind.state.in_use import Claim
 from lrfind.state.snapshot import Snapshot
+from lrfind.state.undo import Undo
 from lrfind.support.arguments import require_choice
 
 STORES = ("cpu", "device")
@@ -28,12 +27,12 @@ class Preserved:
     store: str
 
 
-@contextmanager
-def preserve_state(*objects: Any, store: str = "cpu") -> Iterator[Preserved]:
+def preserve_state(*objects: Any, store: str = "cpu") -> Preserving:
     """Restore the training state at the end of a `with` block, bit for bit.
 
-    On success, on any exception and on Ctrl-C (also on a second Ctrl-C while restoring), the state
-    on leaving is the state on entering. For the objects given, this covers:
+    On success, on any exception and on any signal, the state on leaving is the state on entering:
+    what comes while restoring (a second Ctrl-C, a signal whose handler raises) is raised when all
+    is restored. For the objects given, this covers:
 
     - modules: parameters, buffers, gradients (None stays None), `requires_grad`, train and eval
       flags of every submodule, and plain attributes such as counters and hidden states;
@@ -45,20 +44,26 @@ def preserve_state(*objects: Any, store: str = "cpu") -> Iterator[Preserved]:
     - anything else with `state_dict` and `load_state_dict`, random number generators, containers,
       and the attributes of your own objects;
 
-    and the global random state of Python, NumPy and torch, on the CPU and on the devices in use.
-    Tensors, containers and objects keep their identity; their contents are restored in place. A
-    gradient that was set to None meanwhile comes back as a new tensor, unless it was a view of a
-    larger one.
+    and the global random state of Python, NumPy and torch, on the CPU and on the devices in use,
+    and torch's gradient mode, default dtype and autocast. Tensors, containers and objects keep
+    their identity; their contents are restored in place. A gradient that was set to None meanwhile
+    comes back as a new tensor, unless it was a view of a larger one.
+
+    Random state is that of the process. Where another thread draws from it meanwhile, what each of
+    them draws depends on the other, and the state of the beginning is put back under both: give
+    threads generators of their own.
 
     Args:
         objects: What to preserve; None is ignored.
         store: Where the copy is kept: "cpu", which takes no device memory, or "device", which is
             faster for a model on an accelerator.
 
-    Yields:
-        A `Preserved` with the size of the copy.
+    Returns:
+        A context manager, which gives a `Preserved` with the size of the copy.
 
     Raises:
+        RuntimeError: On entering: another thread has one of the models or optimizers in a range
+            test or in `preserve_state`, or an optimizer is being swept.
         TypeError: An object has no state that could be restored.
         ValueError: An unknown `store`, or a lazy module whose parameters have no shape yet.
 
@@ -71,36 +76,55 @@ def preserve_state(*objects: Any, store: str = "cpu") -> Iterator[Preserved]:
         >>> torch.equal(model.weight, before), kept.nbytes
         (True, 12)
     """
-    snapshot = Snapshot(require_choice("store", store, STORES))
-    for thing in objects:
-        snapshot.keep_named(thing)
-    snapshot.wait_for_devices()
-    try:
-        snapshot.set_iterators_aside()
-        yield Preserved(snapshot.nbytes, store)
-    finally:
+    return Preserving(objects, require_choice("store", store, STORES))
+
+
+class Preserving:
+    """What `preserve_state` returns: a `with` block, or `restore` after an interrupted one.
+
+    Args:
+        objects: What to preserve.
+        store: Where the copy is kept.
+    """
+
+    def __init__(self, objects: tuple[Any, ...], store: str) -> None:
+        self._objects, self._store = objects, store
+        self._undo, self._entered = Undo(), False
+
+    # A class and no generator: what a signal's handler raises between a generator's `yield` and the
+    # `with` block would leave the generator waiting, to restore at some time later.
+    def __enter__(self) -> Preserved:
+        if self._entered:
+            raise RuntimeError("this `preserve_state` has been entered before: make another.")
+        claim = Claim(self._objects, swept=False)
         try:
-            with _interrupts_deferred():
-                snapshot.restore()
-        except KeyboardInterrupt:
-            # Raised just before interrupts were deferred, or deferred until now.
-            snapshot.restore()
+            snapshot = Snapshot(self._store)
+            for thing in self._objects:
+                snapshot.keep_named(thing)
+            snapshot.undo.note_last(claim.release)
+        except BaseException:
+            claim.release()
             raise
+        self._undo, self._entered = snapshot.undo, True
+        try:
+            snapshot.complete()
+        except BaseException:
+            self.restore()
+            raise
+        return Preserved(snapshot.nbytes, self._store)
 
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.restore()
 
-@contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Defer Ctrl-C until the block is done, so that no model is left half-restored."""
-    before = signal.getsignal(signal.SIGINT)
-    # Only the main thread may set handlers; one installed from C reads as None.
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield
-        return
-    held: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if held:
-            signal.raise_signal(signal.SIGINT)
+    def restore(self) -> None:
+        """Restore everything that is not yet restored."""
+        try:
+            self._undo.finish()
+        except BaseException:
+            self._undo.finish()
+            raise

@@ -1,8 +1,12 @@
-"""Restoring contents in place, so that tensors, gradients and containers keep their identity."""
+"""Restoring contents in place, so that tensors, gradients and containers keep their identity.
+
+Each function may be interrupted anywhere and called again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -36,6 +40,11 @@ def sequence(target: Any, content: list[Any]) -> None:
     """Restore the contents of a list, deque or bytearray."""
     target.clear()
     target.extend(content)
+
+
+def state_dict(target: Any, state: Any) -> None:
+    """Load a state; a copy of it, since loading may take it apart."""
+    target.load_state_dict(deepcopy(state))
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfind.state import restore
 from lrfind.state.kinds import ATOMS, CODE, Data, is_plain_object
+from lrfind.state.modes import mode_restores
 from lrfind.state.random_state import GENERATORS, device_restore, generator_restore, global_restores
+from lrfind.state.undo import Undo
 
 LONGEST_LIST_OF_PARTS = 1000
 """A longer list in a dataset is taken to hold samples, not parts such as transforms."""
@@ -35,13 +37,16 @@ class Snapshot:
 
     Attributes:
         nbytes: Size of the copies so far.
+        undo: What restores everything.
     """
 
     def __init__(self, store: str) -> None:
         self.nbytes = 0
+        self.undo = Undo()
         self._store = store
-        # Undone from the end, so that the global random state, noted first, is restored last.
-        self._undo: list[tuple[Any, ...]] = [*global_restores()]
+        # The global random state, noted first, is restored last.
+        for restoring in (*mode_restores(), *global_restores()):
+            self.undo.note(*restoring)
         # An id is unique only while its object is alive, so the objects are kept too.
         self._seen: dict[int, object] = {}
         self._todo: list[tuple[Any, bool]] = []
@@ -61,7 +66,7 @@ class Snapshot:
         elif isinstance(thing, CODE) or type(thing) in ATOMS:
             raise TypeError(f"`preserve` and `preserve_state` cannot restore {thing!r}.")
         elif hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict"):
-            self._note(thing.load_state_dict, deepcopy(thing.state_dict()))
+            self.undo.note(restore.state_dict, thing, deepcopy(thing.state_dict()))
         elif hasattr(thing, "__dict__"):
             self._keep_attributes(thing)
         else:
@@ -71,39 +76,24 @@ class Snapshot:
         while self._todo:
             self._keep(*self._todo.pop())
 
-    def set_iterators_aside(self) -> None:
-        """Make the loaders start new iterators, so that running workers keep their state."""
+    def complete(self) -> None:
+        """Wait for the copies; then make the loaders start new iterators.
+
+        So running workers keep their state. Before this nothing has been changed.
+        """
+        self._wait_for_devices()
+        self.undo.note_last(self._wait_for_devices)
+        # An error between forward and backward leaves FSDP parameters unsharded.
+        for module in self._sharded:
+            self.undo.note(module.reshard)
         for loader in self._loaders:
             vars(loader)["_iterator"] = None
 
-    def wait_for_devices(self) -> None:
+    def _wait_for_devices(self) -> None:
         """Wait for the copies from and to accelerators."""
         for device in self._devices:
             if device.type != "cpu":
                 torch.get_device_module(device.type).synchronize()
-
-    def restore(self) -> None:
-        """Restore everything, even if some of it fails, and then raise the first failure.
-
-        A second call continues where the first was interrupted.
-        """
-        failures: list[BaseException] = []
-        # An error between forward and backward leaves FSDP parameters unsharded.
-        for module in self._sharded:
-            module.reshard()
-        while self._undo:
-            function, *arguments = self._undo[-1]
-            try:
-                function(*arguments)
-            except Exception as error:
-                failures.append(error)
-            self._undo.pop()
-        self.wait_for_devices()
-        if failures:
-            raise failures[0]
-
-    def _note(self, function: Callable[..., object], *arguments: Any) -> None:
-        self._undo.append((function, *arguments))
 
     def _follow(self, values: Iterable[Any], *, into_objects: bool = True) -> None:
         for value in values:
@@ -143,7 +133,7 @@ class Snapshot:
 
     def _keep_attributes(self, thing: Any, *, into_objects: bool = True) -> None:
         attributes = vars(thing)
-        self._note(restore.dictionary, attributes, dict(attributes))
+        self.undo.note(restore.dictionary, attributes, dict(attributes))
         self._follow(attributes.values(), into_objects=into_objects)
 
     def _keep_plain_object(self, thing: Any) -> None:
@@ -157,7 +147,7 @@ class Snapshot:
             # The tensors and the mode of a script module are not in its `__dict__`.
             self._follow((*module.parameters(), *module.buffers()))
             for part in module.modules():
-                self._note(setattr, part, "training", part.training)
+                self.undo.note(setattr, part, "training", part.training)
 
     def _keep_loader(self, loader: DataLoader[Any]) -> None:
         self._loaders.append(loader)
@@ -169,10 +159,10 @@ class Snapshot:
         """Keep generators, counters and the order of lists, but not the items in them."""
         self._seen[id(source)] = source
         if isinstance(source, dict | list | deque | set):
-            self._note(*restore.of(source))
+            self.undo.note(*restore.of(source))
         if not hasattr(source, "__dict__"):
             return
-        self._note(restore.dictionary, vars(source), dict(vars(source)))
+        self.undo.note(restore.dictionary, vars(source), dict(vars(source)))
         for value in list(vars(source).values()):
             if isinstance(value, dict | list | deque | set | tuple):
                 self._keep_listed(value)
@@ -182,7 +172,7 @@ class Snapshot:
     def _keep_listed(self, values: Any) -> None:
         self._seen[id(values)] = values
         if not isinstance(values, tuple):
-            self._note(*restore.of(values))
+            self.undo.note(*restore.of(values))
         if len(values) <= LONGEST_LIST_OF_PARTS:
             for value in list(values.values() if isinstance(values, dict) else values):
                 self._keep_beside_data(value)
@@ -197,23 +187,23 @@ class Snapshot:
             self._keep_data(value)
 
     def _keep_dict(self, values: dict[Any, Any]) -> None:
-        self._note(*restore.of(values))
+        self.undo.note(*restore.of(values))
         self._follow(values.values())
 
     def _keep_container(self, values: Any) -> None:
-        self._note(*restore.of(values))
+        self.undo.note(*restore.of(values))
         if not isinstance(values, bytearray):
             self._follow(list(values))
 
     def _keep_generator(self, generator: Any) -> None:
         if not isinstance(generator, random.SystemRandom):
-            self._note(generator_restore(generator))
+            self.undo.note(generator_restore(generator))
 
     def _keep_array(self, array: np.ndarray[Any, Any]) -> None:
         copy = array.copy()
         self.nbytes += copy.nbytes
         if array.flags.writeable:
-            self._note(np.copyto, array, copy)
+            self.undo.note(np.copyto, array, copy)
         if array.dtype == object:
             self._follow(array.flat)
 
@@ -227,21 +217,22 @@ class Snapshot:
         self._see_device(tensor.device)
         # Undone in reverse: the value first, so that its dtype matches that of the gradient.
         if tensor.is_leaf:
-            self._note(restore.requires_grad, tensor, tensor.requires_grad)
+            self.undo.note(restore.requires_grad, tensor, tensor.requires_grad)
             self._keep_grad(tensor)
         alias = restore.local(tensor)
         if not restore.overlaps_itself(alias):
-            self._note(restore.tensor, tensor, alias, self._copy(alias))
+            self.undo.note(restore.tensor, tensor, alias, self._copy(alias))
 
     def _keep_grad(self, tensor: torch.Tensor) -> None:
         grad = tensor.grad
         if grad is None:
-            self._note(setattr, tensor, "grad", None)
+            self.undo.note(setattr, tensor, "grad", None)
             return
         # A view of a flat buffer must come back as that view; for any other gradient its values
         # are enough, and a reference to it would only hold memory.
         view = grad if grad._is_view() else None
-        self._note(restore.grad, tensor, self._copy(restore.local(grad)), restore.like(grad), view)
+        copy = self._copy(restore.local(grad))
+        self.undo.note(restore.grad, tensor, copy, restore.like(grad), view)
 
     def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
         self.nbytes += restore.size_in_bytes(tensor)
@@ -253,4 +244,4 @@ class Snapshot:
         if device not in self._devices:
             self._devices.add(device)
             if device.type != "cpu":
-                self._undo.insert(0, (device_restore(device),))
+                self.undo.note_last(device_restore(device))

@@ -76,7 +76,8 @@ def progress_bar(recorder: object, progress: Progress) -> Iterator[Callable[[], 
     Yields:
         A function to call after every step.
     """
-    if not isinstance(recorder, Recorder):
+    # Without a bar no tqdm: an exception of a signal can leave its lock, which all bars share.
+    if progress is False or not isinstance(recorder, Recorder):
         yield _nothing
         return
     with bar(progress, total=recorder.num_iter, desc=recorder.name, bar_format=BAR) as shown:

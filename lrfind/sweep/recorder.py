@@ -20,8 +20,8 @@ from lrfind.sweep.readback import Readback, is_on_device, readback_for
 from lrfind.sweep.recording import Recording
 from lrfind.sweep.series import Beside, one_number
 from lrfind.sweep.skipped_steps import SkippedSteps
-from lrfind.sweep.step_watch import StepWatch
 from lrfind.sweep.stop_rules import StopRule
+from lrfind.sweep.taken import Taken
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -78,6 +78,7 @@ class Recorder:
         self._skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
+        self._taken = Taken(self.optimizers)
         self._losses: list[float] = []
         self._beside = Beside(probe_every)
         self._micro_batches = MicroBatches()
@@ -92,19 +93,12 @@ class Recorder:
             self._skipped.start()
         # Read now: the caller may restore its random state before calling `recording`.
         self._seed = torch.initial_seed()
-        rates = GroupRates(self.optimizers, self._asked_scale)
-        rates.set(self.lr)
         try:
-            # Read back before the first step: a group may not take what is written to it.
-            for number in range(len(self.optimizers)):
-                if (difference := rates.difference(number)) is not None:
-                    raise RuntimeError(difference)
-            self._watch = StepWatch(self.optimizers, rates)
+            self._rates, self._watch = self._taken.take(self.lr, self._asked_scale)
+            self._group_scale = self._rates.scale
         except BaseException:
-            rates.restore()
+            self.leave()
             raise
-        self._watch.start()
-        self._rates, self._group_scale = rates, rates.scale
         return self
 
     def __exit__(
@@ -113,15 +107,17 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._rates is not None:
-            self._watch.stop()
-            self._rates.restore()
-            self._rates = None
+        self.leave()
         if self._ranks > 1 and error is not None:
             self._readback = None  # its all-reduces might wait for ranks that are gone
         self._wait()
         if self._ranks > 1 and error is None:
             self._beside.average_over_ranks(self._recorded)
+
+    def leave(self) -> None:
+        """Restore the learning rates and give the optimizers free; once is enough."""
+        self._rates = None
+        self._taken.give_back()
 
     @property
     def probe_is_due(self) -> bool:

@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim import Optimizer
@@ -15,6 +14,7 @@ from torch.optim import Optimizer
 from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS, StopReason
+from lrfind.state.in_use import refuse_in_use
 from lrfind.support.arrays import Array
 from lrfind.sweep.epochs import Batch, Cycle
 from lrfind.sweep.group_rates import warn_of_own_rates
@@ -133,6 +133,7 @@ class Sweep:
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
     def __enter__(self) -> Self:
+        refuse_in_use(self._recorder.optimizers)
         self._recorder, self._cycle = self._new_recorder(), None
         with ExitStack() as stack:
             if self._layers is not None:
@@ -145,15 +146,13 @@ class Sweep:
             self._leaving = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         leaving, self._leaving = self._leaving or ExitStack(), None
-        leaving.__exit__(kind, error, trace)
-        if error is None and self.stop_reason is StopReason.UNFINISHED:
+        try:
+            leaving.__exit__(kind, *error)
+        finally:
+            self._recorder.leave()  # again, if it was interrupted
+        if kind is None and self.stop_reason is StopReason.UNFINISHED:
             warnings.warn(
                 f"the loop ended after {self.steps} of the {self.num_iter} steps of the sweep: "
                 "take the batches from `sweep.cycle(train_loader)`, or lower `num_iter`.",
