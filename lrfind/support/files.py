@@ -8,7 +8,10 @@ import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,11 @@ from lrfind.support.heads import printable
 
 SCHEMA = 1
 """Schema version of every JSON file that lrfind can read back."""
+LEFT_OVER, OLD = ".lrfind-tmp", 3600.0
+"""The end of the name of a file that is being written, and the seconds after which it no longer
+is."""
+LONGEST = 200
+"""Characters of a name that are part of the temporary one, which may have 255."""
 
 
 def write_json(path: str | Path, document: Mapping[str, object]) -> None:
@@ -41,16 +49,21 @@ def write_whole(path: str | Path, data: bytes) -> None:
     """Write a file atomically: a crash leaves the old file or the new one, never a part.
 
     Args:
-        path: The file to write or replace.
+        path: The file to write or replace. Where it is a link, the file that it leads to is
+            replaced, and the link kept.
         data: Its content.
 
     Raises:
-        OSError: The file cannot be written; no temporary file is left behind.
+        OSError: The file cannot be written, or what is there is no regular file; no temporary file
+            is left behind.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"the folder {target.parent} does not exist.")
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        raise FileNotFoundError(f"the folder {Path(path).parent} does not exist.")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{path} is not a regular file.")
+    _clean_up(target)
+    handle, name = tempfile.mkstemp(LEFT_OVER, f".{target.name[:LONGEST]}.", target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -59,8 +72,30 @@ def write_whole(path: str | Path, data: bytes) -> None:
         os.chmod(name, _mode_of(target))
         os.replace(name, target)
     except BaseException:
-        os.unlink(name)
+        with suppress(FileNotFoundError):  # interrupted just after it was renamed
+            os.unlink(name)
         raise
+    _sync(target.parent)
+
+
+def _clean_up(target: Path) -> None:
+    """Remove what processes left that were killed while they wrote this file long ago."""
+    for path in target.parent.glob(f".{escape(target.name[:LONGEST])}.*{LEFT_OVER}"):
+        with suppress(OSError):  # another process may be quicker
+            if time.time() - path.stat().st_mtime > OLD:
+                path.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Have the name of a new file survive a power failure, where the system can do that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems cannot
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def plain(value: float) -> float | str:

@@ -1,0 +1,142 @@
+"""Files are replaced whole, links kept, and what killed processes left is cleaned up."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lrfind.support import files
+from lrfind.support.files import LEFT_OVER, OLD, write_whole
+
+posix = pytest.mark.skipif(os.name != "posix", reason="links and modes as on POSIX")
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "result.json"
+    for data in (b"old", b"new"):
+        write_whole(path, data)
+        assert path.read_bytes() == data
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@posix
+def test_the_file_behind_a_link_is_written_and_the_link_stays(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "links").mkdir()
+    real, link, chain = (
+        tmp_path / name for name in ("real/result.json", "links/result.json", "links/chain.json")
+    )
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    chain.symlink_to(link.name)
+    write_whole(chain, b"new")
+    assert real.read_bytes() == b"new"
+    assert link.is_symlink()
+    assert chain.is_symlink()
+    assert [each.name for each in (tmp_path / "real").iterdir()] == ["result.json"]
+
+
+@posix
+def test_a_dangling_link_makes_the_file_that_it_names(tmp_path):
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to(target)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+@posix
+def test_the_mode_of_a_file_stays_and_a_new_one_has_the_usual(tmp_path):
+    path = tmp_path / "secret.json"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    write_whole(path, b"new")
+    assert path.stat().st_mode & 0o777 == 0o640
+    (tmp_path / "plain").write_bytes(b"")
+    write_whole(tmp_path / "new", b"")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@posix
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(OSError, match=f"{name} is not a regular file"):
+            write_whole(tmp_path / name, b"new")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path):
+    path = tmp_path / ("n" * 255)
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_what_a_killed_process_left_goes_when_it_is_old_and_nothing_else_does(tmp_path):
+    names = {
+        "ours and old": f".result.json.abcdefgh{LEFT_OVER}",
+        "ours and new": f".result.json.ijklmnop{LEFT_OVER}",
+        "of another file": f".other.json.abcdefgh{LEFT_OVER}",
+        "of another program": ".result.json.swp",
+    }
+    for name in names.values():
+        (tmp_path / name).write_bytes(b"part")
+        os.utime(tmp_path / name, (0, 0))
+    now = time.time() - OLD / 2
+    os.utime(tmp_path / names["ours and new"], (now, now))
+    write_whole(tmp_path / "result.json", b"new")
+    left = {each.name for each in tmp_path.iterdir()}
+    assert left == {*names.values(), "result.json"} - {names["ours and old"]}
+
+
+def test_a_name_with_wildcards_cleans_up_after_itself_alone(tmp_path):
+    old = tmp_path / f".result.json.abcdefgh{LEFT_OVER}"
+    old.write_bytes(b"part")
+    os.utime(old, (0, 0))
+    write_whole(tmp_path / "*", b"new")
+    assert old.exists()
+
+
+@posix
+def test_the_folder_is_synced_after_the_file_has_its_name(tmp_path, monkeypatch):
+    done = []
+    replace, fsync = os.replace, os.fsync
+    monkeypatch.setattr(files.os, "replace", lambda *names: (done.append("name"), replace(*names)))
+
+    def synced(handle):
+        done.append("folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file")
+        fsync(handle)
+
+    monkeypatch.setattr(files.os, "fsync", synced)
+    write_whole(tmp_path / "result.json", b"new")
+    assert done == ["file", "name", "folder"]
+
+
+WRITER = """
+import sys
+from lrfind.support.files import write_whole
+while True:
+    for letter in (b"a", b"b"):
+        write_whole(sys.argv[1], letter * 1_000_000)
+        print(flush=True)
+"""
+
+
+@pytest.mark.slow
+@posix
+def test_a_process_killed_while_it_writes_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "data"
+    for moment in (0.0, 0.003, 0.007, 0.013):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+        writer.stdout.readline()
+        time.sleep(moment)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        data = path.read_bytes()
+        assert len(data) == 1_000_000
+        assert data in (b"a" * 1_000_000, b"b" * 1_000_000)
