@@ -27,7 +27,7 @@ from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = ("lazy_loader", "numpy", "scipy", "torch", "tqdm", "typing_extensions")
+NEEDED = ("lazy_loader", "msgspec", "numpy", "scipy", "torch", "tqdm", "typing_extensions")
 """Without these nothing can be run."""
 
 PEERS = {"torch_lr_finder": "torch-lr-finder", "ignite": "pytorch-ignite", "lightning": "lightning"}

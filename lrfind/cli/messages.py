@@ -74,6 +74,7 @@ def _console() -> Console:
         height=height,
         highlight=False,
         markup=False,
+        emoji=False,
     )
 
 

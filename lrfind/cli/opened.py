@@ -56,6 +56,7 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
     from lrfind.histories.from_history import from_history
     from lrfind.result.range_test_result import load
     from lrfind.support.errors import ResultFileError
+    from lrfind.support.reading import refused
 
     ours = is_ours(path)
     if ours and kind is not None:
@@ -67,7 +68,7 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
     except ResultFileError:
         raise
     except ValueError as error:
-        raise ResultFileError(f"{path} is not an lrfind result: {error}") from error
+        raise refused(path, error, "is not an lrfind result: ") from error
 
 
 def opened_all(paths: Sequence[Path], kind: str | None) -> list[RangeTestResult]:
@@ -89,5 +90,7 @@ def is_ours(path: Path) -> bool:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    from lrfind.support.reading import opened as opened_file
+
+    with opened_file(path) as file:
         return file.read(HEAD)

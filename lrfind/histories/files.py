@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from lrfind.support.errors import ResultFileError
+from lrfind.support.reading import read_text, refused
 
 LARGEST = 10_000_000
 """Bytes of the largest file that is read; a range test of 300 steps takes 15,000."""
@@ -23,18 +22,15 @@ def read_table(path: str | PathLike[str]) -> dict[str, Any]:
 
     Raises:
         OSError: The file cannot be read.
-        ResultFileError: It is too large, or holds no table.
+        ResultFileError: It is no regular file, too large, or holds no table.
     """
-    size = Path(path).stat().st_size
-    if size > LARGEST:
-        raise ResultFileError(f"{path} has {size:,} bytes, too many for a record of a range test.")
+    text = read_text(path, LARGEST)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
         if text.lstrip()[:1] in ("{", "["):
             return _from_json(json.loads(text))
         return _from_csv(text)
     except (ValueError, RecursionError, csv.Error) as error:
-        raise ResultFileError(f"{path} holds no table in JSON or CSV: {error}.") from error
+        raise refused(path, error, "holds no table in JSON or CSV: ") from error
 
 
 def _from_json(document: Any) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import StopReason, SweepSettings
 from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array
+from lrfind.support.reading import refused
 
 MOST_STEPS = 50_000
 """Losses of the longest sweep that is read: its analysis takes seconds, and a gigabyte."""
@@ -79,15 +83,17 @@ def from_history(
     if kind is not None:
         require_choice("kind", kind, KINDS)
     record = recorded_in(history)
-    rates, losses = steps_in(record.table)
-    end = _end(losses)
-    rates, losses = rates[:end], losses[:end]
+    with _named(history):
+        rates, losses = steps_in(record.table)
+        end = _end(losses)
+        rates, losses = rates[:end], losses[:end]
     chosen = KINDS[_kind(record, kind, losses)]
     losses, origin = _raw_losses(losses, chosen, record, beta)
     if chosen.rates_ahead:
         rates, losses = rates[:-1], losses[1:]
-    lr, scale = _of_largest_group(rates)
-    _check(lr)
+    with _named(history):
+        lr, scale = _of_largest_group(rates)
+        _check(lr)
     return RangeTestResult(
         lr=lr,
         loss=losses,
@@ -96,6 +102,17 @@ def from_history(
         group_scale=scale,
         origin=origin,
     )
+
+
+@contextmanager
+def _named(history: Any) -> Iterator[None]:
+    """Errors name the file, if there is one."""
+    try:
+        yield
+    except ValueError as error:
+        if not isinstance(history, str | PathLike):
+            raise
+        raise refused(history, error, "is no record of a range test: ") from error
 
 
 def _end(losses: Array) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from lrfind.histories.files import read_table
 from lrfind.histories.kinds import KINDS, kind_of
 from lrfind.support.arrays import Array
+from lrfind.support.reading import refused
 
 RATES = ("lr", "lrs", "learning_rate", "learning_rates")
 LOSSES = ("loss", "losses", "train_loss")
@@ -39,12 +40,12 @@ def recorded_in(history: Any) -> Recorded:
     Raises:
         OSError: It is a file that cannot be read.
         TypeError: It is nothing that a finder recorded.
-        ValueError: It is a file without a table.
+        ResultFileError: It is a file without a table.
     """
     if isinstance(history, str | PathLike):
         table = read_table(history)
         if "format" in table:
-            raise ValueError(f"`history` is a file of lrfind: `lrfind.load({str(history)!r})`.")
+            raise refused(history, "use `lrfind.load`", "is a file of lrfind: ")
         return Recorded(table)
     kind = kind_of(history)
     if kind is not None and not isinstance(history, Mapping):
@@ -66,7 +67,7 @@ def steps_in(table: Any) -> tuple[Array, Array]:
         ValueError: There is no such column, or one holds something else than numbers, or they are
             of different lengths.
     """
-    rates, losses = list(_column(table, RATES)), list(_column(table, LOSSES))
+    rates, losses = _column(table, RATES), _column(table, LOSSES)
     if len(rates) != len(losses):
         raise ValueError(
             f"`history` must hold as many learning rates as losses, got {len(rates)} and "
@@ -119,11 +120,14 @@ def _unknown(history: object) -> TypeError:
     )
 
 
-def _column(table: Any, names: Iterable[str]) -> Any:
+def _column(table: Any, names: Iterable[str]) -> list[Any]:
     columns = {str(name).strip().lower(): name for name in table.keys()}  # noqa: SIM118 - no mapping
     for name in names:
         if name in columns:
-            return table[columns[name]]
+            column = table[columns[name]]
+            if isinstance(column, str | Mapping) or not hasattr(column, "__iter__"):
+                raise ValueError(f"`history` must hold a list as {name!r}, got {column!r}.")
+            return list(column)
     raise ValueError(
         f"`history` must have a column {' or '.join(map(repr, names))}, found "
         f"{', '.join(map(repr, columns)) or 'none'}."
@@ -137,6 +141,8 @@ def _empty(cell: Any) -> bool:
 def _numbers(values: list[Any], name: str, dimensions: tuple[int, ...]) -> Array:
     plain = [each.tolist() if hasattr(each, "tolist") else each for each in values]
     try:
+        if any(isinstance(each, bool) for each in plain):
+            raise TypeError("True and False are none")
         numbers = np.array(plain, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"`history` must hold numbers as {name}: {error}.") from error

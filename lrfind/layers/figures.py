@@ -23,6 +23,7 @@ from lrfind.support.axes import (
     new_axes,
     shown_name,
 )
+from lrfind.support.heads import printable
 from lrfind.support.text import rate
 
 if TYPE_CHECKING:
@@ -208,8 +209,8 @@ def blow_up_sentence(found: Sequence[BlowUp]) -> str:
     first, others = found[0], len(found) - 1
     rest = {0: "no other did", 1: "1 other followed"}.get(others, f"{others} others followed")
     return (
-        f"First to blow up (crosses): {first.layer}, which grew to ten times its initial norm at "
-        f"lr {rate(first.lr)} ({rest})."
+        f"First to blow up (crosses): {printable(first.layer)}, which grew to ten times its "
+        f"initial norm at lr {rate(first.lr)} ({rest})."
     )
 
 

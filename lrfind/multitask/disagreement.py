@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.support.arrays import Array
+from lrfind.support.heads import printable
 from lrfind.support.html import record_html
 from lrfind.support.records import read_only
 from lrfind.support.text import decades, new_table, rate, words
@@ -53,7 +54,7 @@ class TaskDisagreement:
         return {name: _decades(total, lr) for name, lr in self.lr.items()}
 
     def __str__(self) -> str:
-        rates = ", ".join(f"{name} {rate(lr)}" for name, lr in self.lr.items())
+        rates = ", ".join(f"{printable(name)} {rate(lr)}" for name, lr in self.lr.items())
         if self.decades is None:
             known = f"only {rates}" if rates else "none"
             text = f"Fewer than two tasks suggest a learning rate: {known}."
@@ -68,9 +69,11 @@ class TaskDisagreement:
             if isinstance(answer, Suggestion):
                 apart = self.from_total.get(name)
                 distance = "" if apart is None else decades(apart)
-                table.add_row(name, rate(answer.lr), distance, words(answer.verdict.name))
+                table.add_row(
+                    printable(name), rate(answer.lr), distance, words(answer.verdict.name)
+                )
             else:
-                table.add_row(name, "none", "", f"{answer.reason}.", style="dim")
+                table.add_row(printable(name), "none", "", f"{answer.reason}.", style="dim")
         return record_html(table)
 
     def _total_sentence(self) -> Iterable[str]:
@@ -79,7 +82,7 @@ class TaskDisagreement:
             return
         far = max(distances, key=lambda name: abs(distances[name]))
         yield (
-            f"The total suggests {rate(self.total.lr)}; {far} is farthest from it, by "
+            f"The total suggests {rate(self.total.lr)}; {printable(far)} is farthest from it, by "
             f"{distances[far] + 0.0:+.2f} decades."
         )
 
@@ -87,7 +90,7 @@ class TaskDisagreement:
         answers = {"the total": self.total, **self.tasks}
         for name, answer in answers.items():
             if isinstance(answer, CannotTell):
-                yield f"No suggestion for {name}: {answer.reason}."
+                yield f"No suggestion for {printable(name)}: {answer.reason}."
 
 
 def steps_with_task(task: Array, total: Array) -> NDArray[np.bool_]:

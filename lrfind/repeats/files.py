@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from lrfind.problems.build import Plain
 from lrfind.repeats.repeat_set import RepeatSet
 from lrfind.repeats.runs import Run
-from lrfind.result.format import to_document
-from lrfind.result.range_test_result import RangeTestResult, load
+from lrfind.result.format import FORMAT, to_document
+from lrfind.result.range_test_result import RangeTestResult, result_of
+from lrfind.result.schema import ResultFile
 from lrfind.support.errors import ResultFileError
-from lrfind.support.files import read_json, write_json
+from lrfind.support.files import write_json
+from lrfind.support.heads import cut, printable
+from lrfind.support.reading import (
+    CHECKSUM,
+    LONGEST_PATH,
+    Finite,
+    checksum,
+    read_json,
+    record_in,
+    refused,
+)
 
+Setting = bool | int | Finite | str | None
+"""As `Plain`."""
 LONGEST_NAME = 150
 """Maximum length of the readable part of a file name; file systems allow 255 characters."""
 
@@ -51,30 +67,48 @@ class RunKey:
         return f"{readable}-{sha256(whole).hexdigest()[:12]}.json"
 
 
+class KeyFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What identifies a run, in its file."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    grid: dict[str, Setting]
+    sweep: dict[str, Setting]
+    build: str
+
+
+class RunFile(ResultFile, kw_only=True):
+    """A sweep with what identifies it."""
+
+    run: KeyFile
+
+
 def save_run(folder: Path, key: RunKey, result: RangeTestResult) -> None:
-    """Write one run atomically."""
-    write_json(folder / key.file_name, {**to_document(result), "run": asdict(key)})
+    """Write one run atomically, with a checksum."""
+    document = {**to_document(result), "run": asdict(key)}
+    write_json(folder / key.file_name, {**document, CHECKSUM: checksum(document)})
 
 
 def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
     """The saved result of a run, or None.
 
-    A file of that name that is damaged or holds another run is renamed; it is neither used nor
-    deleted.
+    What has its name and is damaged, was edited, holds another run or is no regular file is
+    renamed; it is neither used nor deleted.
     """
     path = folder / key.file_name
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
-        if _key_in(path) == key:
-            return load(path)
-        problem = f"{path} does not hold the run that its name indicates"
-    except ResultFileError as error:
+        found = _run_in(path)
+        if found is not None and found[0] == key:
+            return found[1]
+        problem = (
+            f"{cut(printable(str(path)), LONGEST_PATH)} does not hold the run that its name says"
+        )
+    except (ResultFileError, FileNotFoundError) as error:
         problem = str(error).rstrip(".")
-    aside = _unused(path)
-    path.rename(aside)
-    # Stack level 3 is the caller of `repeat`.
-    warnings.warn(f"{problem}: renamed to {aside.name}, and the run is repeated.", stacklevel=3)
+    if (aside := _set_aside(path)) is not None:
+        # Stack level 3 is the caller of `repeat`.
+        warnings.warn(f"{problem}: renamed to {aside.name}, and the run is repeated.", stacklevel=3)
     return None
 
 
@@ -86,10 +120,10 @@ def check_one_build(folder: Path, build: str) -> None:
     """
     for path in sorted(folder.glob("*.json")):
         try:
-            key = _key_in(path)
-        except ResultFileError:
+            found = _run_in(path)
+        except (ResultFileError, OSError):
             continue
-        if key is not None and key.build != build:
+        if found is not None and found[0].build != build:
             raise ValueError(
                 f"`out` is {folder}, which holds runs of another `build` or of an older version "
                 f"of it, such as {path.name}: use another folder."
@@ -100,7 +134,7 @@ def load_repeats(folder: str | Path) -> RepeatSet:
     """Read the runs written by `lrfind.repeat(..., out=folder)`, even if it did not finish.
 
     Args:
-        folder: The folder. Other files in it are ignored.
+        folder: The folder. Other files in it are ignored, and copies of a run.
 
     Returns:
         All runs in it, ordered by settings and seed. Sweep settings that differ between runs are
@@ -108,22 +142,41 @@ def load_repeats(folder: str | Path) -> RepeatSet:
 
     Raises:
         OSError: The folder cannot be read.
-        ResultFileError: A file is damaged, there is no run, or there are runs of several problems.
+        ResultFileError: A run is damaged or was edited, there is none, or there are runs of several
+            problems.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {folder} does not exist.")
-    keys = {path: key for path in sorted(folder.glob("*.json")) if (key := _key_in(path))}
-    if not keys:
-        raise ResultFileError(f"{folder} holds no runs of `lrfind.repeat`.")
-    if len({key.build for key in keys.values()}) > 1:
-        raise ResultFileError(f"{folder} holds runs of several problems: use one folder each.")
-    varied = _varied([key.sweep for key in keys.values()])
+    found = _runs_in(folder)
+    if not found:
+        raise refused(folder, "holds no runs of `lrfind.repeat`")
+    if len({key.build for key, _ in found}) > 1:
+        raise refused(folder, "holds runs of several problems: use one folder each")
+    varied = _varied([key.sweep for key, _ in found])
     runs = []
-    for path, key in keys.items():
+    for key, result in found:
         of_sweep = {name: key.sweep.get(name) for name in varied}
-        runs.append(Run(key.seed, {**key.grid, **of_sweep}, load(path)))
+        runs.append(Run(key.seed, {**key.grid, **of_sweep}, result))
     return RepeatSet(tuple(sorted(runs, key=_order)))
+
+
+def _runs_in(folder: Path) -> list[tuple[RunKey, RangeTestResult]]:
+    """The runs in a folder, each once."""
+    runs: dict[str, tuple[RunKey, RangeTestResult]] = {}
+    for path in sorted(folder.glob("*.json")):
+        # By its name, what cannot be read is a run or none of ours.
+        is_run = re.search(r"-[0-9a-f]{12}\.json$", path.name) and path.is_file()
+        try:
+            found = _run_in(path)
+        except (ResultFileError, OSError):
+            if is_run:
+                raise
+            continue
+        # A copy has another name, and must not take the place of the run.
+        if found and (found[0].file_name not in runs or path.name == found[0].file_name):
+            runs[found[0].file_name] = found
+    return list(runs.values())
 
 
 def _varied(sweeps: Sequence[Mapping[str, Plain]]) -> list[str]:
@@ -133,32 +186,39 @@ def _varied(sweeps: Sequence[Mapping[str, Plain]]) -> list[str]:
     return [name for name, each in values.items() if any(value != each[0] for value in each)]
 
 
-def _key_in(path: Path) -> RunKey | None:
-    """The key of the run in a file; None if it holds no run."""
+def _run_in(path: Path) -> tuple[RunKey, RangeTestResult] | None:
+    """The run in a file; None if it holds none.
+
+    Raises:
+        OSError, ResultFileError: As for `load`.
+    """
     document = read_json(path)
-    key = document.get("run") if isinstance(document, dict) else None
-    if key is None:
+    if not isinstance(document, dict) or document.get("run") is None:
         return None
-    kinds = {"seed": int, "grid": dict, "sweep": dict, "build": str}
-    if not isinstance(key, dict) or set(key) != set(kinds):
-        raise ResultFileError(f"{path} is damaged: its run has no key.")
-    if not all(isinstance(key[name], kind) for name, kind in kinds.items()):
-        raise ResultFileError(f"{path} is damaged: its run has an invalid key.")
-    return RunKey(**key)
+    return record_in(document, path, FORMAT, "result", RunFile, _run_of)
 
 
-def _unused(path: Path) -> Path:
+def _run_of(file: RunFile) -> tuple[RunKey, RangeTestResult]:
+    key = file.run
+    return RunKey(key.seed, key.grid, key.sweep, key.build), result_of(file)
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Rename a file to a name that is free; None if another process was faster."""
     number, aside = 1, path.with_name(f"{path.name}.damaged")
-    while aside.exists():
+    while os.path.lexists(aside):
         number, aside = number + 1, path.with_name(f"{path.name}.damaged{number}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return None
     return aside
 
 
 def _order(run: Run) -> tuple[Any, ...]:
     """Sort key: the values of the settings, numbers before strings, then the seed."""
 
-    def rank(value: Plain) -> tuple[int, float, str]:
-        is_number = isinstance(value, int | float)
-        return (0, float(value), "") if is_number else (1, 0.0, str(value))  # type: ignore[arg-type]
+    def rank(value: Plain) -> tuple[int, int | float, str]:
+        return (0, value, "") if isinstance(value, int | float) else (1, 0, str(value))
 
-    return (*(rank(value) for value in run.settings.values()), (0, float(run.seed), ""))
+    return (*(rank(value) for value in run.settings.values()), (0, run.seed, ""))

@@ -10,6 +10,7 @@ from lrfind.analysis.answers import CannotTell
 from lrfind.problems.build import Plain
 from lrfind.repeats.agreement import RepeatSuggestion
 from lrfind.repeats.spread import Spread
+from lrfind.support.heads import printable
 
 COLUMNS = ("runs", "missing", "minimum_lr", "sd", "lr", "low", "high", "note")
 """Columns of a row after its setting, also in CSV files."""
@@ -100,4 +101,4 @@ class SettingRow:
 
 def value_words(value: Plain) -> str:
     """The value of a setting for display."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else printable(str(value))

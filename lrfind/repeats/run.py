@@ -21,6 +21,7 @@ from lrfind.repeats.workers import Failure, outcomes
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
+from lrfind.support.heads import printable
 from lrfind.support.option_names import not_an_argument
 from lrfind.sweep.progress import Progress, bar, require_progress
 
@@ -68,7 +69,8 @@ def repeat(
             the cluster, None for the setting of `joblib.parallel_config`, 1 to run in this process.
             On one GPU all jobs share its memory.
         out: A folder, created if needed, where this process writes each run as soon as it is
-            finished. Runs already there are not repeated. It holds runs of one `build`; changes in
+            finished. Runs already there are not repeated, and those that were edited are set aside;
+            two calls may write into one folder. It holds runs of one `build`; changes in
             the functions that `build` calls are not detected, so use a new folder after them.
         progress: Whether to show a progress bar with the time left; None and "plot" show it in a
             terminal or notebook.
@@ -126,6 +128,7 @@ def _run_missing(
     """Add the results of the missing runs to `found`, and to the folder, as they come."""
     missing = [place for place in range(len(keys)) if place not in found]
     failures = {}
+    claimed = False
     with bar(progress, total=len(keys), initial=len(found), desc="repeats", unit="run") as shown:
         for index, outcome in outcomes(build, [keys[place] for place in missing], n_jobs):
             place = missing[index]
@@ -136,6 +139,10 @@ def _run_missing(
                 # would keep the model of every run.
                 found[place] = replace(outcome, loop_options={})
                 if folder is not None:
+                    if not claimed:
+                        # Another process may have begun in the same folder since.
+                        check_one_build(folder, keys[place].build)
+                        claimed = True
                     save_run(folder, keys[place], found[place])
             shown.update()
     return failures
@@ -210,7 +217,7 @@ def _raise(
     finished: RepeatSet | None,
     folder: Path | None,
 ) -> None:
-    messages = {str(keys[place]): failures[place].message for place in sorted(failures)}
+    messages = {printable(str(keys[place])): failures[place].message for place in sorted(failures)}
     shown = [f"{run}: {message}" for run, message in list(messages.items())[:SHOWN]]
     if len(messages) > SHOWN:
         shown.append(f"and {len(messages) - SHOWN} more")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 from lrfind.repeats.rows import COLUMNS, SettingRow, value_words
 from lrfind.support.files import write_csv
+from lrfind.support.heads import printable
 from lrfind.support.html import record_html
 from lrfind.support.text import new_table, notes_below, plain_text, uncut
 
@@ -83,7 +84,7 @@ class RepeatTable(Sequence[SettingRow]):
     def _rich_table(self) -> Table:
         interval = f"{100 * self.confidence:g} % interval\nfrom"
         numbers = ["runs\n", "median\nminimum", "sd\n(dec)", "suggested\nrate", interval, "\nto"]
-        table = new_table([*(f"{name}\n" for name in self.names), *numbers])
+        table = new_table([*(f"{printable(name)}\n" for name in self.names), *numbers])
         # Settings, of which there may be several or none, are left-aligned.
         for place, column in enumerate(table.columns):
             column.justify = "left" if place < len(self.names) else "right"

@@ -11,6 +11,7 @@ from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.result.record import SweepRecord
 from lrfind.support.arguments import require_choice
 from lrfind.support.arrays import Array, Steps
+from lrfind.support.heads import whole
 from lrfind.support.missing import missing
 
 LIBRARIES = ("pandas", "polars")
@@ -52,7 +53,8 @@ def frame_of(table: Mapping[str, Column], library: str) -> Any:
         if library == "polars":
             import polars
 
-            return polars.DataFrame(table)
+            # It takes no text that has no UTF-8.
+            return polars.DataFrame({whole(name): values for name, values in table.items()})
         import pandas
 
         return pandas.DataFrame(table).set_index("step")

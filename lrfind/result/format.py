@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from lrfind.analysis.schedule import lr_sequence
 from lrfind.layers.layer_norms import NORMS, Layers
+from lrfind.result.cold_start import ColdStart
+from lrfind.result.origin import Origin
 from lrfind.result.record import SweepRecord
-from lrfind.result.settings import StopReason
-from lrfind.support.arguments import (
-    require_beta,
-    require_count,
-    require_number,
-    require_positive,
-)
+from lrfind.result.schema import LayersFile, ResultFile
+from lrfind.result.settings import StopReason, SweepSettings
 from lrfind.support.arrays import Array
 from lrfind.support.files import SCHEMA, from_json, plain, to_json
 
@@ -24,7 +22,7 @@ FORMAT = "lrfind range test"
 
 
 def to_document(record: SweepRecord) -> dict[str, Any]:
-    """Everything in a record as plain values; the inverse of `fields_of`."""
+    """Everything in a record as plain values; the inverse of `result_fields`."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -55,59 +53,35 @@ def to_document(record: SweepRecord) -> dict[str, Any]:
     return document
 
 
-def fields_of(document: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of a record, and of what is in it.
-
-    Its `settings`, `layers`, `origin` and `cold_starts` hold keyword arguments too.
+def result_fields(file: ResultFile) -> dict[str, Any]:
+    """The keyword arguments of a record from the validated fields of a file.
 
     Raises:
-        KeyError, TypeError, ValueError: The document is damaged.
+        ValueError: They do not fit together.
     """
-    settings, seed = dict(document["settings"]), document["seed"]
-    layers, lr = document.get("layers"), from_json(document["lr"])
-    epoch = document.get("epoch_steps")
-    # The same checks as for a new sweep; their messages name the damaged field.
-    lr_sequence(
-        settings["start_lr"], settings["end_lr"], settings["num_iter"], settings["step_mode"]
-    )
-    require_count("probe_every", settings["probe_every"], least=1)
+    settings = SweepSettings(**msgspec.structs.asdict(file.settings))
+    layers, lr = file.layers, from_json(file.lr)
     return {
         "lr": lr,
-        "loss": from_json(document["loss"]),
-        "probe": from_json(document["probe"]),
-        "metric": from_json(document["metric"]),
-        # Files from before tasks were recorded have no such key.
-        "tasks": {name: from_json(losses) for name, losses in document.get("tasks", {}).items()},
-        "stop_reason": StopReason[document["stop_reason"].upper()],
+        "loss": from_json(file.loss),
+        "probe": from_json(file.probe),
+        "metric": from_json(file.metric),
+        "tasks": {name: from_json(losses) for name, losses in file.tasks.items()},
+        "stop_reason": StopReason[file.stop_reason.upper()],
         "settings": settings,
-        "group_scale": tuple(require_number("group_scale", x) for x in document["group_scale"]),
-        "skipped": tuple(require_count("skipped", x, least=0) for x in document["skipped"]),
-        "optimizer": str(document["optimizer"]),
-        "seed": None if seed is None else require_count("seed", seed, least=0),
-        "state_bytes": require_count("state_bytes", document["state_bytes"], least=0),
-        "versions": dict(document["versions"]),
-        "layers": None if layers is None else _layers_from_json(layers, lr),
-        "epoch_steps": None if epoch is None else require_positive("epoch_steps", epoch),
-        # Only in files of what another tool recorded.
-        "origin": _origin_from_json(document.get("origin")),
-        # Only in files of sweeps that were confirmed.
-        "cold_starts": [_cold_start_from_json(each) for each in document.get("cold_starts", ())],
-    }
-
-
-def _origin_from_json(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    if document is None:
-        return None
-    words = {name: str(document[name]) for name in ("tool", "obstacle")}
-    return {**words, "beta": require_beta(document["beta"])}
-
-
-def _cold_start_from_json(document: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "lr": require_positive("lr", document["lr"]),
-        "steps": require_count("steps", document["steps"], least=0),
-        "loss": float(document["loss"]),
-        "enough": float(document["enough"]),
+        "group_scale": tuple(file.group_scale),
+        "skipped": tuple(file.skipped),
+        "optimizer": file.optimizer,
+        "seed": file.seed,
+        "state_bytes": file.state_bytes,
+        "versions": file.versions,
+        "layers": None if layers is None else _layers_of(layers, lr),
+        "epoch_steps": file.epoch_steps,
+        "origin": file.origin and Origin(**msgspec.structs.asdict(file.origin)),
+        "cold_starts": tuple(
+            ColdStart(each.lr, each.steps, float(each.loss), float(each.enough))
+            for each in file.cold_starts
+        ),
     }
 
 
@@ -126,17 +100,15 @@ def _layers_to_json(layers: Layers) -> dict[str, Any]:
     return document
 
 
-def _layers_from_json(document: dict[str, Any], lr: Array) -> dict[str, Any]:
-    names = tuple(map(str, document["names"]))
+def _layers_of(file: LayersFile, lr: Array) -> Layers:
+    def table(values: Sequence[float | str]) -> Array:
+        return from_json(values).reshape((lr.size, len(file.names)), order="F")
 
-    def table(name: str) -> Array:
-        return from_json(document[name]).reshape((lr.size, len(names)), order="F")
-
-    return {
-        "names": names,
-        "lr": lr,
-        **{name: table(name) for name in NORMS},
-        "rate_scale": document["rate_scale"],
-        "weight_decay": document["weight_decay"],
-        "applied": table("applied") if document["applied"] else np.empty(0),
-    }
+    return Layers(
+        names=tuple(file.names),
+        lr=lr,
+        **{name: table(getattr(file, name)) for name in NORMS},
+        rate_scale=tuple(file.rate_scale),
+        weight_decay=tuple(file.weight_decay),
+        applied=table(file.applied) if file.applied else np.empty(0),
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfind.result.logged import PREFIX, Logged
+from lrfind.support.heads import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ def log_wandb(run: Any, sweep: Logged) -> None:
 
     rows = zip(*(column.tolist() for column in sweep.columns.values()), strict=True)
     data = [[step, *map(_known, row)] for step, row in enumerate(rows)]
-    table = wandb.Table(columns=["step", *sweep.columns], data=data)
+    table = wandb.Table(columns=["step", *map(whole, sweep.columns)], data=data)
     media = {name: wandb.Image(_pixels(figure)) for name, figure in sweep.figures.items()}
     media["sweep"] = wandb.plot.line(table, "step", "loss", title="Range test: raw losses")
     media["summary"] = wandb.Html(f"<pre>{escape(sweep.text)}</pre>", inject=False)

@@ -16,12 +16,15 @@ from lrfind.result.columns import Column
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import SweepRecord
 from lrfind.result.sweep_analysis import Answer
+from lrfind.support.heads import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PREFIX = "lrfind"
 """Of every name in a tracker, so that none is taken from the user."""
+UNTOLD = r"[^-.A-Za-z0-9]"
+"""Characters that a name in a tracker is without, lest one refuses it."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,13 @@ def settings_of(record: SweepRecord) -> dict[str, str | float]:
     """How a sweep was made: what decides whether two can be compared."""
     settings = {
         **asdict(record.settings),
-        "optimizer": record.optimizer,
+        "optimizer": printable(record.optimizer),
         "seed": record.seed,
         "origin": record.origin and str(record.origin),
-        **{f"version_{name}": version for name, version in record.versions.items()},
+        **{
+            f"version_{re.sub(UNTOLD, '_', name)}": printable(version)
+            for name, version in record.versions.items()
+        },
     }
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -100,7 +106,7 @@ def tags(names: Iterable[str]) -> dict[str, str]:
     """The name in a tracker of each column: of letters, digits, `_`, `-` and `.`, and its own."""
     found: dict[str, str] = {}
     for name in names:
-        tag = f"{PREFIX}/{re.sub(r'[^-.A-Za-z0-9]', '_', name)}"
+        tag = f"{PREFIX}/{re.sub(UNTOLD, '_', name)}"
         while tag in found.values():
             tag += "_"
         found[name] = tag

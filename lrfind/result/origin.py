@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lrfind.support.heads import printable
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -30,8 +32,9 @@ class Origin:
         return bool(self.obstacle)
 
     def __str__(self) -> str:
+        tool = printable(self.tool)
         if self.smoothed:
-            return f"Smoothed losses of {self.tool}, used as they are: {self.obstacle}."
+            return f"Smoothed losses of {tool}, used as they are: {printable(self.obstacle)}."
         if self.beta:
-            return f"Raw losses recovered from the EMA of {self.tool} (beta {self.beta:.3g})."
-        return f"Losses of {self.tool or 'a record'}, taken as raw."
+            return f"Raw losses recovered from the EMA of {tool} (beta {self.beta:.3g})."
+        return f"Losses of {tool or 'a record'}, taken as raw."

@@ -26,6 +26,7 @@ from lrfind.result.record import PROBE, SOURCES, TRAIN
 from lrfind.result.sweep_analysis import Answer, SweepAnalysis
 from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
+from lrfind.support.heads import printable
 from lrfind.support.records import flag_names
 from lrfind.support.text import words
 
@@ -48,7 +49,7 @@ def page_data(
     sources = [TRAIN, *([PROBE] if record.probe.size else []), *record.tasks]
     first = record.suggest() if asked is None else asked
     return {
-        "name": name,
+        "name": printable(name),
         "opening": opening(record),
         "origin": "" if record.origin is None else str(record.origin),
         "sources": [_source(record, each, offered, first) for each in sources],
@@ -75,7 +76,8 @@ def _own_columns(record: SweepAnalysis) -> dict[str, Array]:
 def _facts(record: SweepAnalysis) -> dict[str, str]:
     """Settings, versions and stop reason, in words."""
     facts = {name: "none" if value is None else f"{value}" for name, value in _settings(record)}
-    return facts | {f"version of {name}": each for name, each in record.versions.items()}
+    facts |= {f"version of {name}": each for name, each in record.versions.items()}
+    return {printable(name): printable(each) for name, each in facts.items()}
 
 
 def _settings(record: SweepAnalysis) -> Iterator[tuple[str, object]]:
@@ -93,7 +95,11 @@ def _settings(record: SweepAnalysis) -> Iterator[tuple[str, object]]:
 
 def _source(record: SweepAnalysis, source: str, offered: Choices, asked: Answer) -> dict[str, Any]:
     """One source of losses; without curves, why there are none."""
-    name = source if source not in SOURCES else {TRAIN: "mini-batches", PROBE: "probe"}[source]
+    name = (
+        printable(source)
+        if source not in SOURCES
+        else {TRAIN: "mini-batches", PROBE: "probe"}[source]
+    )
     try:
         curves = record.curves(source)
     except CannotTellError as error:

@@ -12,6 +12,7 @@ from lrfind.result.pictures import SweepPictures
 from lrfind.result.sweep_analysis import Answer
 from lrfind.support.arguments import require_beta
 from lrfind.support.errors import CannotTellError
+from lrfind.support.heads import printable
 
 if TYPE_CHECKING:
     from lrfind.reports.explorer import Explorer
@@ -144,7 +145,7 @@ def _names(names: Sequence[str], count: int) -> list[str]:
         return ["sweep"] if count == 1 else [f"sweep {number + 1}" for number in range(count)]
     if len(names) != count:
         raise ValueError(f"`names` must hold one name for each sweep, {count}, got {len(names)}.")
-    return list(names)
+    return list(map(printable, names))
 
 
 def _card(record: Any) -> Card:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from lrfind.layers.layer_norms import Layers
 from lrfind.result.brief import opening
-from lrfind.result.cold_start import ColdStart
-from lrfind.result.format import FORMAT, fields_of, to_document
+from lrfind.result.format import FORMAT, result_fields, to_document
 from lrfind.result.misnamed import SaysWhatIsMeant
-from lrfind.result.origin import Origin
 from lrfind.result.outputs import SweepOutputs
-from lrfind.result.settings import SweepSettings
+from lrfind.result.schema import ResultFile
 from lrfind.support.errors import CannotTellError
-from lrfind.support.files import read_document, write_json
+from lrfind.support.files import write_json
 from lrfind.support.html import record_html
+from lrfind.support.reading import read_document
 
 
 class RangeTestResult(SweepOutputs, SaysWhatIsMeant):
@@ -56,7 +53,7 @@ class RangeTestResult(SweepOutputs, SaysWhatIsMeant):
 
     Example:
         >>> import numpy as np
-        >>> from lrfind.result.settings import StopReason
+        >>> from lrfind.result.settings import StopReason, SweepSettings
         >>> lr = np.geomspace(1e-3, 1e1, 81)
         >>> loss = (np.log10(lr) + 1) ** 2
         >>> settings = SweepSettings(1e-3, 1e1, 81, "exp", None)
@@ -104,22 +101,12 @@ def load(path: str | Path) -> RangeTestResult:
 
     Raises:
         OSError: The file cannot be read.
-        ResultFileError: The file is truncated, is not an lrfind result, or was written by a newer
-            version.
+        ResultFileError: The file is truncated, damaged, edited though it has a checksum, no lrfind
+            result, no regular file, larger than 1 GiB, or was written by a newer version.
     """
-    return read_document(path, FORMAT, "result", result_of)
+    return read_document(path, FORMAT, "result", ResultFile, result_of)
 
 
-def result_of(document: dict[str, Any]) -> RangeTestResult:
-    """The result in a JSON document; see `lrfind.result.format.fields_of`."""
-    fields = fields_of(document)
-    layers, settings = fields.pop("layers"), SweepSettings(**fields.pop("settings"))
-    origin = fields.pop("origin")
-    cold_starts = tuple(ColdStart(**each) for each in fields.pop("cold_starts"))
-    return RangeTestResult(
-        **fields,
-        settings=settings,
-        layers=None if layers is None else Layers(**layers),
-        origin=None if origin is None else Origin(**origin),
-        cold_starts=cold_starts,
-    )
+def result_of(file: ResultFile) -> RangeTestResult:
+    """The result in a validated file."""
+    return RangeTestResult(**result_fields(file))

@@ -23,7 +23,7 @@ from lrfind.result.brief_tables import brief_tables
 from lrfind.result.record import PROBE, TRAIN, SweepRecord
 from lrfind.support.errors import CannotTellError
 from lrfind.support.html import record_html
-from lrfind.support.text import decades, plain_text
+from lrfind.support.text import as_it_is, decades, plain_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -60,12 +60,12 @@ class Summary:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.detail:
-            yield brief(self.record, self.comparison, self.answer, *self._notes())
+            yield as_it_is(brief(self.record, self.comparison, self.answer, *self._notes()))
             return
         shown = [row for row in self.comparison.rows if row.curve == USUAL][-1]
         yield ending(self.record)
         if self.record.origin is not None:
-            yield str(self.record.origin)
+            yield as_it_is(str(self.record.origin))
         yield ""
         yield self.comparison
         yield ""
@@ -73,7 +73,7 @@ class Summary:
         yield rate_sentence(self.comparison.rate_shifts, shown.beta)
         yield decade_sentence(self.comparison.rows, shown.beta, self.answer)
         yield str(self.answer)
-        yield from self._notes()
+        yield from map(as_it_is, self._notes())
 
     def __str__(self) -> str:
         return plain_text(self)

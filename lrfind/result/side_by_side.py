@@ -18,7 +18,7 @@ from lrfind.result.side_by_side_table import side_by_side_table
 from lrfind.support.errors import CannotTellError
 from lrfind.support.heads import heads
 from lrfind.support.html import record_html
-from lrfind.support.text import plain_text, times, uncut
+from lrfind.support.text import as_it_is, plain_text, times, uncut
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -109,15 +109,13 @@ class SideBySide:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.text import Text
-
         shown = heads(self.names)
         table = side_by_side_table(shown, self.comparisons, self.answers, self.differences)
         yield uncut(table)
         if self.notes:
             yield ""
         for note in self.notes:
-            yield Text(note)
+            yield as_it_is(note)
 
     def __str__(self) -> str:
         return plain_text(self)

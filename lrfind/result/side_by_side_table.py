@@ -48,7 +48,9 @@ def side_by_side_table(
         "minimum at lr": _rows(columns, _lowest),
         "shift from raw, dec": [*_shifts(averages)],
         "suggestion": [*_suggestions(answers)],
-        "what differs": [(name, [*map(value_words, each)]) for name, each in differences.items()],
+        "what differs": [
+            (printable(name), [*map(value_words, each)]) for name, each in differences.items()
+        ],
     }
     return _table(heads, {title: rows for title, rows in parts.items() if rows})
 

@@ -127,7 +127,9 @@ def title(ax: Axes, *texts: str) -> None:
     small, medium = (max(30, int(each * inches(ax))) for each in CHARACTERS_PER_INCH)
     text = next((text for text in texts if len(text) <= small), texts[-1])
     size = "medium" if len(text) <= medium else "small"
-    ax.set_title(no_formula(textwrap.fill(text, width=small)), fontsize=size)
+    ax.set_title(
+        no_formula(textwrap.fill(printable(" ".join(text.split())), width=small)), fontsize=size
+    )
 
 
 def inches(ax: Axes) -> float:

@@ -8,16 +8,14 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from lrfind.support.arrays import Array, Steps
-from lrfind.support.errors import ResultFileError
-
-T = TypeVar("T")
+from lrfind.support.heads import printable
 
 SCHEMA = 1
 """Schema version of every JSON file that lrfind can read back."""
@@ -32,8 +30,10 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[A
     """Write rows under a header as CSV; see `write_whole`."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(printable, header))
+    writer.writerows(
+        [printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     write_whole(path, text.getvalue().encode())
 
 
@@ -61,51 +61,6 @@ def write_whole(path: str | Path, data: bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
-
-
-def read_json(path: str | Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        OSError: The file cannot be read.
-        ResultFileError: It is not valid JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ResultFileError(f"{path} is not valid JSON: {error}.") from error
-
-
-def read_document(
-    path: str | Path, wanted: str, kind: str, make: Callable[[dict[str, Any]], T]
-) -> T:
-    """Read a JSON file of lrfind, and make a record from it.
-
-    Args:
-        path: The JSON file.
-        wanted: The required value of its field `format`.
-        kind: Name of this kind of file, for error messages.
-        make: Makes the record; if it raises, the file is damaged.
-
-    Raises:
-        OSError: The file cannot be read.
-        ResultFileError: The file is truncated, damaged, of another format, or of a newer version.
-    """
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != wanted:
-        raise ResultFileError(f"{path} is not an lrfind {kind}.")
-    schema = document.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ResultFileError(
-            f"{path} has schema {schema}, but this version reads only {SCHEMA}: "
-            "upgrade lrfind to the version that wrote it."
-        )
-    try:
-        return make(document)
-    except KeyError as error:
-        raise ResultFileError(f"{path} is damaged: {error} is missing or unknown.") from error
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ResultFileError(f"{path} is damaged: {error}") from error
 
 
 def plain(value: float) -> float | str:

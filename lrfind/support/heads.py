@@ -32,7 +32,7 @@ def heads(names: Sequence[str]) -> tuple[str, ...]:
         depth += 1
     shown: list[str] = []
     for path in paths:
-        head = _cut(printable("/".join(path.parts[-depth:]) or "."))
+        head = cut(printable("/".join(path.parts[-depth:]) or "."), LONGEST)
         number, numbered = 1, head
         while numbered in shown:
             number += 1
@@ -48,8 +48,14 @@ def printable(text: str) -> str:
     )
 
 
-def _cut(text: str) -> str:
-    if len(text) <= LONGEST:
+def whole(text: str) -> str:
+    """A text with half a surrogate pair, which has no UTF-8, as in Python's strings."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def cut(text: str, longest: int) -> str:
+    """A text, cut in the middle where it is longer than so many characters."""
+    if len(text) <= longest:
         return text
-    half = (LONGEST - 3) // 2
+    half = (longest - 3) // 2
     return f"{text[:half]}...{text[-half:]}"

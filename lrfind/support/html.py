@@ -14,7 +14,7 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lrfind.support.text import OwnWidth, sentence
+from lrfind.support.text import OwnWidth, printed, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +141,7 @@ def picture_html(
     """
     width = round(SHOWN_DPI * size[0])
     shown = f'width="{width}" style="max-width: 100%; height: auto;"'
-    return f'<img alt="{escape(alt)}" src="{_drawn(draw, size)}" {shown}/>'
+    return f'<img alt="{escape(printed(alt))}" src="{_drawn(draw, size)}" {shown}/>'
 
 
 def _part(part: Any) -> str:
@@ -177,7 +177,7 @@ def _row(cells: Sequence[Any], styles: Sequence[str], *, dim: bool) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(text).replace("\n", "<br/>")
+    return escape(printed(text)).replace("\n", "<br/>")
 
 
 def _drawn(draw: Callable[[Axes], object], size: tuple[float, float]) -> str:

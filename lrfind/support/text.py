@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lrfind.support.heads import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -49,13 +51,34 @@ def group_words(group_lr: Sequence[float]) -> str:
     return f" ({rates} for the parameter groups)" if len(set(group_lr)) > 1 else ""
 
 
+def printed(text: str) -> str:
+    """A text whose lines hold no control characters; see `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def as_it_is(part: RenderableType) -> RenderableType:
+    """What rich prints of a text as it is: no markup, no emoji code, no terminal escape."""
+    from rich.text import Text
+
+    if not isinstance(part, str):
+        return part
+    return Text(printed(part))
+
+
 def new_table(columns: Sequence[str]) -> Table:
-    """A rich table without lines; the first column is left-aligned, the others right-aligned."""
+    """A rich table without lines; the first column is left-aligned, the others right-aligned.
+
+    Its headers and cells are printed as they are.
+    """
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    class OfTexts(Table):
+        def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+            super().add_row(*(cell and as_it_is(cell) for cell in cells), **options)
+
+    table = OfTexts(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=True)
+        table.add_column(as_it_is(column), justify="right" if place else "left", no_wrap=True)
     return table
 
 
@@ -94,7 +117,7 @@ def uncut(table: Table) -> OwnWidth:
 
 def wrapped(text: RenderableType) -> OwnWidth:
     """A text wrapped to `TEXT_WIDTH`."""
-    return OwnWidth(text, TEXT_WIDTH)
+    return OwnWidth(as_it_is(text), TEXT_WIDTH)
 
 
 def notes_below(notes: Sequence[str]) -> Iterator[RenderableType]:
@@ -104,7 +127,7 @@ def notes_below(notes: Sequence[str]) -> Iterator[RenderableType]:
     if notes:
         yield ""
     for note in notes:
-        yield wrapped(Text(f"! {note}", style="yellow"))
+        yield wrapped(Text(f"! {printed(note)}", style="yellow"))
 
 
 def plain_text(thing: RenderableType, width: int = TEXT_WIDTH) -> str:
@@ -119,5 +142,5 @@ def plain_text(thing: RenderableType, width: int = TEXT_WIDTH) -> str:
         file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False,
         markup=False, highlight=False,
     )  # fmt: skip
-    console.print(thing, crop=False)
+    console.print(as_it_is(thing), crop=False)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

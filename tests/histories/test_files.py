@@ -36,13 +36,18 @@ def test_the_columns_of_a_file(tmp_path, content, table):
         b"[" * 3000,
         b'[{"lr": ' + b"9" * 5000 + b"}]",
         b"lr,loss\n" + b"1" * 200_000 + b",1\n",
-        b"\x89PNG\r\n\x1a\n\x00",
-        b"lr,loss\n\xff\xfe,1\n",
     ],
 )
 def test_what_holds_no_table_is_one_error_with_its_name(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(ResultFileError, match=r"a\.csv holds no table in JSON or CSV: .*\.$"):
+        read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\x00", b"lr,loss\n\xff\xfe,1\n"])
+def test_what_is_no_text_is_one_error_with_its_name(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ResultFileError, match=r"a\.csv is not text in UTF-8\.$"):
         read_table(tmp_path / "a.csv")
 
 
@@ -66,7 +71,9 @@ def test_nothing_in_a_file_is_executed(tmp_path):
 def test_a_huge_file_is_not_read(tmp_path):
     with (tmp_path / "a").open("wb") as file:
         file.truncate(LARGEST + 1)
-    with pytest.raises(ResultFileError, match="a has 10,000,001 bytes, too many for a record"):
+    with pytest.raises(
+        ResultFileError, match="a has 10,000,001 bytes, and no more than 10,000,000"
+    ):
         read_table(tmp_path / "a")
 
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,10 +161,108 @@ def test_and_not_done_again(tmp_path):
     assert runs == load_repeats(EARLIER)
 
 
-@pytest.mark.parametrize("key", [3, {}, {"seed": "1", "grid": {}, "sweep": {}, "build": "b"}])
-def test_a_damaged_key_is_named(tmp_path, key):
-    save_run(tmp_path, KEY, RESULT)
-    path = tmp_path / KEY.file_name
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"run": key}))
-    with pytest.raises(ResultFileError, match="damaged: its run"):
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (3, "damaged: `run`: expected `object`, got `int`"),
+        ({}, "damaged: `run.seed` is missing"),
+        ({"seed": "1", "grid": {}, "sweep": {}, "build": "b"}, "damaged: `run.seed`: expected"),
+        ({"seed": True, "grid": {}, "sweep": {}, "build": "b"}, "damaged: `run.seed`: expected"),
+        ({"seed": 1, "grid": {"a": []}, "sweep": {}, "build": "b"}, "damaged: `run.grid"),
+    ],
+)
+def test_a_damaged_key_is_named(tmp_path, key, message):
+    path = edited(tmp_path, lambda document: document.update(run=key), checksum=False)
+    assert path.name.startswith("size=64")
+    with pytest.raises(ResultFileError, match=message):
         load_repeats(tmp_path)
+
+
+def edited(folder, change, *, checksum=True):
+    """A saved run that somebody has edited."""
+    save_run(folder, KEY, RESULT)
+    path = folder / KEY.file_name
+    document = json.loads(path.read_text())
+    change(document)
+    if not checksum:
+        del document["checksum"]
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document["loss"].__setitem__(40, document["loss"][40] + 1e-15),
+        lambda document: document.update(seed=1),
+        lambda document: document["run"]["grid"].update(kind="b"),
+        lambda document: document.update(note="mine"),
+        lambda document: document.update(checksum=None),
+    ],
+)
+def test_an_edited_run_is_noticed(tmp_path, change):
+    path = edited(tmp_path, change)
+    for read in (lrfind.load, lambda it: load_repeats(it.parent)):
+        with pytest.raises(ResultFileError, match="was edited or damaged: its `checksum`"):
+            read(path)
+    with pytest.warns(UserWarning, match="was edited or damaged.*renamed to"):
+        assert find_run(tmp_path, KEY) is None
+    assert [each.name for each in tmp_path.iterdir()] == [f"{path.name}.damaged"]
+
+
+def test_a_run_that_was_only_written_anew_is_not(tmp_path):
+    path = edited(tmp_path, lambda document: None)
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_text()).items()))))
+    assert find_run(tmp_path, KEY) == RESULT
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def dangling(path):
+    path.symlink_to(path.parent / "nowhere")
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [pipe, dangling, device, Path.mkdir])
+def test_what_is_no_file_is_set_aside(tmp_path, make):
+    path = tmp_path / KEY.file_name
+    make(path)
+    with pytest.raises(ResultFileError, match="holds no runs"):
+        load_repeats(tmp_path)
+    check_one_build(tmp_path, "build 9")
+    with pytest.warns(UserWarning, match="renamed to .*, and the run is repeated"):
+        assert find_run(tmp_path, KEY) is None
+    assert [each.name for each in tmp_path.iterdir()] == [f"{path.name}.damaged"]
+    save_run(tmp_path, KEY, RESULT)
+    make(tmp_path / f"a{path.name}")
+    assert len(load_repeats(tmp_path)) == 1
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_run_counts_once_and_a_copy_does_not_take_its_place(tmp_path):
+    save_run(tmp_path, KEY, parabola(-2.0))
+    shutil.copy(tmp_path / KEY.file_name, tmp_path / "a copy.json")
+    shutil.copy(tmp_path / KEY.file_name, tmp_path / "z copy.json")
+    (tmp_path / "link.json").symlink_to(KEY.file_name)
+    save_run(tmp_path, KEY, RESULT)
+    assert [run.result for run in load_repeats(tmp_path).runs] == [RESULT]
+
+
+def test_a_file_that_is_not_ours_is_passed_over(tmp_path):
+    save_run(tmp_path, KEY, RESULT)
+    for name, text in (("a", "{"), ("b", "[1]"), ("c", '{"run": null}'), ("d", '{"run": 1}')):
+        (tmp_path / f"{name}.json").write_text(text)
+    (tmp_path / "e.json").write_bytes(b"\xff")
+    assert len(load_repeats(tmp_path)) == 1
+
+
+def test_a_damaged_run_that_another_process_has_set_aside_is_no_error(tmp_path, monkeypatch):
+    path = edited(tmp_path, lambda document: document.update(seed=1))
+    monkeypatch.setattr(Path, "rename", lambda path, aside: path.unlink() or path.stat())
+    assert find_run(tmp_path, KEY) is None
+    assert not path.exists()

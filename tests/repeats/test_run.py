@@ -1,6 +1,9 @@
 """Repeats: the same whatever runs them, each on disk as soon as it is done."""
 
+import os
 import random
+import subprocess
+import sys
 from contextlib import suppress
 from functools import partial
 
@@ -8,10 +11,11 @@ import makers
 import numpy as np
 import pytest
 import torch
-from makers import SHORT, by_hand, plain
+from makers import SHORT, by_hand, parabola, plain
 
 import lrfind
 from lrfind import RunsFailedError, load_repeats, repeat
+from lrfind.repeats.files import RunKey, save_run
 
 
 def test_a_run_is_the_range_test_of_a_freshly_seeded_problem():
@@ -150,3 +154,43 @@ def test_the_bar_counts_runs_those_found_too(tmp_path, capsys, shown):
 
 def test_the_exported_name_is_this():
     assert lrfind.repeat is repeat
+
+
+TWO_AT_ONCE = """
+import sys
+from lrfind import repeat
+import makers
+runs = repeat(makers.regression, seeds=12, n_jobs=1, out=sys.argv[1], progress=False, num_iter=40)
+print(len(runs))
+"""
+
+
+@pytest.mark.slow
+def test_two_calls_at_once_on_one_folder_do_not_harm_each_other(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-W", "error", "-c", TWO_AT_ONCE, out]
+    path = os.pathsep.join([str(makers.TESTS), *sys.path])
+    both = [
+        subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    assert [(each.communicate(timeout=120)[0], each.returncode) for each in both] == [
+        (b"12\n", 0)
+    ] * 2
+    runs = load_repeats(out)
+    assert [run.seed for run in runs.runs] == list(range(12))
+    # Nothing is left of what was half written.
+    assert len(list(out.iterdir())) == 12
+    assert repeat(makers.regression, seeds=12, n_jobs=1, out=out, num_iter=40) == runs
+
+
+def test_a_folder_that_another_build_has_begun_since_is_not_mixed(tmp_path):
+    def slow():
+        # Another process begins in the same folder while this run is made.
+        save_run(tmp_path, RunKey(0, {}, {}, "another"), parabola(-1.0))
+        return makers.regression()
+
+    with pytest.raises(ValueError, match="another `build`"):
+        repeat(slow, seeds=1, n_jobs=1, out=tmp_path, **SHORT)
+    assert [run.result for run in load_repeats(tmp_path).runs] == [parabola(-1.0)]

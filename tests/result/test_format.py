@@ -18,9 +18,14 @@ from lrfind.result.cold_start import ColdStart
 from lrfind.support.files import write_whole
 
 
-@given(loss=st.lists(st.floats(), max_size=100), reason=st.sampled_from(StopReason))
-def test_a_result_comes_back_bit_for_bit(tmp_path_factory, loss, reason):
+@given(
+    loss=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=99),
+    last=st.lists(st.floats(), max_size=1),
+    reason=st.sampled_from(StopReason),
+)
+def test_a_result_comes_back_bit_for_bit(tmp_path_factory, loss, last, reason):
     path = tmp_path_factory.mktemp("results") / "run.json"
+    loss = loss + last
     result = make_result(
         loss, group_scale=(1.0, 1 / 3), seed=2**63 + 1, versions={"torch": "2"}, state_bytes=7
     )
@@ -124,20 +129,20 @@ def unknown_reason(document):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (damaged, "is damaged: 'loss' is missing"),
+        (damaged, "is damaged: `loss` is missing"),
         (of_other_length, "is damaged"),
-        (unknown_reason, "is damaged: 'TIRED' is missing or unknown"),
+        (unknown_reason, "is damaged: `stop_reason`: invalid enum value 'tired'"),
         (without_a_reason, "is damaged"),
-        (with_a_huge_number, "is damaged: `state_bytes`"),
-        (with_a_rate_of_0, "is damaged: `lr`"),
+        (with_a_huge_number, "is not valid JSON: Infinity is no JSON"),
+        (with_a_rate_of_0, r"is damaged: `lr\[0\]`: expected `float` > 0"),
         (with_rates_backwards, "is damaged: `lr`"),
         (without_groups, "is damaged: `group_scale`"),
         (with_a_word_for_a_seed, "is damaged: `seed`"),
         (with_other_settings, "is damaged"),
         (with_an_epoch_of_0, "is damaged: `epoch_steps`"),
-        (with_a_cold_start_at_0, "is damaged: `lr`"),
-        (with_half_a_cold_start, "is damaged: 'enough' is missing"),
-        (older, "is damaged: 'settings' is missing"),
+        (with_a_cold_start_at_0, r"is damaged: `cold_starts\[0\]\.lr`: expected `float` > 0"),
+        (with_half_a_cold_start, r"is damaged: `cold_starts\[0\]\.enough` is missing"),
+        (older, "is damaged: `schema` must be an integer from 1, got None"),
         (newer, "schema 2, but this version reads only 1: upgrade"),
         (foreign, "is not an lrfind result"),
     ],

@@ -1,9 +1,10 @@
 """Heads of columns: short, different, and nothing in them that a terminal obeys."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfind.support.heads import LONGEST, heads
+from lrfind.support.heads import LONGEST, cut, heads, whole
 
 
 def test_the_last_parts_of_paths_that_tell_them_apart():
@@ -33,3 +34,14 @@ def test_heads_of_any_names_differ_and_can_be_printed(names):
     shown = heads(names)
     assert len(set(shown)) == len(names)
     assert all(head.isprintable() and head for head in shown)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("abcdef", "abcdef"), ("abcdefgh", "ab...gh")])
+def test_a_text_is_cut_in_the_middle(text, shown):
+    assert cut(text, 7) == shown
+
+
+@given(st.text())
+def test_a_text_is_whole_unless_it_holds_half_a_character(text):
+    assert whole(text) == text
+    assert whole(f"\ud800{text}") == rf"\ud800{text}"

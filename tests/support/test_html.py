@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrfind.support.heads import printable
 from lrfind.support.html import picture_html, table_html, text_html
 from lrfind.support.text import new_table
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b", r"$\frac$", "$$"]
-PRINTED = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Cc")))
+PRINTED = st.text().map(printable)
 
 
 def parsed(html):

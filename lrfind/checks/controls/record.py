@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.verdict import Judgement, Verdict
-from lrfind.checks.controls.format import CONTROLS_FORMAT, controls_document, controls_fields
+from lrfind.checks.controls.format import (
+    CONTROLS_FORMAT,
+    ControlsFile,
+    controls_document,
+    controls_fields,
+)
 from lrfind.checks.controls.numbers import ControlNumbers
 from lrfind.checks.controls.text import flag_notes, minima_table, sentences
 from lrfind.checks.controls.verdict import controlled
-from lrfind.result.constant_run import ConstantRun
 from lrfind.result.range_test_result import result_of
 from lrfind.result.record import TRAIN
-from lrfind.support.files import read_document, write_json
+from lrfind.support.files import write_json
 from lrfind.support.html import record_html
+from lrfind.support.reading import read_document
 from lrfind.support.records import flag_names
 from lrfind.support.text import notes_below, plain_text, uncut
 
@@ -149,22 +154,13 @@ class Controls(ControlNumbers):
 
         Raises:
             OSError: The file cannot be read.
-            ResultFileError: The file is truncated, holds no controls, or was written by a newer
-                version.
+            ResultFileError: As for `lrfind.load`.
         """
-        return read_document(path, CONTROLS_FORMAT, "controls file", _controls_of)
+        return read_document(path, CONTROLS_FORMAT, "controls file", ControlsFile, _controls_of)
 
 
-def _controls_of(document: dict[str, Any]) -> Controls:
-    fields = controls_fields(document)
-    suggested = fields["suggested"]
-    return Controls(
-        result_of(fields["result"]),
-        ConstantRun(**fields["constant"]),
-        None if suggested is None else ConstantRun(**suggested),
-        fields["frozen"],
-        fields["same_numbers"],
-    )
+def _controls_of(file: ControlsFile) -> Controls:
+    return Controls(result_of(file.result), **controls_fields(file))
 
 
 def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

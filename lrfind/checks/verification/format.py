@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from lrfind.checks.verification.decision import SweepSays
 from lrfind.checks.verification.scores import TrialScores
 from lrfind.checks.verification.trial import Trial
 from lrfind.result.constant_run import ConstantRun
-from lrfind.support.arguments import require_count, require_number, require_positive
+from lrfind.result.schema import BEYOND
 from lrfind.support.files import SCHEMA, from_json, plain, to_json
+from lrfind.support.reading import (
+    Count,
+    NotNegative,
+    Number,
+    Positive,
+    finite_but_last,
+    of_length,
+)
 
 VERIFICATION_FORMAT = "lrfind verification"
 
@@ -37,26 +48,66 @@ def verification_document(scores: TrialScores) -> dict[str, Any]:
     }
 
 
-def verification_fields(document: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of `Verification`.
+class TrialFile(msgspec.Struct):
+    """A short training run; "loses" beside it is computed."""
 
-    Raises:
-        KeyError, TypeError, ValueError: The document is damaged.
-    """
-    sweep, epochs = document["sweep"], document["epochs"]
-    suggested, total = document["suggested"], document["total_steps"]
+    lr: Positive
+    halfway: Number
+    end: Number
+    loss: list[Number]
+    probe: list[Number] = []
+
+    def __post_init__(self) -> None:
+        finite_but_last("loss", self.loss)
+        of_length("probe", self.probe, 0, len(self.loss))
+
+
+class SweepSaysFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What the sweep before the trials says."""
+
+    minimum: Positive
+    deviation: NotNegative
+    lr: Positive | None
+
+
+class VerificationFile(msgspec.Struct):
+    """What a file of a verification may hold; what is computed from it stands beside it."""
+
+    trials: Annotated[list[TrialFile], msgspec.Meta(min_length=1)]
+    suggested: Positive | None
+    level: Number
+    noise: NotNegative | Literal["nan", "inf"]
+    steps: Count
+    schedule: Literal["constant", "one_cycle"] | None
+    total_steps: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None
+    epochs: Positive | None
+    scale: list[NotNegative]
+    sweep: SweepSaysFile | None
+    regrets: list[NotNegative | Literal["nan", "inf"]]
+
+    def __post_init__(self) -> None:
+        if any(after.lr <= before.lr for before, after in pairwise(self.trials)):
+            raise ValueError("`trials` must have rising `lr`")
+        of_length("regrets", self.regrets, 0, len(self.trials))
+        if abs(max(self.scale, default=0.0) - 1) > BEYOND:
+            raise ValueError("`scale` must hold a 1 as its largest number")
+
+
+def verification_fields(file: VerificationFile) -> dict[str, Any]:
+    """The keyword arguments of `Verification` from a validated file."""
+    sweep = file.sweep
     return {
-        "trials": tuple(_trial_of(each) for each in document["trials"]),
-        "suggested": None if suggested is None else require_positive("suggested", suggested),
-        "level": float(document["level"]),
-        "noise": float(document["noise"]),
-        "steps": require_count("steps", document["steps"], least=0),
-        "schedule": None if document["schedule"] is None else str(document["schedule"]),
-        "total_steps": None if total is None else require_count("total_steps", total, least=1),
-        "epochs": None if epochs is None else require_positive("epochs", epochs),
-        "scale": tuple(require_number("scale", each) for each in document["scale"]),
-        "sweep": None if sweep is None else SweepSays(**sweep),
-        "regrets": tuple(float(each) for each in document["regrets"]),
+        "trials": tuple(map(_trial_of, file.trials)),
+        "suggested": file.suggested,
+        "level": float(file.level),
+        "noise": float(file.noise),
+        "steps": file.steps,
+        "schedule": file.schedule,
+        "total_steps": file.total_steps,
+        "epochs": file.epochs,
+        "scale": tuple(file.scale),
+        "sweep": sweep and SweepSays(sweep.minimum, sweep.deviation, sweep.lr),
+        "regrets": tuple(map(float, file.regrets)),
     }
 
 
@@ -75,10 +126,6 @@ def trial_documents(scores: TrialScores) -> list[dict[str, Any]]:
     ]
 
 
-def _trial_of(document: dict[str, Any]) -> Trial:
-    run = ConstantRun(
-        require_positive("lr", document["lr"]),
-        from_json(document["loss"]),
-        from_json(document.get("probe", ())),
-    )
-    return Trial(run, float(document["halfway"]), float(document["end"]))
+def _trial_of(file: TrialFile) -> Trial:
+    run = ConstantRun(file.lr, from_json(file.loss), from_json(file.probe))
+    return Trial(run, float(file.halfway), float(file.end))

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from lrfind.checks.verification.format import (
     VERIFICATION_FORMAT,
+    VerificationFile,
     trial_documents,
     verification_document,
     verification_fields,
 )
 from lrfind.checks.verification.scores import ALL_BLEW_UP, TrialScores
 from lrfind.checks.verification.text import answer_sentence, trials_table
-from lrfind.support.files import plain, read_document, write_json
+from lrfind.support.files import plain, write_json
 from lrfind.support.html import record_html
+from lrfind.support.reading import read_document
 from lrfind.support.text import plain_text, uncut
 
 if TYPE_CHECKING:
@@ -140,12 +142,12 @@ class Verification(TrialScores):
 
         Raises:
             OSError: The file cannot be read.
-            ResultFileError: The file is truncated, holds no verification, or was written by another
-                version.
+            ResultFileError: As for `lrfind.load`.
         """
         return read_document(
             path,
             VERIFICATION_FORMAT,
             "verification",
-            lambda it: Verification(**verification_fields(it)),
+            VerificationFile,
+            lambda file: Verification(**verification_fields(file)),
         )

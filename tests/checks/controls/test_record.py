@@ -51,9 +51,9 @@ def test_a_file_of_the_version_before_is_read_and_written_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda d: d.pop("frozen"), "'frozen' is missing"),
-        (lambda d: d["frozen"].pop(), "`frozen` must be"),
-        (lambda d: d["constant"].update(lr=0), "`lr` must be"),
+        (lambda d: d.pop("frozen"), "`frozen` is missing"),
+        (lambda d: d["frozen"].pop(), "`frozen` must have 0 or 100 entries, got 99"),
+        (lambda d: d["constant"].update(lr=0), "`constant.lr`: expected `float` > 0"),
         (lambda d: d["result"]["lr"].reverse(), "rising"),
         (lambda d: d.update(format="lrfind range test"), "not an lrfind controls file"),
         (lambda d: d.update(schema=2), "upgrade lrfind"),
