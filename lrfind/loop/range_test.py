@@ -118,7 +118,12 @@ def range_test(
         journal=journal,
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
-    if options["step"] is None:  # else it shows how many batches a step takes
+    return replace(_swept(loop, sweep, asked), loop_options=given)
+
+
+def _swept(loop: Loop, sweep: Sweep, asked: Question | None) -> RangeTestResult:
+    """Run a sweep, and confirm its suggestion if that is asked for."""
+    if loop.options["step"] is None:  # else it shows how many batches a step takes
         sweep.journal.epoch_steps = loop.epoch_steps
     state_bytes = loop.run(sweep)
     result = replace(sweep.result(), state_bytes=state_bytes, epoch_steps=loop.epoch_steps)
@@ -127,7 +132,7 @@ def range_test(
     if asked is not None:
         result = replace(result, cold_starts=cold_starts(loop, result, asked))
         sweep.journal.add(result)
-    return replace(result, loop_options=given)
+    return result
 
 
 def _asked(confirm: bool | Mapping[str, Any]) -> Question | None:

@@ -21,7 +21,7 @@ import msgspec
 
 from lrfind.result.format import FORMAT, to_document
 from lrfind.result.record import SweepRecord
-from lrfind.support.reading import Count, Number, Positive, opened, refused
+from lrfind.support.reading import Count, Number, Positive, opened, parsed_json, refused
 
 JOURNAL_FORMAT = "lrfind journal"
 START = f'{{"format":"{JOURNAL_FORMAT}",'.encode()
@@ -127,7 +127,8 @@ def _content(path: str | Path, number: int, line: bytes, kind: Any) -> Any:
     if seal != b',"crc":"%08x"}' % crc32(body):
         raise refused(path, f"line {number} is not what was written", "is damaged: ")
     try:
-        return msgspec.json.decode(body + b"}", type=kind)
+        # msgspec's own decoder takes no lone surrogate, which a name may hold.
+        return msgspec.convert(parsed_json(body.decode() + "}"), kind)
     except (ValueError, RecursionError) as error:
         raise refused(path, f"line {number}: {error}", "is damaged: ") from error
 

@@ -210,7 +210,7 @@ def _checked(path: str | os.PathLike[str]) -> Path:
 
 def _is_ours(target: Path) -> bool:
     try:
-        return target.stat().st_size == 0 or is_journal(target)
+        return target.is_file() and (target.stat().st_size == 0 or is_journal(target))
     except ResultFileError:
         return False
 
