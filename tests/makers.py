@@ -39,7 +39,9 @@ ROOT = TESTS.parent
 BEFORE = TESTS / "fixtures" / "5a026df"
 """Files that the version of that commit wrote."""
 README = (ROOT / "README.md").read_text()
-SWEEP_FILES = ["beta.png", "range_test.png", "report.html", "result.csv", "result.json"]
+SWEEP_FILES = [
+    "beta.png", "journal.jsonl", "range_test.png", "report.html", "result.csv", "result.json",
+]  # fmt: skip
 """What the command writes of a sweep."""
 TRIAL_FILES = ["verification.json", "verification.png"]
 """What it writes of a verification."""

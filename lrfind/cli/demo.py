@@ -42,7 +42,8 @@ def demo(out: Path, model: str, optimizer: str, seed: int, **options: Any) -> No
     """Test a small network on bundled handwritten digits.
 
     Writes result.json, result.csv, range_test.png and beta.png to --out, replacing existing files;
-    with --verify also verification.json and verification.png, with --budget only these two.
+    with --verify also verification.json and verification.png, with --budget only these two. While
+    the sweep runs, journal.jsonl keeps each step: what a killed process leaves, show reads.
     """
     with messages():
         from lrfind.cli.hand_over import run_problem

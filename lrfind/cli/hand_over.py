@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode")
 """Options that cannot be combined with `--budget`; nor can question options except schedule
 and length."""
+JOURNAL = "journal.jsonl"
+"""The file that keeps each step of the sweep while it runs."""
 
 
 def run_problem(
@@ -54,6 +56,7 @@ def run_problem(
     first = is_first_rank()
     if first:
         out.mkdir(parents=True, exist_ok=True)
+    asked["journal"] = out / JOURNAL
     if budget:
         found = problem.find_lr(budget=budget, **asked, **question)
         return _hand_over_verification(found, out) if first else None

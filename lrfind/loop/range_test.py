@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,7 @@ def range_test(
     probe_every: int = DEFAULTS.probe_every,
     layers: bool = False,
     confirm: bool | Mapping[str, Any] = False,
+    journal: str | os.PathLike[str] | None = None,
     **options: Unpack[LoopOptions],
 ) -> RangeTestResult:
     """Run an LR range test and restore the training state bit for bit.
@@ -73,12 +75,17 @@ def range_test(
             that does not start, at lower ones until one does, which is then suggested; see
             `result.cold_starts`. To do so for a `schedule`, `total_steps` or both, give these, such
             as `{"schedule": "one_cycle"}`. Not with an iterator, which cannot be restarted.
+        journal: A file to which each step is written within about a second, so that a killed
+            process loses no more: `lrfind.load` reads the result so far from it, at any time. An
+            earlier journal is replaced, any other file is refused. The first rank writes it; of
+            several, it has probe, metric and tasks only at the end. It has no `layers`.
         options: See `LoopOptions`.
 
     Returns:
         The sweep as an immutable record, with the analysis as methods.
 
     Raises:
+        OSError: The `journal` cannot be written, or its file is something else.
         RuntimeError: The model or the optimizer is in another range test, here or in a thread.
         TypeError: An argument is unknown or has the wrong type, or the loss is not a tensor.
         ValueError: An argument is out of range, the loader is empty, the loss is not a scalar or
@@ -110,14 +117,24 @@ def range_test(
         all_ranks=options["all_ranks"],
         layers=model if layers else None,
         progress=options["progress"],
+        journal=journal,
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
+    return replace(_swept(loop, sweep, asked), loop_options=given)
+
+
+def _swept(loop: Loop, sweep: Sweep, asked: Question | None) -> RangeTestResult:
+    """Run a sweep, and confirm its suggestion if that is asked for."""
+    if loop.options["step"] is None:  # else it shows how many batches a step takes
+        sweep.journal.epoch_steps = loop.epoch_steps
     state_bytes = loop.run(sweep)
     result = replace(sweep.result(), state_bytes=state_bytes, epoch_steps=loop.epoch_steps)
     result = loop.agreed(result)
+    sweep.journal.add(result)
     if asked is not None:
         result = replace(result, cold_starts=cold_starts(loop, result, asked))
-    return replace(result, loop_options=given)
+        sweep.journal.add(result)
+    return result
 
 
 def _asked(confirm: bool | Mapping[str, Any]) -> Question | None:

@@ -163,6 +163,8 @@ def _plan(
         if name in grid or name in settings:
             raise ValueError(f"`{name}` is given twice, in `sweep_grid` and elsewhere.")
     for name in (*sweep_grid, *settings):
+        if name == "journal":
+            raise ValueError("`journal` is one file, and these are many runs: leave it out.")
         if name not in ARGUMENTS:
             holder = "sweep_grid" if name in sweep_grid else "settings"
             raise ValueError(not_an_argument(holder, name, ARGUMENTS))

@@ -58,7 +58,9 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
         seed_everything(key.seed)
         try:
             problem = as_problem(call_build(build, key.seed, key.grid), "`build`")
-            return place, problem.range_test(**{"progress": False, **key.sweep})
+            # A journal that `build` names is one file for all runs.
+            given = {"progress": False, **key.sweep, "journal": None}
+            return place, problem.range_test(**given)
         except (Exception, SystemExit) as error:
             message = f"{type(error).__name__}: {error}"
             return place, Failure(message, traceback.format_exc())

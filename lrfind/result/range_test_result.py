@@ -7,13 +7,14 @@ from pathlib import Path
 
 from lrfind.result.brief import opening
 from lrfind.result.format import FORMAT, result_fields, to_document
+from lrfind.result.journal import is_journal, journal_document
 from lrfind.result.misnamed import SaysWhatIsMeant
 from lrfind.result.outputs import SweepOutputs
 from lrfind.result.schema import ResultFile
 from lrfind.support.errors import CannotTellError
 from lrfind.support.files import write_json
 from lrfind.support.html import record_html
-from lrfind.support.reading import read_document
+from lrfind.support.reading import read_document, record_in
 
 
 class RangeTestResult(SweepOutputs, SaysWhatIsMeant):
@@ -91,19 +92,24 @@ class RangeTestResult(SweepOutputs, SaysWhatIsMeant):
 
 
 def load(path: str | Path) -> RangeTestResult:
-    """Read a result written by `RangeTestResult.save`.
+    """Read a result written by `RangeTestResult.save`, or the journal of a sweep.
 
     Args:
-        path: The JSON file.
+        path: The JSON file, or a `journal` of `range_test`, at any time: also while it is written,
+            or after its process was killed.
 
     Returns:
-        A result equal to the one saved, non-finite losses included.
+        A result equal to the one saved, non-finite losses included. That of a journal whose sweep
+        has not ended has the steps so far, and the `stop_reason` `UNFINISHED`; it has no `layers`.
 
     Raises:
         OSError: The file cannot be read.
         ResultFileError: The file is truncated, damaged, edited though it has a checksum, no lrfind
             result, no regular file, larger than 1 GiB, or was written by a newer version.
     """
+    if is_journal(path):
+        document = journal_document(path)
+        return record_in(document, path, FORMAT, "result", ResultFile, result_of)
     return read_document(path, FORMAT, "result", ResultFile, result_of)
 
 

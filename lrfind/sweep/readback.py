@@ -8,6 +8,7 @@ done. The losses and their order are the same; they only become known later.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import torch
@@ -89,6 +90,48 @@ class DeviceReadback:
         values: list[float] = self._host[self._given : ready].tolist()
         self._given = ready
         return values
+
+
+class HostCopies:
+    """Numbers of which some are on a device, copied from there together, without waiting.
+
+    Args:
+        values: Numbers, and tensors with one element, on any device.
+    """
+
+    def __init__(self, values: Iterable[torch.Tensor | float]) -> None:
+        there: dict[torch.device, list[torch.Tensor]] = {}
+        for value in values:
+            if isinstance(value, torch.Tensor) and is_on_device(value):
+                there.setdefault(value.device, []).append(value)
+        self._copies = [(tensors, *_copy(torch.stack(tensors))) for tensors in there.values()]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether any of the numbers is on a device."""
+        return bool(self._copies)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all are on the host."""
+        return all(event.query() for _, _, event in self._copies)
+
+    def numbers(self) -> Callable[[torch.Tensor | float], float]:
+        """A function that gives the number of each value; waits for those that are not there."""
+        found: dict[int, float] = {}
+        for tensors, host, event in self._copies:
+            event.synchronize()
+            found |= zip(map(id, tensors), host.tolist(), strict=True)
+        return lambda value: found[id(value)] if id(value) in found else float(value)
+
+
+def _copy(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Event]:
+    """A copy on the host, and the event after which it is there."""
+    host = torch.empty_like(tensor, device="cpu", pin_memory=True)
+    host.copy_(tensor, non_blocking=True)
+    event = torch.Event(device=tensor.device)
+    event.record()
+    return host, event
 
 
 LAG = 8

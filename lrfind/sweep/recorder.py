@@ -50,6 +50,8 @@ class Recorder:
         num_iter: Number of steps planned.
         name: The argument.
         calls: How often `record` was called.
+        beside: What it recorded beside the losses.
+        skipped: The steps that the scaler skipped; None without one.
 
     Raises:
         TypeError: `optimizer` or `scaler` is something else.
@@ -75,12 +77,12 @@ class Recorder:
         # Indexing an array would create a NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
         self._stop_rule = stop_rule
-        self._skipped = None if scaler is None else SkippedSteps(scaler)
+        self.skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
         self._taken = Taken(self.optimizers)
         self._losses: list[float] = []
-        self._beside = Beside(probe_every)
+        self.beside = Beside(probe_every)
         self._micro_batches = MicroBatches()
         self._recorded = self.calls = 0
         self._readback: Readback | None = None
@@ -89,8 +91,8 @@ class Recorder:
         self._group_scale: tuple[float, ...] | None = None
 
     def __enter__(self) -> Self:
-        if self._skipped is not None:
-            self._skipped.start()
+        if self.skipped is not None:
+            self.skipped.start()
         # Read now: the caller may restore its random state before calling `recording`.
         self._seed = torch.initial_seed()
         try:
@@ -112,7 +114,7 @@ class Recorder:
             self._readback = None  # its all-reduces might wait for ranks that are gone
         self._wait()
         if self._ranks > 1 and error is None:
-            self._beside.average_over_ranks(self._recorded)
+            self.beside.average_over_ranks(self._recorded)
 
     def leave(self) -> None:
         """Restore the learning rates and give the optimizers free; once is enough."""
@@ -122,7 +124,7 @@ class Recorder:
     @property
     def probe_is_due(self) -> bool:
         """Whether a probe loss belongs to the next step, by `probe_every`."""
-        return self._beside.is_due(self._recorded)
+        return self.beside.is_due(self._recorded)
 
     @property
     def steps(self) -> int:
@@ -167,13 +169,13 @@ class Recorder:
         made_step = self._watch.saw_step()
         if self._was_skipped(loss):
             return self._once_more()
-        self._beside.note(self._recorded, probe, metric, tasks)
+        self.beside.note(self._recorded, probe, metric, tasks)
         if not made_step and (is_on_device(loss) or self._is_finite(loss)):
             self._micro_batches.keep(loss, tasks)
             return self._once_more()
         if self._micro_batches:
             loss, tasks = self._micro_batches.take(loss, tasks)
-            self._beside.note(self._recorded, tasks=tasks)
+            self.beside.note(self._recorded, tasks=tasks)
         if not self._recorded:
             self._readback = readback_for(loss, self.num_iter, self._ranks)
         self._recorded += 1
@@ -189,7 +191,7 @@ class Recorder:
 
     def _was_skipped(self, loss: torch.Tensor | float) -> bool:
         """Whether the scaler skipped the step of this loss; if so, it is counted."""
-        skipped = self._skipped
+        skipped = self.skipped
         if skipped is None:
             return False
         known = self._watch.all_stepped
@@ -219,13 +221,11 @@ class Recorder:
         if self._group_scale is None:
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
         self._wait()
-        count, skipped = len(self._losses), self._skipped
+        count, skipped = len(self._losses), self.skipped
         return Recording(
             lr=self._lr,
             loss=np.array(self._losses, dtype=np.float64),
-            probe=self._beside.probe.by_step(count),
-            metric=self._beside.metric.by_step(count),
-            tasks=self._beside.tasks.by_step(count),
+            **self.beside.by_step(count),
             skipped=() if skipped is None else skipped.by_step(count, self._recorded),
             group_scale=self._group_scale,
             seed=self._seed,

@@ -38,6 +38,10 @@ class Series:
         else:
             self._values[step] = require_number(self._name, value)
 
+    def at(self, step: int) -> torch.Tensor | float | None:
+        """The value of a step, a tensor still on its device; None if it has none."""
+        return self._values.get(step)
+
     def average_over_ranks(self) -> None:
         """Replace the values by their means over all ranks."""
         means = mean_over_ranks(np.array(self._numbers()))
@@ -79,6 +83,11 @@ class TaskSeries:
         _check_tasks(losses)
         for name, loss in losses.items():
             self._of(name).note(step, loss)
+
+    def at(self, step: int) -> dict[str, torch.Tensor | float]:
+        """The losses of the tasks that a step has, tensors still on their device."""
+        found = {name: series.at(step) for name, series in self._series.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def average_over_ranks(self, count: int) -> None:
         """Replace each loss by its mean over the ranks that have it.
@@ -148,6 +157,20 @@ class Beside:
             self.probe.note(step, probe)
         if metric is not None:
             self.metric.note(step, metric)
+
+    def at(self, step: int) -> dict[str, Any]:
+        """What a step has of them, by name; tensors still on their device."""
+        tasks = self.tasks.at(step) or None
+        found = {"probe": self.probe.at(step), "metric": self.metric.at(step), "tasks": tasks}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def by_step(self, count: int) -> dict[str, Any]:
+        """The values of the first `count` steps by name, as in `Recording`."""
+        return {
+            "probe": self.probe.by_step(count),
+            "metric": self.metric.by_step(count),
+            "tasks": self.tasks.by_step(count),
+        }
 
     def average_over_ranks(self, count: int) -> None:
         """Replace all values by their means over the ranks, `count` steps on each."""

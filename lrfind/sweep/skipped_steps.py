@@ -51,6 +51,10 @@ class SkippedSteps:
         self._counts[step] = self._counts.get(step, 0) + 1
         return self._counts[step] >= MAX_SKIPS
 
+    def before(self, step: int) -> int:
+        """How many were skipped before a step."""
+        return self._counts.get(step, 0)
+
     def by_step(self, count: int, recorded: int) -> tuple[int, ...]:
         """The skips before each step, and after the last if there were any.
 
@@ -60,4 +64,4 @@ class SkippedSteps:
                 steps, skips after the last of these are not part of the run.
         """
         trailing = count == recorded and count in self._counts
-        return tuple(self._counts.get(step, 0) for step in range(count + trailing))
+        return tuple(self.before(step) for step in range(count + trailing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,8 +19,10 @@ from lrfind.state.in_use import refuse_in_use
 from lrfind.support.arrays import Array
 from lrfind.sweep.epochs import Batch, Cycle
 from lrfind.sweep.group_rates import warn_of_own_rates
+from lrfind.sweep.journal import Journal
 from lrfind.sweep.progress import Progress, require_progress, sweep_progress
 from lrfind.sweep.recorder import NOT_ENTERED, Recorder
+from lrfind.sweep.running import RunningSweep
 from lrfind.sweep.stop_rules import divergence
 from lrfind.sweep.sweep_result import sweep_result
 from lrfind.sweep.swept_range import planned, swept_range
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Sweep:
+class Sweep(RunningSweep):
     """An LR range test in your own training loop.
 
     Entering it sets the first learning rate; after each optimizer step, `record` takes the loss
@@ -67,11 +70,14 @@ class Sweep:
             steps more than once before `record`, the last step counts. Costs a second copy of the
             trainable weights on their device.
         progress: As in `range_test`; no bar by default.
+        journal: As in `range_test`; begun when the sweep is entered.
 
     Attributes:
         settings: The arguments, as a record.
+        journal: What writes the journal.
 
     Raises:
+        OSError: The `journal` cannot be written, or its file is something else.
         TypeError: An argument has the wrong type.
         ValueError: An argument is out of range; the message names it.
 
@@ -107,6 +113,7 @@ class Sweep:
         all_ranks: bool = True,
         layers: torch.nn.Module | None = None,
         progress: Progress = False,
+        journal: str | os.PathLike[str] | None = None,
     ) -> None:
         start, end, group_scale = swept_range(start_lr, end_lr, optimizer)
         self.settings, lr = planned(start, end, num_iter, step_mode, diverge_th, probe_every)
@@ -129,6 +136,7 @@ class Sweep:
         self._cycle: Cycle | None = None
         self._leaving: ExitStack | None = None
         self._progress = require_progress(progress)
+        self.journal = Journal(journal)
         warn_of_own_rates(self._recorder.optimizers)
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
@@ -140,9 +148,11 @@ class Sweep:
                 self._layers.attach(self.num_iter, lambda: self.steps)
                 stack.callback(self._layers.detach)
             # Left after the recorder, when all losses are known.
+            stack.callback(self.journal.finish)
             progress = sweep_progress(self._recorder, self._progress, self.settings)
             self._show = stack.enter_context(progress)
             stack.enter_context(self._recorder)
+            self.journal.start(self._recorder, self._made)
             self._leaving = stack.pop_all()
         return self
 
@@ -158,31 +168,6 @@ class Sweep:
                 "take the batches from `sweep.cycle(train_loader)`, or lower `num_iter`.",
                 stacklevel=2,
             )
-
-    @property
-    def num_iter(self) -> int:
-        """The number of steps planned."""
-        return self.settings.num_iter
-
-    @property
-    def probe_is_due(self) -> bool:
-        """Whether a probe loss belongs to the next step, by `probe_every`."""
-        return self._recorder.probe_is_due
-
-    @property
-    def steps(self) -> int:
-        """The number of steps recorded so far."""
-        return self._recorder.steps
-
-    @property
-    def stop_reason(self) -> StopReason:
-        """Why the sweep ended, judging by the losses read back so far."""
-        return self._recorder.stop_reason
-
-    @property
-    def lr(self) -> float:
-        """The learning rate of the next step, or of the last one when the sweep is over."""
-        return self._recorder.lr
 
     def cycle(self, train_loader: Iterable[Batch]) -> Iterator[Batch]:
         """Go through a loader, epoch after epoch, until the sweep is over.
@@ -237,6 +222,7 @@ class Sweep:
         """
         more = self._recorder.record(loss, probe=probe, metric=metric, tasks=tasks)
         self._show()
+        self.journal.update()
         return more
 
     def exhausted(self) -> None:
@@ -252,6 +238,9 @@ class Sweep:
         Raises:
             RuntimeError: The sweep was never entered.
         """
+        return self._made(self._layers)
+
+    def _made(self, layers: LayerRecorder | None = None) -> RangeTestResult:
         recorder, cycle = self._recorder, self._cycle
-        made = sweep_result(recorder.recording(), self.settings, recorder.optimizers, self._layers)
+        made = sweep_result(recorder.recording(), self.settings, recorder.optimizers, layers)
         return made if cycle is None else replace(made, epoch_steps=cycle.epoch_steps)

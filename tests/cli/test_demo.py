@@ -53,7 +53,10 @@ def test_verify_tries_rates_around_the_suggestion_of_the_sweep(invoke, tmp_path)
 def test_a_budget_gives_one_rate_within_its_steps(invoke, tmp_path):
     done = invoke("demo", "--budget", 120, "--start-lr", 1e-4, "--schedule", "constant")
     assert done.exit_code == 0, done.stderr
-    assert sorted(p.name for p in (tmp_path / "lrfind-demo").iterdir()) == TRIAL_FILES
+    assert sorted(p.name for p in (tmp_path / "lrfind-demo").iterdir()) == [
+        "journal.jsonl",
+        *TRIAL_FILES,
+    ]
     answer = json.loads((tmp_path / "lrfind-demo" / "verification.json").read_text())
     assert answer["steps"] <= 120
     assert answer["schedule"] == "constant"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,6 +43,7 @@ def find_lr(
     start_lr: float | Sequence[float] = DEFAULTS.start_lr,
     end_lr: float | Sequence[float] = DEFAULTS.end_lr,
     diverge_th: float | None = DEFAULTS.diverge_th,
+    journal: str | os.PathLike[str] | None = None,
     **options: Unpack[LoopOptions],
 ) -> Verification:
     """Find a learning rate within a budget of steps, by a range test and short training runs.
@@ -66,6 +68,7 @@ def find_lr(
             group; see `range_test`.
         end_lr: Learning rate of its last step, above `start_lr`, likewise.
         diverge_th: When the sweep stops; see `range_test`.
+        journal: A file for the steps of the sweep; see `range_test`.
         options: See `LoopOptions`.
 
     Returns:
@@ -74,6 +77,7 @@ def find_lr(
 
     Raises:
         CannotTellError: The sweep has no suggestion to place the trials around.
+        OSError: The `journal` cannot be written, or its file is something else.
         TypeError: An argument is unknown or has the wrong type, or `train_loader` is an iterator.
         ValueError: An argument is out of range.
 
@@ -94,6 +98,7 @@ def find_lr(
         end_lr=end_lr,
         num_iter=int(OF_THE_BUDGET * budget),
         diverge_th=diverge_th,
+        journal=journal,
         scaler=options["scaler"],
         all_ranks=options["all_ranks"],
         progress=None if options["progress"] == "plot" else options["progress"],
