@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,10 +11,9 @@ import click
 
 from lrfind.cli.messages import print_note, print_result
 from lrfind.cli.options import betas_of, given, take_question
+from lrfind.cli.writing import Writing, save_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from lrfind.checks.controls.record import Controls
     from lrfind.checks.verification.record import Verification
     from lrfind.multitask.disagreement import TaskDisagreement
@@ -32,7 +30,12 @@ JOURNAL = "journal.jsonl"
 
 
 def run_problem(
-    problem: Problem, out: Path, betas: tuple[float, ...] | None, detail: bool, **options: Any
+    problem: Problem,
+    out: Path,
+    betas: tuple[float, ...] | None,
+    detail: bool,
+    force: bool,
+    **options: Any,
 ) -> None:
     """Run what the options ask for; the first rank writes to `out` and prints.
 
@@ -41,9 +44,12 @@ def run_problem(
         out: The folder, created if needed.
         betas: Betas of the table; the figure uses the last. None if not given.
         detail: Whether to print every curve, shift and interval.
+        force: Whether to replace files of other programs.
         options: Those of `sweep_options`, None if not given.
 
     Raises:
+        click.ClickException: A file of another program would be replaced, before anything is run;
+            or a file could not be written, after everything is printed.
         click.UsageError: Options that cannot be combined.
     """
     from lrfind.support.process_group import is_first_rank
@@ -54,30 +60,50 @@ def run_problem(
     if budget:
         _check_budget(asked | {"verify": verify, "controls": controls}, question)
     first = is_first_rank()
-    if first:
-        out.mkdir(parents=True, exist_ok=True)
-    asked["journal"] = out / JOURNAL
+    writing = Writing(out, _names(asked, verify, controls, budget), force=force) if first else None
+    asked["journal"] = None if writing is None else writing.begin(JOURNAL)
     if budget:
         found = problem.find_lr(budget=budget, **asked, **question)
-        return _hand_over_verification(found, out) if first else None
+        return _end(writing, lambda to: _hand_over_verification(found, to))
     asked["confirm"] = _to_confirm(problem, question, asked.get("confirm"))
     result = problem.range_test(**asked)
-    if first:
-        result.save(out / "result.json")
     told = problem.controls(result) if controls else None
     answered = answer(result, question, betas_of(betas, detail), beta, told, detail=detail)
     more: list[Any] = [] if told is None else [told]
-    if first:
-        _hand_over(result, out, answered)
+    if writing is not None:
+        print_result(report_of(result, answered))
+        _hand_over(result, writing, answered)
         if told is not None:
-            _hand_over_controls(told, out)
-        _hand_over_page(result, more, out, answered)
+            _hand_over_controls(told, writing)
+        _hand_over_page(result, more, writing, answered)
     if verify:
         found = problem.verify(answered.suggestion, result=result)
-        if first:
-            _hand_over_verification(found, out)
-            _hand_over_page(result, [*more, found], out, answered)
-    return None
+        if writing is not None:
+            _hand_over_verification(found, writing)
+            _hand_over_page(result, [*more, found], writing, answered)
+    return _end(writing)
+
+
+def _names(
+    asked: Mapping[str, Any], verify: bool, controls: bool, budget: int | None
+) -> Iterator[str]:
+    """The files that a run writes."""
+    yield JOURNAL
+    if not budget:
+        yield from ("result.json", "result.csv", "range_test.png", "beta.png", "report.html")
+    for stem, wanted in {"verification": verify or budget, "controls": controls}.items():
+        if wanted:
+            yield from (f"{stem}.json", f"{stem}.png")
+    if asked.get("layers"):
+        yield "layers.png"
+
+
+def _end(writing: Writing | None, more: Callable[[Writing], None] | None = None) -> None:
+    """On the rank that writes: write what is left, and say what could not be."""
+    if writing is not None:
+        if more is not None:
+            more(writing)
+        writing.end()
 
 
 def _to_confirm(
@@ -181,59 +207,49 @@ def report_of(result: RangeTestResult, answered: Answered) -> Summary:
         raise click.ClickException(f"{ending(result)} No analysis: {error}.") from error
 
 
-def _hand_over(result: RangeTestResult, out: Path, answered: Answered) -> None:
+def _hand_over(result: RangeTestResult, writing: Writing, answered: Answered) -> None:
     beta, suggestion = answered.betas[-1], answered.suggestion
-    result.to_csv(out / "result.csv", beta=beta)
-    curves = partial(result.plot, beta=beta, suggestion=suggestion)
-    save_figure(curves, out / "range_test.png")
-    save_figure(partial(result.plot_betas, suggestion=suggestion), out / "beta.png")
-    print_note(f"Wrote result.json, result.csv, range_test.png and beta.png to {out}/")
-    print_result(report_of(result, answered))
+    writing.write(
+        {
+            "result.json": result.save,
+            "result.csv": partial(result.to_csv, beta=beta),
+            "range_test.png": partial(
+                save_figure, partial(result.plot, beta=beta, suggestion=suggestion)
+            ),
+            "beta.png": partial(save_figure, partial(result.plot_betas, suggestion=suggestion)),
+        }
+    )
     if result.layers is not None:
         from lrfind.layers.figures import blow_up_sentence
 
-        save_figure(partial(result.plot_layers, suggestion=suggestion), out / "layers.png")
-        print_note(f"Wrote layers.png to {out}/")
         click.echo(blow_up_sentence(result.layers.blow_ups()))
+        draw = partial(result.plot_layers, suggestion=suggestion)
+        writing.write({"layers.png": partial(save_figure, draw)})
 
 
-def _hand_over_controls(controls: Controls, out: Path) -> None:
-    controls.save(out / "controls.json")
-    save_figure(controls.plot, out / "controls.png")
-    print_note(f"Wrote controls.json and controls.png to {out}/")
+def _hand_over_controls(controls: Controls, writing: Writing) -> None:
     click.echo(f"\n{controls}")
+    picture = partial(save_figure, controls.plot)
+    writing.write({"controls.json": controls.save, "controls.png": picture})
 
 
-def _hand_over_verification(found: Verification, out: Path) -> None:
-    found.save(out / "verification.json")
-    save_figure(found.plot, out / "verification.png")
-    print_note(f"Wrote verification.json and verification.png to {out}/")
+def _hand_over_verification(found: Verification, writing: Writing) -> None:
     click.echo(f"\n{found}")
+    picture = partial(save_figure, found.plot)
+    writing.write({"verification.json": found.save, "verification.png": picture})
 
 
 def _hand_over_page(
-    result: RangeTestResult, more: Sequence[Any], out: Path, answered: Answered
+    result: RangeTestResult, more: Sequence[Any], writing: Writing, answered: Answered
 ) -> None:
     """Write the interactive page, if its library is installed."""
-    beta, suggestion = answered.betas[-1], answered.suggestion
+
+    def write(path: Path) -> None:
+        name = writing.out.resolve().name
+        suggestion = answered.suggestion
+        result.report(path, *more, names=[name], beta=answered.betas[-1], suggestion=suggestion)
+
     try:
-        result.report(
-            out / "report.html", *more, names=[out.resolve().name], beta=beta, suggestion=suggestion
-        )
+        writing.write({"report.html": write}, ", an interactive page,")
     except ImportError as error:
         print_note(f"No report.html, an interactive page: {error}")
-    else:
-        print_note(f"Wrote report.html, an interactive page, to {out}/")
-
-
-def save_figure(draw: Callable[[Axes], object], path: Path) -> None:
-    """Draw on a new figure and write it atomically."""
-    from matplotlib.figure import Figure
-
-    from lrfind.support.files import write_whole
-
-    figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
-    draw(figure.subplots())
-    data = io.BytesIO()
-    figure.savefig(data, format=path.suffix[1:].lower())
-    write_whole(path, data.getvalue())

@@ -160,6 +160,9 @@ def out_option(default: str, what: str = "the files") -> Decorator:
     )
 
 
+force_option = click.option(
+    "--force", is_flag=True, help="Replace files in --out that are not of lrfind."
+)
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py."
 )

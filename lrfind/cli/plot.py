@@ -66,7 +66,7 @@ def plot(
             f"{output.name!r} must end in {', '.join(FIGURE_SUFFIXES)}", param_hint="--output"
         )
     with messages():
-        from lrfind.cli.hand_over import save_figure
+        from lrfind.cli.writing import save_figure
 
         question, beta = take_question(options)
         loaded = opened(result, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages, print_note, print_result
 from lrfind.cli.options import (
+    force_option,
     given,
     out_option,
     question_options,
@@ -22,6 +24,7 @@ from lrfind.cli.options import (
     target_argument,
     traceback_option,
 )
+from lrfind.cli.writing import Writing, save_figure
 
 if TYPE_CHECKING:
     from lrfind.repeats.repeat_set import RepeatSet
@@ -82,6 +85,7 @@ def _value(word: str) -> Any:
     callback=parse_grid,
     help="Values to try for an argument of FUNCTION; may be given several times.",
 )
+@force_option
 @traceback_option
 @range_options
 @question_options
@@ -91,6 +95,7 @@ def repeat(
     seeds: int,
     jobs: int,
     grid: dict[str, list[Any]],
+    force: bool,
     traceback: bool,
     **options: Any,
 ) -> None:
@@ -107,24 +112,24 @@ def repeat(
 
         question, _ = take_question(options, drawn=False)
         build = file_build(Path(file), function)
+        writing = Writing(out, ("repeats.csv", "repeats.png"), force=force)
         runs = repeat_runs(build, seeds=seeds, grid=grid, n_jobs=jobs, out=out, **given(options))
-        _hand_over(runs, question, out)
+        _hand_over(runs, question, writing)
 
 
-def _hand_over(runs: RepeatSet, question: dict[str, Any], out: Path) -> None:
+def _hand_over(runs: RepeatSet, question: dict[str, Any], writing: Writing) -> None:
     """Write and print the runs, with one suggestion for each setting."""
-    from lrfind.cli.hand_over import save_figure
     from lrfind.repeats.figure import COLORS
 
     table = runs.table(**question)
-    runs.to_csv(out / "repeats.csv", table=table)
-    drawn = len(table) <= len(COLORS)
-    if drawn:
-        save_figure(partial(runs.plot, table=table), out / "repeats.png")
-    files = ", repeats.csv and repeats.png" if drawn else " and repeats.csv"
-    print_note(f"Wrote {len(runs)} runs{files} to {out}/")
-    if not drawn:
-        print_note("There are too many settings for a figure.")
     print_result(table)
     if len(table) == 1 and table[0].answer:
         print_result(f"\n{table[0].answer}")
+    print_note(f"Wrote {len(runs)} runs to {writing.out}/")
+    files: dict[str, Callable[[Path], object]] = {"repeats.csv": partial(runs.to_csv, table=table)}
+    if len(table) <= len(COLORS):
+        files["repeats.png"] = partial(save_figure, partial(runs.plot, table=table))
+    else:
+        print_note("There are too many settings for a figure.")
+    writing.write(files)
+    writing.end()

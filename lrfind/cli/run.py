@@ -11,6 +11,7 @@ import click
 from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
 from lrfind.cli.options import (
+    force_option,
     out_option,
     split_target,
     sweep_options,
@@ -32,6 +33,7 @@ from lrfind.cli.options import (
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of Python, NumPy and torch."
 )
+@force_option
 @traceback_option
 @sweep_options
 def run(target: str, out: Path, seed: int, traceback: bool, **options: Any) -> None:

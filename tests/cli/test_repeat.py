@@ -45,7 +45,7 @@ def test_it_leaves_the_runs_a_table_and_a_picture(repeat, tmp_path):
     assert f"Train at about {rate(runs.suggest().lr)}, the median" in done.stdout
     assert (tmp_path / "mine" / "repeats.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "mine" / "repeats.csv").read_text().startswith("runs,missing,minimum_lr")
-    assert "Wrote 3 runs, repeats.csv and repeats.png to mine/" in done.stderr
+    assert "Wrote 3 runs to mine/\nWrote repeats.csv and repeats.png to mine/" in done.stderr
 
 
 @pytest.mark.slow
