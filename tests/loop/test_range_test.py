@@ -78,7 +78,7 @@ def test_what_follows_a_sweep_does_not_write_into_its_journal(parts, tmp_path):
     result = problem.range_test(progress=False)
     written = path.read_bytes()
     problem.controls(result)
-    problem.verify(result, num_iter=10, rates=[0.01])
+    problem.verify(result, num_iter=10, rates=[0.01, 0.1])
     problem.find_lr(budget=80)
     assert path.read_bytes() == written
     assert "journal" not in result.loop_options
