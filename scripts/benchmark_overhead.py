@@ -8,6 +8,9 @@ each finder's time. A finder that is not installed is left out.
 
     python scripts/benchmark_overhead.py [--device cuda] [--rounds 15] [--steps 200] [--markdown]
 
+With `--journal` it says what keeping a journal costs: the time of a sweep with it, divided by that
+of one without in the same round.
+
 With `--plot` it says instead what the curve costs that a notebook shows while a sweep runs, in a
 Jupyter kernel: the time of all drawings divided by the rest of the same sweep's. (The time of a
 sweep with it and of one without differ by less than two such sweeps do.)
@@ -24,6 +27,7 @@ import platform
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,9 +109,10 @@ def layers(setting: Setting) -> None:
     range_test(setting, layers=True)
 
 
-def own_loop(setting: Setting) -> None:
+def own_loop(setting: Setting, **options: Any) -> None:
     """`lrfind.Sweep` in a loop of the user's, without restoration."""
-    with lrfind.Sweep(setting.optimizer, num_iter=setting.steps, diverge_th=1e9, **SWEEP) as sweep:
+    options |= {"num_iter": setting.steps, "diverge_th": 1e9, **SWEEP}
+    with lrfind.Sweep(setting.optimizer, **options) as sweep:
         for batch in setting.loader:
             if not sweep.record(setting.train_step(batch)):
                 break
@@ -235,6 +240,29 @@ def measure(
     return 1e3 * median(base) / steps, ratios
 
 
+def journal_ratios(size: Size, device: str, rounds: int, steps: int) -> tuple[float, list[float]]:
+    """Milliseconds of a step without a journal, and the ratios with one, in interleaved rounds."""
+    plain, ratios = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        keeping = partial(own_loop, journal=Path(folder) / "journal.jsonl")
+        for number in range(rounds):
+            # By turns the one and the other first, as what comes second may find a warmer machine.
+            both = (own_loop, keeping) if number % 2 else (keeping, own_loop)
+            times = {each: seconds(each, size, device, steps) for each in both}
+            plain.append(times[own_loop])
+            ratios.append(times[keeping] / times[own_loop])
+    return 1e3 * median(plain) / steps, ratios
+
+
+def journal_cost(size: Size, device: str, rounds: int, steps: int) -> str:
+    """What a journal costs, in words."""
+    step, ratios = journal_ratios(size, device, rounds, steps)
+    return (
+        f"with a journal / without: {median(ratios):.4f} ({min(ratios):.4f} to {max(ratios):.4f}), "
+        f"steps of {step:.2f} ms, {rounds} rounds of {steps}"
+    )
+
+
 class TimedCurve(LiveCurve):
     """The curve of a sweep, with the seconds that it took so far."""
 
@@ -336,12 +364,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--plot", action="store_true")
+    parser.add_argument("--journal", action="store_true")
     arguments = parser.parse_args()
     if arguments.plot:
         print(in_kernel(arguments.rounds, arguments.steps))
         return
     quieten()
     torch.set_num_threads(arguments.threads)
+    if arguments.journal:
+        print(journal_cost(SIZES[1], arguments.device, arguments.rounds, arguments.steps))
+        return
     rows = []
     for size in SIZES:
         step, ratios = measure(size, arguments.device, arguments.rounds, arguments.steps)

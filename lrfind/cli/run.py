@@ -40,7 +40,8 @@ def run(target: str, out: Path, seed: int, traceback: bool, **options: Any) -> N
     """Test the problem that your function returns.
 
     FUNCTION takes no arguments and returns (model, optimizer, loss_fn, train_loader) or an
-    lrfind.Problem. Writes the same files as the demo to --out, replacing existing files.
+    lrfind.Problem. Writes the same files as the demo to --out, replacing existing files. Meanwhile
+    journal.jsonl there keeps each step, which `lrfind show` reads at any time.
 
     Under torchrun the process group is set up before FUNCTION is called, and the first rank writes
     and prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION

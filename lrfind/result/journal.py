@@ -55,7 +55,7 @@ def sealed(content: Mapping[str, Any]) -> bytes:
 
     Example:
         >>> sealed({"lr": 1e-06, "loss": 2.5})
-        b'{"lr":1e-06,"loss":2.5,"crc":"d0cfc50f"}\n'
+        b'{"lr":1e-06,"loss":2.5,"crc":"c14e529d"}\n'
     """
     body = _encode(content)[:-1].encode()
     return b'%b,"crc":"%08x"}\n' % (body, crc32(body))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import FileIO
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -222,6 +223,8 @@ def _values(row: Mapping[str, Any]) -> Iterator[Any]:
 
 def _plain(value: Any, number: Callable[[Any], float]) -> Any:
     """A value of a row for JSON."""
+    if type(value) is float and isfinite(value):
+        return value  # most of them
     if isinstance(value, dict):
         return {name: _plain(each, number) for name, each in value.items()}
     return value if type(value) is int else plain(number(value))

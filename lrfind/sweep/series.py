@@ -86,8 +86,8 @@ class TaskSeries:
 
     def at(self, step: int) -> dict[str, torch.Tensor | float]:
         """The losses of the tasks that a step has, tensors still on their device."""
-        found = {name: series.at(step) for name, series in self._series.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        series = self._series.items()
+        return {name: value for name, each in series if (value := each.at(step)) is not None}
 
     def average_over_ranks(self, count: int) -> None:
         """Replace each loss by its mean over the ranks that have it.
@@ -160,9 +160,14 @@ class Beside:
 
     def at(self, step: int) -> dict[str, Any]:
         """What a step has of them, by name; tensors still on their device."""
-        tasks = self.tasks.at(step) or None
-        found = {"probe": self.probe.at(step), "metric": self.metric.at(step), "tasks": tasks}
-        return {name: value for name, value in found.items() if value is not None}
+        found: dict[str, Any] = {}
+        if (probe := self.probe.at(step)) is not None:
+            found["probe"] = probe
+        if (metric := self.metric.at(step)) is not None:
+            found["metric"] = metric
+        if tasks := self.tasks.at(step):
+            found["tasks"] = tasks
+        return found
 
     def by_step(self, count: int) -> dict[str, Any]:
         """The values of the first `count` steps by name, as in `Recording`."""

@@ -68,10 +68,13 @@ def ddp(rank, **options):
     optimizer = momentum(model)
     batches = data(rank)
     before = everything(model, optimizer, batches)
+    journal = Path(sys.argv[1], f"{rank}.jsonl")
     result = lrfind.range_test(
-        model, optimizer, loss_fn, batches, num_iter=STEPS, probe=batches[0], **options
-    )
+        model, optimizer, loss_fn, batches, num_iter=STEPS, probe=batches[0], journal=journal,
+        **options,
+    )  # fmt: skip
     return summary(result) | {
+        "kept": journal.exists() and lrfind.load(journal) == result,
         "restored": everything(model, optimizer, batches) == before,
         "joined": joined(probe=data()[0]).loss.tolist(),
         "joined_probe": joined(probe=data()[0]).probe.tolist(),

@@ -38,6 +38,10 @@ def test_the_result_is_that_of_one_process_on_the_joined_batches(peaceful, scena
         assert len(first["probe"]) == len(first["loss"]) > 20
 
 
+def test_the_first_rank_keeps_the_journal_and_its_end_has_the_means(peaceful):
+    assert [seen["kept"] for seen in both(peaceful, "ddp")] == [True, False]
+
+
 @pytest.mark.parametrize("scenario", ["controls", "controls_fsdp"])
 def test_controls_over_ranks_are_those_of_one_process_on_the_joined_batches(peaceful, scenario):
     first, second = both(peaceful, scenario)

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from makers import make_result
 
+import lrfind
 from lrfind import from_history
 from lrfind.histories.averages import Average
 
@@ -90,3 +92,45 @@ def test_a_saved_result_is_read_as_ever(invoke, saved):
     ours = invoke("show", saved, "--kind", "raw")
     assert ours.exit_code == 1
     assert "--kind is for what another LR finder recorded" in ours.stderr
+
+
+@pytest.fixture
+def cut(tmp_path):
+    """The journal of a sweep that was killed: its last line is torn."""
+    weight = torch.nn.Parameter(torch.tensor(1.0))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    path = tmp_path / "journal.jsonl"
+    with lrfind.Sweep(optimizer, num_iter=100, diverge_th=None, journal=path) as sweep:
+        for k in range(100):
+            weight.grad = weight.detach().clone()
+            optimizer.step()
+            sweep.record(RAW.loss[k])
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:91]) + lines[91][:20])
+    return path
+
+
+def test_a_journal_that_was_cut_short_is_shown_drawn_reported_and_compared(invoke, cut, tmp_path):
+    result = lrfind.load(cut)
+    assert result.loss.tolist() == RAW.loss[:90].tolist()
+    shown = invoke("show", cut)
+    assert shown.exit_code == 0, shown.stderr
+    lines = [line.rstrip() for line in shown.stdout.splitlines()]
+    assert lines == str(result.summary()).splitlines()
+    read = json.loads(invoke("show", cut, "--json").stdout)
+    assert (read["stop_reason"], read["steps"]) == ("unfinished", 90)
+    RAW.save(tmp_path / "raw.json")
+    for command in (
+        ("plot", cut, "-o", "a.svg"), ("report", cut, "-o", "a.html"), ("compare", cut, "raw.json"),
+    ):  # fmt: skip
+        done = invoke(*command)
+        assert done.exit_code == 0, done.stderr
+
+
+def test_a_damaged_journal_is_one_line_that_names_the_line(invoke, cut):
+    data = cut.read_bytes().splitlines(keepends=True)
+    cut.write_bytes(b"".join([*data[:5], data[5].replace(b"loss", b"lost"), *data[6:]]))
+    done = invoke("show", cut)
+    assert done.exit_code != 0
+    (said,) = done.stderr.splitlines()
+    assert said.endswith("journal.jsonl is damaged: line 6 is not what was written.")

@@ -154,3 +154,23 @@ def test_the_length_of_the_training_reaches_the_trials(invoke, problem, tmp_path
 def test_modules_beside_the_file_can_be_imported(invoke, problem, tmp_path):
     (tmp_path / "outer.py").write_text("from problem import parts\n")
     assert invoke("run", "outer.py:parts").exit_code == 0
+
+
+def test_a_run_keeps_a_journal_of_its_sweep_and_overwrites_no_other_file(invoke, problem, tmp_path):
+    asked = ("run", f"{problem}:parts", "--num-iter", 40, "--out", "mine")
+    for _ in range(2):  # the second replaces what the first left
+        done = invoke(*asked)
+        assert done.exit_code == 0, done.stderr
+        result = lrfind.load(tmp_path / "mine" / "result.json")
+        assert lrfind.load(tmp_path / "mine" / "journal.jsonl") == result
+    (tmp_path / "mine" / "journal.jsonl").write_text("my notes")
+    done = invoke(*asked)
+    assert done.exit_code == 1
+    assert "journal.jsonl exists and is no journal" in done.stderr
+    assert (tmp_path / "mine" / "journal.jsonl").read_text() == "my notes"
+
+
+def test_a_budget_keeps_one_too(invoke, problem, tmp_path):
+    done = invoke("run", f"{problem}:parts", "--budget", 80, "--out", "mine")
+    assert done.exit_code == 0, done.stderr
+    assert lrfind.load(tmp_path / "mine" / "journal.jsonl").settings.num_iter == 60

@@ -6,7 +6,7 @@ import torch
 from makers import everything, loss_fn
 from torch import nn
 
-from lrfind import StopReason, range_test
+from lrfind import Problem, StopReason, range_test
 
 
 def reference(model, optimizer, loader, num_iter, start_lr=1e-6, end_lr=10.0):
@@ -70,3 +70,15 @@ def test_one_finite_loss_or_none_is_a_result_that_says_why_it_cannot_tell(parts,
     assert result.stop_reason is StopReason.NON_FINITE
     assert "`start_lr`" in result.suggest().reason
     assert everything(*parts) == before
+
+
+def test_what_follows_a_sweep_does_not_write_into_its_journal(parts, tmp_path):
+    path = tmp_path / "journal.jsonl"
+    problem = Problem(*parts[:2], loss_fn, parts[2], {"journal": path, "num_iter": 60})
+    result = problem.range_test(progress=False)
+    written = path.read_bytes()
+    problem.controls(result)
+    problem.verify(result, num_iter=10, rates=[0.01, 0.1])
+    problem.find_lr(budget=80)
+    assert path.read_bytes() == written
+    assert "journal" not in result.loop_options

@@ -194,3 +194,16 @@ def test_a_folder_that_another_build_has_begun_since_is_not_mixed(tmp_path):
     with pytest.raises(ValueError, match="another `build`"):
         repeat(slow, seeds=1, n_jobs=1, out=tmp_path, **SHORT)
     assert [run.result for run in load_repeats(tmp_path).runs] == [parabola(-1.0)]
+
+
+def with_journal(path, **settings):
+    return lrfind.Problem(*makers.regression(**settings), options={"journal": path})
+
+
+def test_a_journal_is_for_one_run(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    with pytest.raises(ValueError, match="`journal` is one file"):
+        repeat(makers.regression, seeds=2, journal=str(path), **SHORT)
+    runs = repeat(partial(with_journal, str(path)), seeds=2, n_jobs=1, **SHORT)
+    assert [run.result for run in runs.runs] == [by_hand(0), by_hand(1)]
+    assert not path.exists()

@@ -160,6 +160,35 @@ def test_each_slow_step_is_written_at_once(path, clock):
     assert so_far.loss.tobytes() == whole.loss.tobytes()
 
 
+def test_what_is_still_on_a_device_is_written_when_it_has_arrived(path, clock, monkeypatch):
+    """Each batch of copies arrives three steps later; the end waits for the rest."""
+
+    class Late(journal_module.HostCopies):
+        is_needed = True
+
+        def __init__(self, values):
+            super().__init__(values)
+            self.due = clock.now + 3
+
+        @property
+        def is_done(self):
+            return clock.now >= self.due
+
+    monkeypatch.setattr(journal_module, "HostCopies", Late)
+    weight, optimizer = optimizer_of()
+    found = []
+    with Sweep(optimizer, num_iter=10, end_lr=0.1, probe_every=2, journal=path) as sweep:
+        for _ in sweep.cycle([0]):
+            clock.now += 1
+            loss = step(weight, optimizer).detach()
+            probe = loss / 3 if sweep.probe_is_due else None
+            sweep.record(loss, probe=probe, tasks={"a": loss})
+            found.append(load(path).lr.size)
+    assert found == [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]
+    assert load(path) == sweep.result()
+    assert bits(load(path)) == bits(sweep.result())
+
+
 def test_it_is_synced_every_few_seconds_and_at_the_end(path, clock, monkeypatch):
     synced = []
     monkeypatch.setattr(journal_module.os, "fsync", lambda handle: synced.append(clock.now))

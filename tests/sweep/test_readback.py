@@ -11,7 +11,7 @@ import lrfind
 from lrfind import StopReason, Sweep
 from lrfind.sweep import readback as readback_module
 from lrfind.sweep import recorder as recorder_module
-from lrfind.sweep.readback import DeviceReadback, readback_for
+from lrfind.sweep.readback import DeviceReadback, HostCopies, readback_for
 from lrfind.sweep.recorder import Recorder
 
 
@@ -261,3 +261,38 @@ def test_what_is_known_so_far_is_what_has_arrived():
                 assert losses == list(range(max(0, step - 2)))
                 np.testing.assert_array_equal(rates, lr[: len(losses)])
     assert recorder.known[1] == list(range(10)), "leaving waits for the last"
+
+
+def test_numbers_that_are_on_the_host_are_copied_from_nowhere():
+    values = [1.5, torch.tensor(0.1), torch.tensor(2, dtype=torch.int64), -0.0]
+    copies = HostCopies(values)
+    assert copies.is_done
+    assert not copies.is_needed
+    assert [copies.numbers()(value) for value in values] == [1.5, float(np.float32(0.1)), 2.0, 0.0]
+
+
+def test_numbers_on_a_device_are_copied_together_and_arrive_later(monkeypatch):
+    """With the copies of a device, but its queue in the hands of the test."""
+    arrived, copied = [False], []
+
+    class Event:
+        def query(self):
+            return arrived[0]
+
+        def synchronize(self):
+            arrived[0] = True
+
+    def copy(tensor):
+        copied.append(tensor)
+        return tensor.clone(), Event()
+
+    monkeypatch.setattr(readback_module, "is_on_device", lambda value: value.dtype == torch.float64)
+    monkeypatch.setattr(readback_module, "_copy", copy)
+    far = torch.tensor([0.1, 0.2], dtype=torch.float64).unbind()
+    copies = HostCopies([far[0], 3.0, torch.tensor(4.0), far[1]])
+    assert [each.tolist() for each in copied] == [[0.1, 0.2]]
+    assert copies.is_needed
+    assert not copies.is_done
+    number = copies.numbers()
+    assert copies.is_done
+    assert [number(each) for each in (far[0], 3.0, torch.tensor(4.0), far[1])] == [0.1, 3, 4, 0.2]
