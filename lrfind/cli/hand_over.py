@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from lrfind.cli.messages import print_note, print_result
+from lrfind.cli.messages import print_note, print_result, print_text
 from lrfind.cli.options import betas_of, given, take_question
+from lrfind.support.axes import without_tex
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,21 +192,21 @@ def _hand_over(result: RangeTestResult, out: Path, answered: Answered) -> None:
 
         save_figure(partial(result.plot_layers, suggestion=suggestion), out / "layers.png")
         print_note(f"Wrote layers.png to {out}/")
-        click.echo(blow_up_sentence(result.layers.blow_ups()))
+        print_text(blow_up_sentence(result.layers.blow_ups()))
 
 
 def _hand_over_controls(controls: Controls, out: Path) -> None:
     controls.save(out / "controls.json")
     save_figure(controls.plot, out / "controls.png")
     print_note(f"Wrote controls.json and controls.png to {out}/")
-    click.echo(f"\n{controls}")
+    print_text(f"\n{controls}")
 
 
 def _hand_over_verification(found: Verification, out: Path) -> None:
     found.save(out / "verification.json")
     save_figure(found.plot, out / "verification.png")
     print_note(f"Wrote verification.json and verification.png to {out}/")
-    click.echo(f"\n{found}")
+    print_text(f"\n{found}")
 
 
 def _hand_over_page(
@@ -223,6 +224,7 @@ def _hand_over_page(
         print_note(f"Wrote report.html, an interactive page, to {out}/")
 
 
+@without_tex()
 def save_figure(draw: Callable[[Axes], object], path: Path) -> None:
     """Draw on a new figure and write it atomically."""
     from matplotlib.figure import Figure
