@@ -14,7 +14,7 @@ import click
 
 from lrfind.support.errors import LrfindError
 from lrfind.support.heads import printable
-from lrfind.support.own_lines import FROM_ELSEWHERE, place_of, said_of
+from lrfind.support.own_lines import place_of, said_of
 from lrfind.support.text import TEXT_WIDTH
 
 OF_A_BROKEN_PIPE = 128 + 13
@@ -52,10 +52,9 @@ def messages(
             raise _Failed(str(error)) from error
         if not file:
             raise
-        # Further lines mend it, and are to be pasted.
-        mend = [] if FROM_ELSEWHERE in str(error) else str(error).split("\n")[1:]
-        said = f"{place}{said_of(error)} (--traceback shows where)"
-        raise _Failed("\n".join([said, *mend])) from error
+        said, *mend = said_of(error)  # the further lines are to be pasted
+        lines = [f"{place}{said} (--traceback shows where)", *mend]
+        raise _Failed("\n".join(lines)) from error
     if _UNREAD in click.get_current_context().meta:
         raise SystemExit(OF_A_BROKEN_PIPE)
 
@@ -64,16 +63,17 @@ class _Failed(click.ClickException):
     """An error as its message; what a terminal would obey, as in the name of a file, is escaped."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("\n".join(map(printable, message.split("\n"))))
+        super().__init__("\n".join(map(printable, message.expandtabs(4).split("\n"))))
 
 
 def _end(ended: SystemExit, place: str, *, traceback: bool) -> NoReturn:
     """End with the exit code of a `sys.exit`, which is no success: there is no result."""
     if ended.code and not place:
         raise ended
+    (said,) = said_of(ended)
     if traceback:
-        raise RuntimeError(said_of(ended)) from ended
-    _Failed(place + said_of(ended)).show()
+        raise RuntimeError(said) from ended
+    _Failed(place + said).show()
     raise SystemExit((ended.code & 0xFF or 1) if isinstance(ended.code, int) else 1) from ended
 
 

@@ -67,9 +67,9 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
 
 def _message(build: Build, error: BaseException) -> str:
     """The error in one line, and where in the file of `build` it arose."""
-    if isinstance(build, FileBuild):
-        return place_of(error, build.loaded, build.path) + said_of(error)
-    return place_of(error, build) + said_of(error)
+    own = (build.loaded, build.path) if isinstance(build, FileBuild) else (build, None)
+    place = place_of(error, *own)
+    return place + " ".join(line.strip() for line in said_of(error))
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 LRFIND = Path(__file__).resolve().parents[1]
-INSTALLED = [LRFIND, *(Path(path).resolve() for path in set(sysconfig.get_paths().values()))]
+NOT_OWN = [LRFIND, Path(sysconfig.get_path("stdlib")).resolve()]
+INSTALLED = {"site-packages", "dist-packages"}
 """Folders of code that is not the user's, even where they lie in the user's folder."""
 
 FROM_ELSEWHERE = "Original Traceback (most recent call last):"
@@ -51,12 +52,14 @@ def place_of(
         there that led to it. Where torch raised it and no code of the user's was running, the
         function whose model, loss function or data it was. Ends in a colon; empty if there is none.
     """
-    code = _code_of(build)
+    code, begin = _code_of(build), ""
+    if code is not None:
+        file = code.co_filename if file is None else file
+        begin = (
+            f"{shown_path(code.co_filename)}, line {code.co_firstlineno}, what {code.co_name} made"
+        )
     if file is None:
-        file = code.co_filename if code else ""
-    begin = (
-        f"{shown_path(file)}, line {code.co_firstlineno}, what {code.co_name} made" if code else ""
-    )
+        return ""
     lines = list(_lines_of(error))
     own = [line for line in lines if _is_own(line.file, file)]
     in_file = [line for line in own if _same(line.file, file)]
@@ -67,20 +70,19 @@ def place_of(
     return f"{begin}: " if begin and _of_torch(lines) else ""
 
 
-def said_of(error: BaseException) -> str:
-    """The type and the message of an error, without the lines that mend it and without its place.
+def said_of(error: BaseException) -> list[str]:
+    """The type and the message of an error, line by line, without its place.
 
     Example:
         >>> said_of(ValueError("no such kind")), said_of(SystemExit(0))
-        ('ValueError: no such kind', 'sys.exit(0), and so no result')
+        (['ValueError: no such kind'], ['sys.exit(0), and so no result'])
     """
     if isinstance(error, SystemExit):
-        return f"sys.exit({error.code!r}), and so no result"
+        return [f"sys.exit({error.code!r}), and so no result"]
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    if FROM_ELSEWHERE in text:
-        return text.rstrip().rsplit("\n", 1)[-1]
-    said = text.split("\n")[0]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if FROM_ELSEWHERE in text:  # whose last line names the type
+        return text.rstrip().splitlines()[-1:]
+    return (f"{type(error).__name__}: {text}" if text else type(error).__name__).split("\n")
 
 
 def shown_path(path: str | Path) -> str:
@@ -107,16 +109,23 @@ def _same(path: str | Path, file: str | Path) -> bool:
 def _is_own(path: str, file: str | Path) -> bool:
     if _same(path, file):
         return True
-    whole = Path(path).resolve()
-    installed = any(whole.is_relative_to(folder) for folder in INSTALLED)
-    return whole.is_relative_to(Path(file).resolve().parent) and whole.is_file() and not installed
+    whole, folder = Path(path).resolve(), Path(file).resolve().parent
+    return (
+        whole.is_relative_to(folder)
+        and whole.is_file()
+        and INSTALLED.isdisjoint(whole.relative_to(folder).parts)
+        and not any(whole.is_relative_to(other) for other in NOT_OWN)
+    )
 
 
 def _code_of(build: Callable[..., Any] | None) -> CodeType | None:
     """The code of a function; None if it is not written in Python."""
     while isinstance(build, functools.partial):
         build = build.func
-    return getattr(inspect.unwrap(build), "__code__", None) if build else None
+    if build is None:
+        return None
+    made_by_call = getattr(type(build).__call__, "__code__", None)
+    return getattr(inspect.unwrap(build), "__code__", made_by_call)
 
 
 def _of_torch(lines: list[Line]) -> bool:

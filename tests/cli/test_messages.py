@@ -245,7 +245,7 @@ def test_who_reads_the_output_may_leave(saved, arguments):
 @pytest.mark.slow
 def test_a_run_whose_output_nobody_reads_writes_its_files(problem, tmp_path):
     command = [sys.executable, "-m", "lrfind", "run", f"{problem}:parts", "--controls"]
-    command += ["--num-iter", "40", "--out", str(tmp_path / "mine")]
+    command += ["--no-confirm", "--num-iter", "20", "--out", str(tmp_path / "mine")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         said = process.stderr.read().decode()
