@@ -144,7 +144,6 @@ def _unless_unread(stream: TextIO) -> Iterator[None]:
     """
     try:
         yield
-        stream.flush()
     except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

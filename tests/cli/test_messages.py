@@ -243,6 +243,13 @@ def test_who_reads_the_output_may_leave(saved, arguments):
 
 
 @pytest.mark.slow
+def test_a_closed_output_is_no_error(saved):
+    script = f'exec "{sys.executable}" -m lrfind show "{saved}" >&-'
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
 def test_a_run_whose_output_nobody_reads_writes_its_files(problem, tmp_path):
     command = [sys.executable, "-m", "lrfind", "run", f"{problem}:parts", "--controls"]
     command += ["--no-confirm", "--num-iter", "20", "--out", str(tmp_path / "mine")]
