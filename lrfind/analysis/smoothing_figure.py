@@ -9,7 +9,7 @@ import numpy as np
 
 from lrfind.analysis.smoothing import debias_factor, debias_steps, debiased_ema, ema
 from lrfind.support.arrays import ArrayLike
-from lrfind.support.axes import LINES, RAW
+from lrfind.support.axes import LINES, RAW, new_axes, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,11 +37,10 @@ def plot_ema(values: ArrayLike, betas: Sequence[float] = BETAS) -> Figure:
         >>> [ax.get_title() for ax in plot_ema(noisy).axes]
         ['EMA, from zero', 'debiased EMA']
     """
-    import matplotlib.pyplot as plt
-
     averages = {"EMA, from zero": ema, "debiased EMA": debiased_ema}
     drawn = {title: average(values, betas) for title, average in averages.items()}
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    figure = new_figure(10, 4)
+    axes = figure.subplots(1, 2, sharey=True)
     for ax, (title, rows) in zip(axes, drawn.items(), strict=True):
         steps = np.arange(1, rows.shape[1] + 1)
         ax.plot(steps, np.asarray(values), markersize=2.5, alpha=0.6, label="values", **RAW)
@@ -78,9 +77,7 @@ def plot_debiasing(
     steps = np.arange(1, 2 * max(gone, default=1) + 1)
     factors = 1 / debias_factor(steps, np.asarray(betas, dtype=np.float64))
     if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+        ax = new_axes(4.5)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("step t")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lrfind.cli.examples import Examples
-from lrfind.cli.messages import messages, print_result
+from lrfind.cli.messages import messages, print_result, print_text
 from lrfind.cli.opened import opened_all
 from lrfind.cli.options import json_option, kind_option
 
@@ -39,6 +39,6 @@ def compare(files: tuple[Path, ...], kind: str | None, as_json: bool) -> None:
 
         found = side_by_side(*opened_all(files, kind), names=[*map(str, files)])
         if as_json:
-            click.echo(json.dumps(found.to_dict(), indent=2))
+            print_text(json.dumps(found.to_dict(), indent=2))
         else:
             print_result(found)

@@ -9,7 +9,7 @@ import click
 
 from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
-from lrfind.cli.options import force_option, out_option, sweep_options
+from lrfind.cli.options import force_option, out_option, seed_option, sweep_options
 
 
 @click.command(
@@ -34,9 +34,7 @@ from lrfind.cli.options import force_option, out_option, sweep_options
     show_default=True,
     help="Optimizer; SGD has a momentum of 0.9.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the weights and the batches."
-)
+@seed_option("Of the weights and the batches.")
 @force_option
 @sweep_options
 def demo(out: Path, model: str, optimizer: str, seed: int, **options: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from lrfind.cli.messages import print_note, print_result
+from lrfind.cli.messages import print_note, print_result, print_text
 from lrfind.cli.options import betas_of, given, take_question
 from lrfind.cli.writing import Writing, save_figure
 
@@ -222,19 +222,19 @@ def _hand_over(result: RangeTestResult, writing: Writing, answered: Answered) ->
     if result.layers is not None:
         from lrfind.layers.figures import blow_up_sentence
 
-        click.echo(blow_up_sentence(result.layers.blow_ups()))
+        print_text(blow_up_sentence(result.layers.blow_ups()))
         draw = partial(result.plot_layers, suggestion=suggestion)
         writing.write({"layers.png": partial(save_figure, draw)})
 
 
 def _hand_over_controls(controls: Controls, writing: Writing) -> None:
-    click.echo(f"\n{controls}")
+    print_text(f"\n{controls}")
     picture = partial(save_figure, controls.plot)
     writing.write({"controls.json": controls.save, "controls.png": picture})
 
 
 def _hand_over_verification(found: Verification, writing: Writing) -> None:
-    click.echo(f"\n{found}")
+    print_text(f"\n{found}")
     picture = partial(save_figure, found.plot)
     writing.write({"verification.json": found.save, "verification.png": picture})
 

@@ -163,6 +163,14 @@ def out_option(default: str, what: str = "the files") -> Decorator:
 force_option = click.option(
     "--force", is_flag=True, help="Replace files in --out that are not of lrfind."
 )
+
+
+def seed_option(what: str) -> Decorator:
+    """The option for the seed; torch takes one of 64 bits."""
+    kind = click.IntRange(0, 2**64 - 1)
+    return click.option("--seed", type=kind, metavar="N", default=0, show_default=True, help=what)
+
+
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the whole traceback of an error in FILE.py."
 )
@@ -184,7 +192,7 @@ result_argument = all_of(
 def split_target(target: str) -> tuple[str, str]:
     """File and function of `FILE.py:FUNCTION`."""
     file, separator, function = target.rpartition(":")
-    if not separator or not function.isidentifier():
+    if not file or not separator or not function.isidentifier():
         raise click.UsageError(f"{target!r} is not FILE.py:FUNCTION.")
     return file, function
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +54,13 @@ def parse_grid(
     return grid
 
 
+def parse_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    """A number of parallel runs; a negative one as in joblib, -1 for one per core."""
+    if value == 0:
+        raise click.BadParameter("0 runs at a time make none; -1 is one per core")
+    return value
+
+
 def _value(word: str) -> Any:
     try:
         value = json.loads(word)
@@ -76,7 +82,11 @@ def _value(word: str) -> Any:
     "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 up."
 )
 @click.option(
-    "--jobs", type=int, default=-1, help="Number of parallel runs. Default: one per core."
+    "--jobs",
+    type=int,
+    default=-1,
+    callback=parse_jobs,
+    help="Number of parallel runs. Default: one per core.",
 )
 @click.option(
     "--grid",
@@ -106,7 +116,7 @@ def repeat(
     finished, and runs already there are not repeated. Also writes repeats.csv and repeats.png.
     """
     file, function = split_target(target)
-    with nullcontext() if traceback else messages():
+    with messages(traceback=traceback):
         from lrfind.problems.from_file import file_build
         from lrfind.repeats.run import repeat as repeat_runs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lrfind.cli.messages import messages
 from lrfind.cli.options import (
     force_option,
     out_option,
+    seed_option,
     split_target,
     sweep_options,
     target_argument,
@@ -30,9 +30,7 @@ from lrfind.cli.options import (
 )
 @target_argument
 @out_option("lrfind-out")
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Seed of Python, NumPy and torch."
-)
+@seed_option("Seed of Python, NumPy and torch.")
 @force_option
 @traceback_option
 @sweep_options
@@ -40,14 +38,15 @@ def run(target: str, out: Path, seed: int, traceback: bool, **options: Any) -> N
     """Test the problem that your function returns.
 
     FUNCTION takes no arguments and returns (model, optimizer, loss_fn, train_loader) or an
-    lrfind.Problem. Writes the same files as the demo to --out, replacing existing files. Meanwhile
-    journal.jsonl there keeps each step, which `lrfind show` reads at any time.
+    lrfind.Problem. Writes the same files as the demo to --out, replacing its own. Meanwhile
+    journal.jsonl there keeps each step, which `lrfind show` reads at any time. A sys.exit in
+    FILE.py is an error, also with 0: there is no result.
 
     Under torchrun the process group is set up before FUNCTION is called, and the first rank writes
     and prints: torchrun --nproc-per-node 2 -m lrfind run FILE.py:FUNCTION
     """
     file, function = split_target(target)
-    with nullcontext() if traceback else messages(file):
+    with messages(file, function, traceback=traceback):
         from lrfind.cli.hand_over import run_problem
         from lrfind.problems.from_file import load_problem
         from lrfind.support.process_group import process_group

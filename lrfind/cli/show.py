@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrfind.cli.examples import Examples
-from lrfind.cli.messages import messages, print_drawing, print_result
+from lrfind.cli.messages import messages, print_drawing, print_result, print_text
 from lrfind.cli.opened import opened
 from lrfind.cli.options import (
     betas_of,
@@ -69,14 +69,14 @@ def show(
         if as_json:
             more = {"sensitivity": loaded.sensitivity(every).to_dict()} if sensitivity else {}
             document = loaded.to_dict(answered.betas, suggestion=answered.suggestion)
-            click.echo(json.dumps(document | more, indent=2))
+            print_text(json.dumps(document | more, indent=2))
             return
         report = report_of(loaded, answered)
         if plot:
             _draw(loaded, answered)
         print_result(report)
         if sensitivity:
-            click.echo(f"\n{loaded.sensitivity(every)}")
+            print_text(f"\n{loaded.sensitivity(every)}")
 
 
 def _draw(result: RangeTestResult, answered: Answered) -> None:
@@ -91,4 +91,4 @@ def _draw(result: RangeTestResult, answered: Answered) -> None:
         print_drawing(TextFigure(result.curves(), answered.suggestion, answered.betas[-1]))
     except ImportError as error:
         raise click.ClickException(str(error)) from error
-    click.echo()
+    print_text()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrfind.cli.messages import print_note
+from lrfind.support.axes import without_tex
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,6 +94,7 @@ class Writing:
             raise click.ClickException(f"could not write {', '.join(self._failed)}")
 
 
+@without_tex()
 def save_figure(draw: Callable[[Axes], object], path: Path) -> None:
     """Draw on a new figure and write it atomically."""
     from matplotlib.figure import Figure

@@ -21,6 +21,7 @@ from lrfind.support.axes import (
     font_size,
     ink,
     new_axes,
+    new_figure,
     shown_name,
 )
 from lrfind.support.heads import printable
@@ -86,17 +87,13 @@ def plot_histograms(
     Also works for a recording at a constant learning rate, whose stretches are labelled by their
     steps.
     """
-    import matplotlib.pyplot as plt
-
     found = histograms(layers.quantity(quantity), stretches)
     names = layers.names if names is None else names
     picked = [layers.names.index(require_choice("names", name, layers.names)) for name in names]
     columns = max(1, min(4, math.ceil(math.sqrt(len(picked)))))
     rows = max(1, math.ceil(len(picked) / columns))
-    figure, grid = plt.subplots(
-        rows, columns, squeeze=False, sharex=True, sharey=True, layout="constrained",
-        figsize=(2.6 * columns + 1.2, 2.2 * rows + 0.8),
-    )  # fmt: skip
+    figure = new_figure(2.6 * columns + 1.2, 2.2 * rows + 0.8)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for ax in grid.flat[len(picked) :]:
         ax.set_axis_off()
     for place, (ax, layer) in enumerate(zip(grid.flat, picked, strict=False)):

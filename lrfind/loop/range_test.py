@@ -90,7 +90,6 @@ def range_test(
         TypeError: An argument is unknown or has the wrong type, or the loss is not a tensor.
         ValueError: An argument is out of range, the loader is empty, the loss is not a scalar or
             has no gradient, or the optimizer holds none of the model's parameters.
-        OSError: The `journal` cannot be written, or its file is something else.
 
     Example:
         >>> from torch.nn.functional import mse_loss

@@ -21,6 +21,7 @@ from lrfind.support.axes import (
     PALETTE,
     draw_legend,
     ink,
+    new_figure,
     paper,
     rate_axes,
     shown_name,
@@ -73,9 +74,7 @@ def plot_task_scales(
     """Draw raw, average and normalised losses; see `RangeTestResult.plot_task_scales`."""
     beta = require_beta(beta)
     if axes is None:
-        import matplotlib.pyplot as plt
-
-        _, axes = plt.subplots(2, 1, sharex=True, figsize=(8, 6), layout="constrained")
+        axes = new_figure(8, 6).subplots(2, 1, sharex=True)
     if len(axes) != 2:
         raise ValueError(f"`axes` must be two, got {len(axes)}.")
     upper, lower = axes

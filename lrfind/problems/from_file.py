@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.abc import Loader
+from importlib.abc import Loader, SourceLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,9 @@ def load_problem(path: Path, function: str, seed: int) -> Problem:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: The file has no such function, or the function returned something else.
+        IsADirectoryError: It is a folder.
+        ValueError: The file is not Python text, or has no such function, or the function returned
+            something else.
     """
     seed_everything(seed)
     with _function_of(path, function) as build:
@@ -62,6 +64,11 @@ class FileBuild:
             return as_problem(problem, f"`{self.function}` in {self.path}")
 
     @property
+    def loaded(self) -> Callable[..., Any] | None:
+        """The function, if the file has been run in this process."""
+        return loaded_function(self.path, self.function)
+
+    @property
     def fingerprint(self) -> str:
         """Identifies this version of the function for `lrfind.repeat`."""
         return fingerprint_of(f"{self.path.name}:{self.function}", without_comments(self.source))
@@ -74,9 +81,13 @@ def file_build(path: Path, function: str) -> FileBuild:
         FileNotFoundError: The file does not exist.
         ValueError: The file is not text.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist.")
-    return FileBuild(path.resolve(), function, path.read_text(encoding="utf-8"))
+    _require_file(path)
+    return FileBuild(path.resolve(), function, _source_of(path))
+
+
+def loaded_function(path: Path, function: str) -> Callable[..., Any] | None:
+    """A function of a file that has been run in this process; None if it has not been."""
+    return getattr(_LOADED.get(path.stem), function, None)
 
 
 @contextmanager
@@ -109,12 +120,52 @@ def _function_of(path: Path, function: str) -> Iterator[Callable[..., Any]]:
 
 def _new_module(path: Path) -> tuple[ModuleType, Loader]:
     """The module of a file, not run yet, and the loader that runs it."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist.")
+    _require_file(path)
     there = sys.modules.get(path.stem)
     if there is not None and there is not _LOADED.get(path.stem):
         raise ValueError(f"{path} has the name of the module {path.stem}: rename the file.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is not a Python file.")
+    if isinstance(spec.loader, SourceLoader):
+        _source_of(path)
     return importlib.util.module_from_spec(spec), spec.loader
+
+
+def _require_file(path: Path) -> None:
+    """Raise if a path is not that of a file."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a Python file.")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist.")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file to be read twice, but a pipe or a device.")
+
+
+def _source_of(path: Path) -> str:
+    """The text of a Python file, in the encoding that it declares.
+
+    Raises:
+        ValueError: It is not text, or not in that encoding.
+    """
+    data = path.read_bytes()
+    try:
+        text = importlib.util.decode_source(data)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ValueError(_not_text(path, data, error)) from error
+    if "\0" in text:
+        raise ValueError(f"{path} holds a null byte: it is not a Python file.")
+    return text
+
+
+def _not_text(path: Path, data: bytes, error: SyntaxError | UnicodeDecodeError) -> str:
+    """What is wrong with the encoding of a file, and in which line."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as found:
+        line = data.count(b"\n", 0, found.start) + 1
+        return (
+            f"{path}, line {line}: the byte 0x{data[found.start]:02x} is not UTF-8: save the file "
+            "as UTF-8, or name its encoding in the first line, as in `# coding: latin-1`."
+        )
+    return f"{path}: its first lines name an encoding that it is not in ({error})."

@@ -19,6 +19,7 @@ from lrfind.repeats.repeat_set import RepeatSet
 from lrfind.repeats.runs import Run
 from lrfind.repeats.workers import Failure, outcomes
 from lrfind.result.range_test_result import RangeTestResult
+from lrfind.state.random_state import SEEDS
 from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
 from lrfind.support.heads import printable
@@ -61,7 +62,7 @@ def repeat(
         build: Makes a new `Problem` or (model, optimizer, loss_fn, train_loader) from the settings
             in `grid`, given by name, and the seed if it has a parameter `seed`. It must not seed
             the generators with a fixed number.
-        seeds: Number of seeds, counted from 0; or a list of seeds, each at least 0.
+        seeds: Number of seeds, counted from 0; or a list of seeds from 0 to 2**64 - 1.
         grid: For arguments of `build`, by name, the values to try: strings, numbers, True, False or
             None. Every combination is run with every seed.
         sweep_grid: The same for arguments of `range_test`, such as `num_iter`.
@@ -98,6 +99,8 @@ def repeat(
         True
     """
     require_progress(progress)
+    if n_jobs == 0:
+        raise ValueError("`n_jobs` must not be 0; -1 is one per core.")
     plan = _plan(build, seeds, grid or {}, sweep_grid or {}, settings)
     keys = [key for key, _ in plan]
     folder = None if out is None else Path(out)
@@ -182,6 +185,8 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
     if isinstance(seeds, str) or not hasattr(seeds, "__iter__"):
         return list(range(require_count("seeds", seeds, least=1)))
     chosen = [require_count("seeds", seed, least=0) for seed in seeds]
+    if max(chosen, default=0) >= SEEDS:
+        raise ValueError(f"`seeds` must hold seeds below 2**64, got {max(chosen)}.")
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"`seeds` must hold different seeds, got {chosen!r}.")
     return chosen

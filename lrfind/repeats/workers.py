@@ -15,10 +15,12 @@ import torch
 from joblib.parallel import get_active_backend
 
 from lrfind.problems.build import Build, call_build
+from lrfind.problems.from_file import FileBuild
 from lrfind.problems.problem import as_problem
 from lrfind.repeats.files import RunKey
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.state.random_state import accelerator_restores, global_restores, seed_everything
+from lrfind.support.own_lines import place_of, said_of
 
 FRUITLESS = 2
 """Worker pools in a row that may die without finishing a run, before runs are tried one by one."""
@@ -62,8 +64,14 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
             given = {"progress": False, **key.sweep, "journal": None}
             return place, problem.range_test(**given)
         except (Exception, SystemExit) as error:
-            message = f"{type(error).__name__}: {error}"
-            return place, Failure(message, traceback.format_exc())
+            return place, Failure(_message(build, error), traceback.format_exc())
+
+
+def _message(build: Build, error: BaseException) -> str:
+    """The error in one line, and where in the file of `build` it arose."""
+    own = (build.loaded, build.path) if isinstance(build, FileBuild) else (build, None)
+    place = place_of(error, *own)
+    return place + " ".join(line.strip() for line in said_of(error))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from lrfind.result.record import TRAIN
 from lrfind.result.report import Summary
 from lrfind.result.sweep_analysis import Answer
 from lrfind.result.trackers import tracker_of
+from lrfind.support.axes import without_tex
 from lrfind.support.errors import CannotTellError
 from lrfind.support.files import to_json, write_csv
 
@@ -166,12 +167,7 @@ class SweepOutputs(SweepPages):
             text, comparison = str(summary), summary.comparison
         except CannotTellError:
             text, comparison = str(answer), None
-        sweep = Logged(
-            columns_of(self, BETA),
-            settings_of(self),
-            numbers_of(self, answer, comparison),
-            words_of(self, answer),
-            text,
-            figures_of(self, answer),
-        )
-        log(run, sweep)
+        parts = columns_of(self, BETA), settings_of(self), numbers_of(self, answer, comparison)
+        with without_tex():
+            figures = figures_of(self, answer)
+            log(run, Logged(*parts, words_of(self, answer), text, figures))

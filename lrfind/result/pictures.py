@@ -43,7 +43,9 @@ class SweepPictures(SweepAnalysis):
         mark the learning rate one decade below the raw and the debiased minimum.
 
         Args:
-            ax: Axes to draw on; a new figure if None. Nothing is shown or saved.
+            ax: Axes to draw on; a new figure of pyplot if None. Nothing is shown or saved. Of these
+                figures pyplot keeps the last 10 where its backend shows none, as on a server; you
+                can still save those that you hold.
             beta: Weight of the old value for the EMA and the debiased EMA, in [0, 1).
             source: "train" for the mini-batch losses, together with any probe losses; "probe" for
                 the probe losses alone; the name of a task for its losses.

@@ -15,6 +15,10 @@ GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.Ran
 """The types of generators whose state can be read and set."""
 
 
+SEEDS = 2**64
+"""Number of the seeds that torch takes, from 0 up."""
+
+
 def generator_restore(generator: object) -> Restore:
     """A function that resets one of the `GENERATORS` to its current state."""
     if isinstance(generator, torch.Generator):

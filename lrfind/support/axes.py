@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, ref
 
 from lrfind.support.heads import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe & Ito's palette, distinguishable with all common forms of colour blindness; without colour,
 # line styles and shades of grey still distinguish the curves.
@@ -39,12 +44,47 @@ LONGEST = 32
 """Characters of a name in a figure."""
 
 
-def new_axes(height: float = 5.0) -> Axes:
-    """The axes of a new figure, 8 inches wide."""
-    import matplotlib.pyplot as plt
+KEPT = 10
+"""Figures of ours that pyplot keeps where it cannot show them; it warns of more than 20."""
+_OPENED: deque[ReferenceType[Figure]] = deque()
 
-    _, ax = plt.subplots(figsize=(8, height), layout="constrained")
-    return ax
+
+def new_figure(width: float, height: float) -> Figure:
+    """A new figure of pyplot, of this size in inches.
+
+    Where the backend shows no figures, as on a server, pyplot forgets the oldest of ours beyond
+    `KEPT`. Whoever holds such a figure can still draw on it and save it.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.backends.registry import BackendFilter, backend_registry
+
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    _OPENED.append(ref(figure))
+    shown_nowhere = backend_registry.list_builtin(  # type: ignore[no-untyped-call]
+        BackendFilter.NON_INTERACTIVE
+    )
+    while len(_OPENED) > KEPT:
+        oldest = _OPENED.popleft()()
+        if oldest is not None and plt.get_backend().lower() in shown_nowhere:
+            plt.close(oldest)
+    return figure
+
+
+def new_axes(height: float = 5.0) -> Axes:
+    """The axes of a new figure, 8 inches wide; see `new_figure`."""
+    return new_figure(8, height).subplots()
+
+
+@contextmanager
+def without_tex() -> Iterator[None]:
+    """Set texts without LaTeX, whatever the user's matplotlibrc says, as in all that we save.
+
+    LaTeX may not be installed, and it would take the names of layers and files for commands.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({"text.usetex": False}):
+        yield
 
 
 def rate_axes(ax: Axes | None, label: str = "learning rate") -> Axes:

@@ -14,6 +14,7 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lrfind.support.axes import without_tex
 from lrfind.support.text import OwnWidth, printed, sentence
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ def _escaped(text: str) -> str:
     return escape(printed(text)).replace("\n", "<br/>")
 
 
+@without_tex()
 def _drawn(draw: Callable[[Axes], object], size: tuple[float, float]) -> str:
     """The address of a PNG image that contains it."""
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ import numpy as np
 from lrfind.analysis.defaults import BETA
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debiased_ema
 from lrfind.support.arrays import Array
-from lrfind.support.axes import RAW
+from lrfind.support.axes import RAW, without_tex
 
 PAUSE_S = 0.5
 """Least time between two drawings."""
@@ -35,6 +35,7 @@ class LiveCurve:
         ax: What is drawn: the raw losses and their average.
     """
 
+    @without_tex()
     def __init__(self, span: tuple[float, float], publish: Callable[[bytes], object]) -> None:
         # Without pyplot, which would keep it and show it once more.
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,6 +64,7 @@ class LiveCurve:
         """Whether there was no drawing for as long as the last one asks for."""
         return perf_counter() - self._last >= max(PAUSE_S, self._cost / SHARE)
 
+    @without_tex()
     def draw(self, lr: Array, loss: Sequence[float], title: str) -> None:
         """Draw the losses so far.
 

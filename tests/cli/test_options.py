@@ -2,12 +2,19 @@
 
 import pytest
 
+from lrfind import load
+
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ["run", "problem.py"],
         ["run", "problem.py:not a name"],
+        ["run", ":problem"],
+        ["run", "problem.py:problem", "--seed", "-1"],
+        ["run", "problem.py:problem", "--seed", 2**64],
+        ["demo", "--seed", "-1"],
+        ["demo", "--seed", 2**64],
         ["show"],
         ["show", "r.json", "--betas", "1.5"],
         ["show", "r.json", "--betas", "a,b"],
@@ -47,3 +54,9 @@ def test_a_value_out_of_range_is_named(invoke):
     done = invoke("demo", "--start-lr", 1, "--end-lr", 0.1)
     assert done.exit_code == 1
     assert "`start_lr` must be below `end_lr`" in done.stderr
+
+
+def test_the_largest_seed_is_as_good(invoke, problem, tmp_path):
+    done = invoke("run", f"{problem}:parts", "--seed", 2**64 - 1, "--num-iter", 20, "--no-confirm")
+    assert done.exit_code == 0, done.stderr
+    assert load(tmp_path / "lrfind-out" / "result.json").seed == 2**64 - 1

@@ -1,5 +1,6 @@
 """`lrfind plot` as a person meets it."""
 
+import matplotlib
 import numpy as np
 import pytest
 from makers import line
@@ -47,6 +48,21 @@ def test_a_picture_in_a_folder_that_is_not_there_names_the_folder(invoke, saved)
     done = invoke("plot", saved, "-o", "nowhere/out.png")
     assert done.exit_code == 1
     assert "the folder nowhere does not exist" in done.stderr
+
+
+@pytest.mark.parametrize("extra", [[], ["--against-beta"]])
+def test_a_matplotlibrc_that_asks_for_latex_asks_in_vain(invoke, saved, tmp_path, extra):
+    """LaTeX may not be there, and reads names as commands."""
+    assert invoke("plot", saved, "-o", "plain.svg", *extra).exit_code == 0
+    with matplotlib.rc_context({"text.usetex": True}):
+        done = invoke("plot", saved, "-o", "tex.svg", *extra)
+        assert matplotlib.rcParams["text.usetex"]
+    assert (done.exit_code, done.stderr) == (0, "")
+    plain, tex = (
+        [line for line in (tmp_path / name).read_text().splitlines() if "<!--" in line]
+        for name in ("plain.svg", "tex.svg")
+    )
+    assert tex == plain != []
 
 
 def test_layers_that_were_not_recorded_cannot_be_drawn(invoke, saved, tmp_path):

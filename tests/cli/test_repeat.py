@@ -85,9 +85,8 @@ def test_a_failed_run_is_one_line_and_the_others_are_kept(repeat, tmp_path):
     done = repeat("trial.py:problem", "--seeds", "1", "--grid", "kind=sgd,bad")
     assert done.exit_code == 1
     assert "1 of 2 runs failed; the 1 finished ones are in lrfind-repeats." in done.stderr
-    assert (
-        "kind=bad, num_iter=30, start_lr=0.001, seed=0: RuntimeError: no such kind" in done.stderr
-    )
+    said = "trial.py, line 7, in problem: RuntimeError: no such kind\n"
+    assert f"kind=bad, num_iter=30, start_lr=0.001, seed=0: {said}" in done.stderr
     assert "Traceback" not in done.output
     assert len(lrfind.load_repeats(tmp_path / "lrfind-repeats")) == 1
     shown = repeat("trial.py:problem", "--seeds", "1", "--grid", "kind=bad", "--traceback")
@@ -106,7 +105,21 @@ def test_an_edited_file_does_not_mix_with_its_older_runs(repeat, tmp_path):
     assert "older version of it" in done.stderr
 
 
-@pytest.mark.parametrize("target", ["trial.py", "trial.py:not a name"])
+@pytest.mark.slow
+def test_a_failure_in_a_worker_process_has_its_line_too(repeat):
+    done = repeat("trial.py:problem", "--seeds", "2", "--grid", "kind=bad", jobs=2)
+    assert done.exit_code == 1
+    assert done.stderr.count("trial.py, line 7, in problem: RuntimeError: no such kind") == 2
+
+
+def test_no_runs_at_a_time_is_a_wrong_call(repeat, tmp_path):
+    done = repeat("trial.py:problem", jobs=0)
+    assert done.exit_code == 2
+    assert "Invalid value for '--jobs': 0 runs at a time" in done.stderr
+    assert not (tmp_path / "lrfind-repeats").exists()
+
+
+@pytest.mark.parametrize("target", ["trial.py", "trial.py:not a name", ":problem"])
 def test_a_wrong_target_is_exit_code_2(repeat, target):
     assert repeat(target).exit_code == 2
 

@@ -1,10 +1,15 @@
 """A user's file is imported like a module, and leaves nothing behind where it fails."""
 
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrfind.problems.from_file import file_build, load_problem
 
@@ -153,3 +158,50 @@ def test_what_is_no_python_file_is_refused(write, tmp_path):
         load_problem(write("mine.txt", ""), "parts", 0)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_problem(tmp_path / "absent.py", "parts", 0)
+
+
+def test_a_folder_is_told_from_a_file_that_is_not_there(tmp_path):
+    for load in (partial(load_problem, seed=0), file_build):
+        with pytest.raises(IsADirectoryError, match="is a folder, not a Python file"):
+            load(tmp_path, "parts")
+        with pytest.raises(FileNotFoundError, match=r"absent\.py does not exist"):
+            load(tmp_path / "absent.py", "parts")
+        os.mkfifo(pipe := tmp_path / f"pipe_{load is file_build}.py")
+        with pytest.raises(ValueError, match="a pipe or a device"):  # and does not wait
+            load(pipe, "parts")
+
+
+NAMED = "def name(): return 'é'\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        NAMED.encode(),
+        NAMED.encode("utf-8-sig"),
+        f"# coding: latin-1\n{NAMED}".encode("latin-1"),
+        f"#!/usr/bin/python\n# -*- coding: cp1252 -*-\n{NAMED}".encode("cp1252"),
+    ],
+    ids=["utf-8", "bom", "latin-1", "second line"],
+)
+def test_a_file_may_have_any_encoding_that_it_declares(tmp_path, content):
+    path = tmp_path / "mine.py"
+    path.write_bytes(content)
+    assert file_build(path, "name").source.endswith(NAMED)
+    with pytest.raises(ValueError, match="got str"):  # what it returned is no problem
+        load_problem(path, "name", 0)
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
+def test_any_bytes_are_python_text_or_a_value_error_that_names_the_file(content):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.py"
+        path.write_bytes(content)
+        try:
+            source = file_build(path, "parts").source
+        except ValueError as error:
+            assert str(error).startswith(str(path))  # noqa: PT017
+            with pytest.raises((SyntaxError, ValueError)):
+                compile(content, "mine.py", "exec")
+        else:
+            assert "\0" not in source

@@ -112,6 +112,8 @@ def test_ctrl_c_keeps_what_is_finished_and_puts_the_state_back(tmp_path):
         ({"seeds": [1, 1]}, ValueError, "`seeds` must hold different"),
         ({"seeds": []}, ValueError, "`seeds` must hold different"),
         ({"seeds": "12"}, TypeError, "`seeds`"),
+        ({"n_jobs": 0}, ValueError, "`n_jobs` must not be 0"),
+        ({"seeds": [0, 2**64]}, ValueError, "`seeds` must hold seeds below"),
         ({"seeds": [-1]}, ValueError, "`seeds` must be at least 0"),
         ({"grid": {"depth": [1]}}, TypeError, "`build` cannot be called .*depth"),
         ({"grid": {"width": 4}}, TypeError, "list of values for `width`"),

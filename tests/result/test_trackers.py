@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import make_result, noisy_result
+from matplotlib import rc_context
 from PIL import Image
 
 from lrfind import RangeTestResult, StopReason
@@ -167,6 +168,16 @@ def test_no_figure_is_left_to_pyplot(tmp_path):
         RESULT.log_to(writer)
     assert pyplot.get_fignums() == [mine.number]
     assert pyplot.gcf() is mine
+
+
+def test_the_figures_are_drawn_without_latex(written, tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with rc_context({"text.usetex": True}), SummaryWriter(tmp_path) as writer:
+        RESULT.log_to(writer, suggestion=ANSWER)
+    for name in ("lrfind/range_test", "lrfind/beta"):
+        ((tex,), (plain,)) = (tensorboard(each).Images(name) for each in (tmp_path, written))
+        assert tex.encoded_image_string == plain.encoded_image_string
 
 
 @pytest.mark.parametrize("result", ABBREVIATED, ids=["none", "one", "two", "all NaN"])

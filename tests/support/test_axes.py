@@ -1,14 +1,17 @@
-"""Names of the user's in a figure."""
+"""Names of the user's in a figure, and the figures of pyplot."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import make_result
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from lrfind.support.axes import no_formula, shown_name, title
+from lrfind.support.axes import KEPT, new_axes, no_formula, shown_name, title
 
 
 def pixels(text, **how):
@@ -46,3 +49,53 @@ def test_a_title_with_a_name_is_drawn():
     ax = figure.add_subplot()
     title(ax, r"the task $\frac$ has no losses")
     figure.savefig(io.BytesIO(), format="png")
+
+
+@pytest.fixture
+def no_figures():
+    """No figures of pyplot before and after a test."""
+    pyplot.close("all")
+    yield
+    pyplot.close("all")
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_fifty_figures_on_a_server_are_kept_by_who_holds_them_alone():
+    mine = pyplot.figure()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib's, of more than 20
+        figures = [new_axes().figure for _ in range(50)]
+    assert pyplot.get_fignums()[0] == mine.number
+    kept = [pyplot.figure(number) for number in pyplot.get_fignums()[1:]]
+    assert kept == figures[-KEPT:]
+    first = figures[0]
+    first.axes[0].plot([1, 2])
+    image = io.BytesIO()
+    first.savefig(image)
+    assert image.getvalue()[:4] == b"\x89PNG"
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_the_last_figure_is_the_current_one():
+    for _ in range(KEPT + 2):
+        ax = new_axes()
+        assert pyplot.gca() is ax
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_where_figures_are_shown_all_stay_open(monkeypatch):
+    monkeypatch.setattr(pyplot, "get_backend", lambda: "TkAgg")
+    for _ in range(15):
+        new_axes()
+    assert len(pyplot.get_fignums()) == 15
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_plots_of_a_result_in_a_loop_warn_of_nothing():
+    result = make_result()
+    answer = result.suggest()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(25):
+            result.plot_betas(suggestion=answer)
+    assert len(pyplot.get_fignums()) == KEPT

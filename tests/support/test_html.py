@@ -113,6 +113,13 @@ def test_a_picture_holds_what_was_drawn_at_its_size():
     assert "max-width: 100%" in image.get("style")
 
 
+def test_a_picture_is_drawn_without_latex():
+    with matplotlib.rc_context({"text.usetex": True}):
+        html = picture_html(line, "a line", size=(4, 3))
+        assert matplotlib.rcParams["text.usetex"]
+    assert html == picture_html(line, "a line", size=(4, 3))
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_words_for_a_picture_are_escaped(text):
     (image,) = parsed(picture_html(line, text, size=(1, 1))).iter("img")

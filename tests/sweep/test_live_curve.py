@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from makers import make_result
+from matplotlib import rc_context
 from matplotlib.image import imread
 
 from lrfind import debiased_ema
@@ -83,6 +84,16 @@ def test_each_picture_is_a_whole_png():
     for count in (1, 20):
         curve.draw(make_result().lr[:count], list(make_result().loss[:count]), "")
     assert [imread(io.BytesIO(each)).shape for each in pictures] == [(256, 480, 4)] * 2
+
+
+def test_it_is_drawn_without_latex():
+    pictures = []
+    for tex in (False, True):
+        with rc_context({"text.usetex": tex}):
+            curve = LiveCurve(SPAN, pictures.append)
+            curve.draw(make_result().lr[:20], list(make_result().loss[:20]), "a title")
+    plain, asked = pictures
+    assert plain == asked
 
 
 @pytest.mark.parametrize(("takes", "pause"), [(0.0, 0.5), (0.004, 0.5), (0.02, 2.0), (1.0, 100.0)])
