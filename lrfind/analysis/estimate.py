@@ -41,12 +41,6 @@ def plausible_curves(fit: CentredFit) -> Array:
         Shape `(PLAUSIBLE, n)`; where the loss diverges, the raw loss in all.
     """
     draws = fit.draws(PLAUSIBLE, SEED).T
-    if fit.knots.block > 1:
-        # Where the loss diverges the draws are infinite, and all curves are the fit.
-        apart = draws - fit.curve[fit.knots.steps]
-        apart[~np.isfinite(apart)] = 0.0
-        draws = np.array([fit.curve + fit.knots.at_steps(each) for each in apart])
-        draws[:, np.isnan(fit.smooth)] = np.inf
     return np.where(np.isfinite(draws), draws, fit.curve)
 
 

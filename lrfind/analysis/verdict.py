@@ -192,15 +192,13 @@ def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
 
     With more noise the standard error grows and so does this width: noise makes no well narrower.
     """
-    lowest, knots = int(np.argmin(fit.curve)), fit.knots
-    here = int(knots.holding(np.array(lowest)))
+    lowest = int(np.argmin(fit.curve))
     # In units of the depth, so that no square overflows.
     draws = fit.draws(DRAWS) / fit.depth
     with np.errstate(invalid="ignore"):
-        error = np.nan_to_num((draws - draws[here]).std(axis=1))
-    near = (fit.curve[knots.steps] - fit.curve[lowest]) / fit.depth <= NEAR + error
-    near[here] = True  # though the minimum may lie between two knots
-    first, last = knots.steps[np.flatnonzero(near)[[0, -1]]]
+        error = np.nan_to_num((draws - draws[lowest]).std(axis=1))
+    near = (fit.curve - fit.curve[lowest]) / fit.depth <= NEAR + error
+    first, *_, last = np.flatnonzero(near)[[0, -1]]
     return math.log10(posterior.lr[last] / posterior.lr[first])
 
 

@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 
 from lrfind.analysis.banded import normal_factor, precision_times, residual_freedom
-from lrfind.analysis.knots import Knots
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
 from lrfind.support.arrays import Array, Steps
 
@@ -31,7 +30,8 @@ ROUNDING = 1e-6
 """Smaller changes, as a share of the level, are rounding errors of a float32 loss."""
 
 MOST_BELOW = 1e100
-"""Losses are clipped this many noise standard deviations below the level: squares overflow."""
+"""Losses are clipped this many noise standard deviations below the level: squares would overflow
+further down."""
 
 MAX_STIFFNESS = 1e10
 """Beyond this, rounding in the normal equations corrupts the constant part of the curve."""
@@ -54,16 +54,11 @@ class CentredFit:
     wander: float = 0.0
     """Upward drift of the curve on the plateau if its losses are autocorrelated, in loss units."""
     deviation: float = field(default=0.0, repr=False)
-    """Standard deviation of the losses, or their means at the knots, around the smooth curve."""
+    """Standard deviation of the losses around the smooth curve."""
     factor: Array | None = field(default=None, repr=False)
     """Banded Cholesky factor of the smoother's normal equations."""
     resolution: float = field(default=0.0, repr=False)
     """Steps over which the smoother rounds off a kink: the fourth root of its stiffness."""
-
-    @cached_property
-    def knots(self) -> Knots:
-        """Where the smoother is solved and curves are drawn: every step, but for long sweeps."""
-        return Knots(self.curve.size)
 
     def draws(self, count: int, seed: int = 0) -> Array:
         """Plausible noise-free curves: random draws around the smooth curve from its uncertainty.
@@ -73,12 +68,11 @@ class CentredFit:
             seed: Seed of a separate generator; the same seed gives the same draws.
 
         Returns:
-            Shape `(k, count)`, at the knots.
+            Shape `(n, count)`.
         """
         from scipy.linalg import solve_banded
 
-        smooth = self.smooth[self.knots.steps]
-        smooth = np.where(np.isnan(smooth), np.inf, smooth)[:, None]
+        smooth = np.where(np.isnan(self.smooth), np.inf, self.smooth)[:, None]
         if self.factor is None:
             return np.repeat(smooth, count, axis=1)
         normal = np.random.default_rng(seed).standard_normal((smooth.size, count))
@@ -104,10 +98,9 @@ class CentredFit:
         from scipy.linalg import cho_solve_banded
 
         unit = self.noise or 1.0
-        scaled, correlation = (loss - self.level) / unit, self.knots.correlation(self.correlation)
-        weighted = precision_times(self.knots.means(scaled), correlation)
+        weighted = precision_times((loss - self.level) / unit, self.correlation)
         fitted = cho_solve_banded((self.factor, False), weighted, check_finite=False)
-        return np.asarray(self.level + unit * self.knots.at_steps(fitted))
+        return np.asarray(self.level + unit * fitted)
 
     @cached_property
     def highest(self) -> int:
@@ -148,9 +141,9 @@ class CentredFit:
             return self.noise * 2**0.5
         from scipy.linalg import cho_solve_banded
 
-        weight = np.zeros(self.knots.count)
-        np.add.at(weight, self.knots.holding(high), 1 / high.size)
-        np.add.at(weight, self.knots.holding(low), -1 / low.size)
+        weight = np.zeros(self.curve.size)
+        weight[high] += 1 / high.size
+        weight[low] -= 1 / low.size
         variance = weight @ cho_solve_banded((self.factor, False), weight, check_finite=False)
         return float(self.deviation * np.sqrt(max(variance, 0.0)))
 
@@ -187,10 +180,8 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     cap = level + CAP_SIGMAS * noise
     unit = noise or 1.0
     floor = level - MOST_BELOW * unit if unit < MOST_BELOW else -np.inf
-    knots = Knots(loss.size)
-    means = knots.means((np.clip(loss, floor, cap) - level) / unit)
-    fit = _whittaker(means, knots.correlation(correlation))
-    curve = level + unit * knots.at_steps(fit.curve)
+    fit = _whittaker((np.clip(loss, floor, cap) - level) / unit, correlation)
+    curve = level + unit * fit.curve
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
     return CentredFit(
         curve=np.where(blown_up, loss, curve),
@@ -201,7 +192,7 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
         wander=plateau_wander(loss, curve) if plateau else 0.0,
         deviation=unit * fit.deviation,
         factor=fit.factor,
-        resolution=knots.block * fit.stiffness**0.25,
+        resolution=fit.stiffness**0.25,
     )
 
 
@@ -219,9 +210,7 @@ def uncapped(values: Array) -> Array:
         [8.0, 6.0, 4.0, 2.0]
     """
     offset, unit = float(np.median(values)), noise_scale(values) or 1.0
-    knots = Knots(values.size)
-    fit = _whittaker(knots.means((values - offset) / unit))
-    return np.asarray(offset + unit * knots.at_steps(fit.curve))
+    return np.asarray(offset + unit * _whittaker((values - offset) / unit).curve)
 
 
 @dataclass(frozen=True)
@@ -240,9 +229,10 @@ def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
 
     `values` should be of order 1, so that squares neither overflow nor underflow.
     """
-    if values.size < 4:
+    size = values.size
+    if size < 4:
         return _Smoothed(np.array(values), 0.0, None, 0.0)
-    top = min(MAX_STIFFNESS, float(values.size) ** 4)
+    top = min(MAX_STIFFNESS, float(size) ** 4)
     fits = (_solve(values, each, correlation) for each in np.geomspace(1e-3, top, 64))
     return min(fits, key=lambda fit: fit.score)
 
