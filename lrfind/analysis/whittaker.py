@@ -31,7 +31,7 @@ ROUNDING = 1e-6
 
 MOST_BELOW = 1e100
 """Losses are clipped this many noise standard deviations below the level: squares would overflow
-further down."""
+further down. Noise above its square leaves no loss that far below."""
 
 MAX_STIFFNESS = 1e10
 """Beyond this, rounding in the normal equations corrupts the constant part of the curve."""
@@ -179,7 +179,7 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     noise = noise_scale(loss) / np.sqrt(1 - correlation)
     cap = level + CAP_SIGMAS * noise
     unit = noise or 1.0
-    floor = level - MOST_BELOW * unit if unit < MOST_BELOW else -np.inf
+    floor = level - MOST_BELOW * unit if unit < MOST_BELOW**2 else -np.inf
     fit = _whittaker((np.clip(loss, floor, cap) - level) / unit, correlation)
     curve = level + unit * fit.curve
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
