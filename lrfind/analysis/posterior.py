@@ -116,7 +116,7 @@ def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> 
     Returns:
         The posterior.
     """
-    lowest = np.argmin(fit.draws(DRAWS), axis=0)
+    lowest = fit.at[np.argmin(fit.draws(DRAWS), axis=0)]
     unaided = np.bincount(lowest, minlength=lr.size) / DRAWS
     step = blow_up_step(loss, fit)
     blown_up = step < lr.size or not finite

@@ -197,14 +197,15 @@ def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
 
     With more noise the standard error grows and so does this width: noise makes no well narrower.
     """
-    lowest = int(np.argmin(fit.curve))
+    curve, lr = fit.curve[fit.at], posterior.lr[fit.at]
+    lowest = int(np.argmin(curve))
     # In units of the depth, so that no square overflows.
     draws = fit.draws(DRAWS) / fit.depth
     with np.errstate(invalid="ignore"):
         error = np.nan_to_num((draws - draws[lowest]).std(axis=1))
-    near = (fit.curve - fit.curve[lowest]) / fit.depth <= NEAR + error
+    near = (curve - curve[lowest]) / fit.depth <= NEAR + error
     first, *_, last = np.flatnonzero(near)[[0, -1]]
-    return decades_between(posterior.lr[first], posterior.lr[last])
+    return decades_between(lr[first], lr[last])
 
 
 def width(posterior: MinimumPosterior) -> float:

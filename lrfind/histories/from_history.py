@@ -18,7 +18,7 @@ from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array
 
 MOST_STEPS = 50_000
-"""Losses of the longest sweep that is read: its analysis takes seconds, and a gigabyte."""
+"""Losses of the longest sweep that is read."""
 
 RATIO = 1e-6
 """Relative difference between the ratios of the groups' rates that is put down to rounding."""
