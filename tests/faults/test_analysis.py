@@ -9,7 +9,9 @@ from contextlib import suppress
 
 import matplotlib.pyplot as plt
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from lrfind import CannotTellError, RangeTestResult, StopReason
@@ -97,7 +99,7 @@ def finite(found, where="it"):
 
 
 def fuzzed(default):
-    return settings(
+    return tried(
         max_examples=default, derandomize=True, deadline=None, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
@@ -119,6 +121,36 @@ def test_every_figure_can_be_drawn(cases):
         figures_of(result)
 
     check()
+
+
+KNOWN = {
+    "constant and huge": (1e-6, 10, np.full(60, 1e300)),
+    "alternating between the largest": (1e-6, 10, np.resize([LARGEST, -LARGEST], 60)),
+    "one denormal": (1e-6, 10, np.eye(60)[30] * 5e-324),
+    "a fall of one rounding error": (1e-6, 10, 1e16 - 2 * (np.arange(90) > 5)),
+    "600 decades": (1e-300, 1e300, 1 + np.linspace(-1, 1, 60) ** 2),
+    "600 decades, rising": (1e-300, 1e300, np.linspace(1, 2, 60)),
+    "noise over 600 decades": (1e-300, 1e300, np.random.default_rng(0).normal(size=60)),
+    "two losses": (1e-300, 1e300, np.array([LARGEST, -LARGEST])),
+    "falling out of the floats": (1e-6, 10, np.geomspace(1, 1e-320, 200)),
+}
+
+
+def known(name):
+    low, high, loss = KNOWN[name]
+    lr = np.geomspace(low, high, loss.size)
+    settings = SweepSettings(low, high, loss.size, "exp", None)
+    return RangeTestResult(lr, loss, StopReason.COMPLETED, settings, probe=loss, metric=-loss)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_extremes(name):
+    numbers_of(known(name), "train")
+
+
+@pytest.mark.parametrize("name", ["constant and huge", "noise over 600 decades"])
+def test_known_extremes_can_be_drawn(name):
+    figures_of(known(name))
 
 
 def numbers_of(result, source):
