@@ -1,11 +1,13 @@
 """How long the analysis of a sweep takes, and how fast the command starts.
 
 Run with `.venv/bin/python scripts/benchmark_analysis.py`. Prints the median of several warm calls
-of `compare` and `suggest` together, on a new result each time so that nothing is cached, and the
-median wall time of whole commands.
+of `compare` and `suggest` together, on a new result each time so that nothing is cached, the median
+wall time of whole commands, and time and peak memory of the first `suggest` of a long sweep in a
+fresh process, above what the sweep and the libraries take.
 """
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -19,6 +21,17 @@ from lrfind import RangeTestResult, StopReason
 from lrfind.result.settings import SweepSettings
 
 REPEATS = 9
+LONG = (100_000, 1_000_000)
+FRESH = """
+import resource, sys, time
+from benchmark_analysis import noisy_result
+noisy_result(300, 0).suggest()  # imports scipy
+result = noisy_result(int(sys.argv[1]), 0)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, start = peak(), time.perf_counter()
+result.suggest()
+print(1e3 * (time.perf_counter() - start), peak() - before, peak())
+"""
 
 
 def noisy_result(size: int, seed: int) -> RangeTestResult:
@@ -48,6 +61,15 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def fresh(size: int) -> list[float]:
+    """Milliseconds, megabytes more and megabytes in all of `suggest` in a new process."""
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH, str(size)],
+        check=True, capture_output=True, text=True, cwd=Path(__file__).parent,
+    )  # fmt: skip
+    return [float(each) for each in done.stdout.split()]
+
+
 def main() -> None:
     """Measure and print."""
     table = Table("what", "median ms", box=None)
@@ -55,6 +77,10 @@ def main() -> None:
     for size in (100, 300, 1000, 10_000):
         times = [milliseconds(analyse, noisy_result(size, seed)) for seed in range(REPEATS)]
         table.add_row(f"compare + suggest, {size} points", f"{median(times):.1f}")
+    for size in LONG:
+        times, more, peak = zip(*(fresh(size) for _ in range(3)), strict=True)
+        name = f"suggest, {size:,} points, {max(more):.0f} MB more, {max(peak):.0f} in all"
+        table.add_row(name, f"{median(times):.0f}")
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "result.json")
         noisy_result(300, 0).save(path)

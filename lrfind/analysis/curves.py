@@ -10,6 +10,7 @@ import numpy as np
 
 from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.estimate import plausible_curves
+from lrfind.analysis.loss_unit import in_full, loss_unit
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import SMOOTHERS, settled
 from lrfind.analysis.verdict import Judgement, Verdict, judge
@@ -18,6 +19,7 @@ from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
 from lrfind.support.names import NamedEnum
+from lrfind.support.rates import all_decades_between, decades_between
 
 FEWEST_LOSSES = 10
 """With fewer finite losses a minimum cannot be distinguished from noise."""
@@ -110,12 +112,10 @@ class Minimum:
         return UNUSABLE.isdisjoint(self.flags)
 
 
-RAW, CENTRED = "raw", "centred"
+RAW, CENTRED, EXPECTED = "raw", "centred", "expected"
+"""The expected minimum is not that of a curve: see `MinimumPosterior.mean`."""
 CURVES = (RAW, CENTRED, *SMOOTHERS)
 """Every curve with a minimum; the smoothers are those that have a beta."""
-
-EXPECTED = "expected"
-"""The expected minimum, which is not that of a curve: see `MinimumPosterior.mean`."""
 
 
 class SweepCurves:
@@ -129,7 +129,8 @@ class SweepCurves:
 
     Attributes:
         lr: Shape `(m,)`, the learning rates of the finite losses.
-        loss: Shape `(m,)`, the finite losses.
+        loss: Shape `(m,)`, the finite losses, in `unit` as every curve.
+        unit: 1.0, or a power of two where the losses are extreme; see `loss_unit`.
 
     Raises:
         CannotTellError: Fewer than two finite losses.
@@ -143,15 +144,15 @@ class SweepCurves:
 
     def __init__(self, lr: ArrayLike, loss: ArrayLike, *, smoothed: bool = False) -> None:
         recorded = np.asarray(loss, dtype=np.float64)
-        bad = np.flatnonzero(~np.isfinite(recorded))
-        finite = int(bad[0]) if bad.size else recorded.size
+        finite = int(np.argmin(np.append(np.isfinite(recorded), False)))
         if finite < 2:
             raise CannotTellError(
                 f"only {finite} finite loss{'' if finite == 1 else 'es'} recorded: "
                 "lower `start_lr`, or check `loss_fn` and the data for NaN"
             )
         self.lr = np.asarray(lr, dtype=np.float64)[:finite]
-        self.loss = recorded[:finite]
+        self.unit = loss_unit(recorded[:finite])
+        self.loss = recorded[:finite] / self.unit
         self._ended_finite = finite == recorded.size
         self._smoothed = smoothed
 
@@ -168,16 +169,15 @@ class SweepCurves:
         Raises:
             CannotTellError: Fewer than two losses are left.
         """
-        chosen = self.loss[phase::stride]
-        if not self._ended_finite:
-            chosen = np.append(chosen, np.nan)
+        end = [] if self._ended_finite else [np.nan]
+        chosen = np.append(self.loss[phase::stride] * self.unit, end)
         return SweepCurves(self.lr[phase::stride], chosen, smoothed=self._smoothed)
 
     @cached_property
     def fit(self) -> CentredFit:
         """The centred fit, computed once."""
-        third = self.lr[self.lr.size // 3]
-        return fit_centred(self.loss, plateau=bool(third * PLATEAU < self.lr[-1]))
+        plateau = self.lr[self.lr.size // 3] * PLATEAU < self.lr[-1]
+        return fit_centred(self.loss, plateau=bool(plateau))
 
     @cached_property
     def posterior(self) -> MinimumPosterior:
@@ -192,7 +192,7 @@ class SweepCurves:
     @property
     def resolution(self) -> float:
         """Decades over which the centred curve rounds off a kink, and half a step."""
-        step = math.log10(self.lr[-1] / self.lr[0]) / max(self.lr.size - 1, 1)
+        step = decades_between(self.lr[0], self.lr[-1]) / max(self.lr.size - 1, 1)
         return step * math.hypot(self.fit.resolution, 12**-0.5)
 
     @cached_property
@@ -227,15 +227,15 @@ class SweepCurves:
         lr = float(self.lr[step])
         if name in SMOOTHERS and lr / FACTOR >= self.lr[np.argmin(self.loss)]:
             flags += (Flag.ABOVE_RAW,)
-        return Minimum(step, lr, float(curve[step]), flags)
+        return Minimum(step, lr, in_full(float(curve[step]), self.unit), flags)
 
     @property
     def expected_minimum(self) -> Minimum:
         """The mean of the posterior, at its nearest step; with the centred minimum's flags."""
         rate = self.posterior.mean
-        step = int(np.argmin(np.abs(np.log10(self.lr / rate))))
-        flags = self.minimum(CENTRED).flags
-        return Minimum(step, rate, float(self.fit.curve[step]), flags)
+        step = int(np.argmin(np.abs(all_decades_between(np.float64(rate), self.lr))))
+        loss = in_full(float(self.fit.curve[step]), self.unit)
+        return Minimum(step, rate, loss, self.minimum(CENTRED).flags)
 
     @cached_property
     def sweep_flags(self) -> tuple[Flag, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lrfind.analysis.loss_unit import loss_unit
 from lrfind.analysis.whittaker import fit_centred
 from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
@@ -74,7 +75,7 @@ def find_bounds(lr: Array, metric: Array, group_scale: Sequence[float] = (1.0,))
     finite = metric[: bad[0] if bad.size else None]
     if finite.size < 2:
         raise CannotTellError(f"only {finite.size} finite values of the metric were recorded")
-    fit = fit_centred(-finite, plateau=False)
+    fit = fit_centred(-finite / loss_unit(finite), plateau=False)
     if not fit.descended:
         raise CannotTellError(
             "the metric never rose by more than its noise: raise `end_lr` or `num_iter`"

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lrfind.analysis.knots import between_knots
 from lrfind.analysis.whittaker import CentredFit
 from lrfind.support.arrays import Array
 
@@ -40,7 +41,9 @@ def plausible_curves(fit: CentredFit) -> Array:
     Returns:
         Shape `(PLAUSIBLE, n)`; where the loss diverges, the raw loss in all.
     """
-    draws = fit.draws(PLAUSIBLE, SEED).T
+    draws, size = fit.draws(PLAUSIBLE, SEED).T, fit.curve.size
+    if fit.starts is not None:
+        draws = np.array([between_knots(each, fit.starts, size) for each in draws])
     return np.where(np.isfinite(draws), draws, fit.curve)
 
 

@@ -110,7 +110,10 @@ def _lag_one(loss: Array) -> float:
         return 0.0
     values = loss[:size] / scale
     rest = values - np.polyval(np.polyfit(steps, values, TREND_DEGREE), steps)
-    raw = float(rest[1:] @ rest[:-1]) / float(rest @ rest)
+    squares = float(rest @ rest)
+    if not squares:
+        return 0.0
+    raw = float(rest[1:] @ rest[:-1]) / squares
     # Subtracting a trend with k coefficients biases the autocorrelation by about -k / n.
     corrected = raw + (TREND_DEGREE + 1) * (1 + raw) / size
     return corrected if corrected > 2 / np.sqrt(size) else 0.0

@@ -17,6 +17,7 @@ from lrfind.analysis.calibration import TASKS
 from lrfind.analysis.noise import running_median
 from lrfind.analysis.whittaker import CentredFit
 from lrfind.support.arrays import Array
+from lrfind.support.rates import LARGEST, SMALLEST
 
 CONFIDENCE = 0.9
 """Confidence level of every interval."""
@@ -42,6 +43,9 @@ tasks that they were not chosen on."""
 BETWEEN_RUNS = 0.16
 """Standard deviation of the minimum around that of the median curve of 30 other runs, beyond what
 a sweep says of itself: the spread between runs, and what is systematic."""
+
+FARTHEST = 300.0
+"""Decades beyond which an end of an interval is that of the floats."""
 
 WINDOW = 5
 """Losses in the running median that detects the blow-up."""
@@ -112,7 +116,7 @@ def minimum_posterior(lr: Array, loss: Array, fit: CentredFit, finite: bool) -> 
     Returns:
         The posterior.
     """
-    lowest = np.argmin(fit.draws(DRAWS), axis=0)
+    lowest = fit.at[np.argmin(fit.draws(DRAWS), axis=0)]
     unaided = np.bincount(lowest, minlength=lr.size) / DRAWS
     step = blow_up_step(loss, fit)
     blown_up = step < lr.size or not finite
@@ -158,4 +162,5 @@ def around(lr: float, deviation: float) -> tuple[float, float]:
     from scipy.special import stdtrit
 
     half = float(stdtrit(TASKS - 1, (1 + CONFIDENCE) / 2)) * deviation
-    return lr / 10**half, lr * 10**half
+    wide = 10.0 ** min(half, FARTHEST)
+    return max(lr / wide, SMALLEST), min(lr * wide, LARGEST)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lrfind.support.arguments import require_beta, require_choice, require_count, require_positive
 from lrfind.support.arrays import Array, ArrayLike
+from lrfind.support.rates import decades_between
 
 STEP_MODES: dict[str, Callable[[float, float, int], Array]] = {
     "exp": np.geomspace,
@@ -97,7 +98,7 @@ def decades_per_step(start_lr: float, end_lr: float, num_iter: int, step_mode: s
             f"a window in decades needs a sweep with `step_mode` 'exp', got {step_mode!r}: only "
             "there is every step the same fraction of a decade."
         )
-    return math.log10(end_lr / start_lr) / (num_iter - 1)
+    return decades_between(start_lr, end_lr) / (num_iter - 1)
 
 
 def beta_of_window(decades: float, step: float) -> float:

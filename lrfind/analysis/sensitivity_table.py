@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log10
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.readings import STRIDES, Scatter, SensitivityRow
+from lrfind.support.rates import decades_between
 from lrfind.support.text import decades, new_table
 
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ def _distances(rates: list[float | None], reference: float | None) -> str:
 
 
 def _distance(rate: float | None, reference: float | None) -> float | None:
-    return None if rate is None or reference is None else log10(rate / reference)
+    return None if rate is None or reference is None else decades_between(reference, rate)

@@ -10,6 +10,7 @@ import numpy as np
 from lrfind.analysis.posterior import MinimumPosterior
 from lrfind.analysis.whittaker import SURE, CentredFit
 from lrfind.support.names import NamedEnum
+from lrfind.support.rates import all_decades_between, decades_between, middle_rate
 from lrfind.support.text import rate
 
 DEPTH, OPEN, SHALLOW = 3.0, 0.1, 1.5
@@ -161,30 +162,34 @@ def _verdict(fit: CentredFit, posterior: MinimumPosterior) -> Verdict:
 def _room(posterior: MinimumPosterior) -> tuple[float, float, float]:
     """Decades from the start to the expected minimum, from there to the end and to the blow-up."""
     lr, mean, blow_up = posterior.lr, posterior.mean, posterior.blow_up or math.inf
-    return math.log10(mean / lr[0]), math.log10(lr[-1] / mean), math.log10(blow_up / mean)
+    pairs = (lr[0], mean), (mean, lr[-1]), (mean, blow_up)
+    from_start, to_end, to_blow_up = (decades_between(*pair) for pair in pairs)
+    return from_start, to_end, to_blow_up
 
 
 def diverged_early(posterior: MinimumPosterior) -> bool:
     """Whether the loss diverged within the first decade of the sweep."""
     blow_up = posterior.blow_up
-    return blow_up is not None and math.log10(blow_up / posterior.lr[0]) < EARLY
+    return blow_up is not None and decades_between(posterior.lr[0], blow_up) < EARLY
 
 
 def far_apart(posterior: MinimumPosterior) -> bool:
     """Whether the losses alone put the minimum more than `FAR` decades from the expected one."""
-    return abs(math.log10(posterior.mean / posterior.unaided_mean)) > FAR
+    return abs(decades_between(posterior.unaided_mean, posterior.mean)) > FAR
 
 
 def starts_lowest(fit: CentredFit, posterior: MinimumPosterior) -> bool:
     """Whether the loss is lowest at the start, and higher after a third of the sweep."""
     start, third = np.array([0]), np.array([fit.curve.size // 3])
-    at_start = posterior.unaided[np.log10(posterior.lr / posterior.lr[0]) < EDGE].sum() > 0.5
+    at_start = (
+        posterior.unaided[all_decades_between(posterior.lr[0], posterior.lr) < EDGE].sum() > 0.5
+    )
     return bool(at_start and fit.rise(start, third) > SURE)
 
 
 def decades_per_loss(posterior: MinimumPosterior) -> float:
     """Mean distance of two losses."""
-    return math.log10(posterior.lr[-1] / posterior.lr[0]) / max(posterior.lr.size - 1, 1)
+    return decades_between(posterior.lr[0], posterior.lr[-1]) / max(posterior.lr.size - 1, 1)
 
 
 def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
@@ -192,21 +197,22 @@ def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
 
     With more noise the standard error grows and so does this width: noise makes no well narrower.
     """
-    lowest = int(np.argmin(fit.curve))
+    curve, lr = fit.curve[fit.at], posterior.lr[fit.at]
+    lowest = int(np.argmin(curve))
     # In units of the depth, so that no square overflows.
     draws = fit.draws(DRAWS) / fit.depth
     with np.errstate(invalid="ignore"):
         error = np.nan_to_num((draws - draws[lowest]).std(axis=1))
-    near = (fit.curve - fit.curve[lowest]) / fit.depth <= NEAR + error
+    near = (curve - curve[lowest]) / fit.depth <= NEAR + error
     first, *_, last = np.flatnonzero(near)[[0, -1]]
-    return math.log10(posterior.lr[last] / posterior.lr[first])
+    return decades_between(lr[first], lr[last])
 
 
 def width(posterior: MinimumPosterior) -> float:
     """Decades between the 5 % and 95 % quantiles of the minimum."""
     total = np.cumsum(posterior.chance)
     low, high = np.searchsorted(total, [0.05, 0.95])
-    return math.log10(posterior.lr[min(high, posterior.lr.size - 1)] / posterior.lr[low])
+    return decades_between(posterior.lr[low], posterior.lr[min(high, posterior.lr.size - 1)])
 
 
 def middle(fit: CentredFit, lr: np.ndarray) -> float:
@@ -216,14 +222,14 @@ def middle(fit: CentredFit, lr: np.ndarray) -> float:
     before, after = above[above < lowest], above[above > lowest]
     first = int(before[-1]) if before.size else 0
     last = int(after[0]) if after.size else lr.size - 1
-    return math.sqrt(lr[first] * lr[last])
+    return middle_rate(lr[first], lr[last])
 
 
 def disputed(fit: CentredFit, posterior: MinimumPosterior) -> bool:
     """Whether losses alone, blow-up and shape of the well disagree about the minimum."""
-    moved = abs(math.log10(posterior.mean / posterior.unaided_mean)) > MOVED
+    moved = abs(decades_between(posterior.unaided_mean, posterior.mean)) > MOVED
     shared = float(np.minimum(posterior.chance, posterior.unaided).sum())
-    aside = abs(math.log10(posterior.mean / middle(fit, posterior.lr))) > MIDDLE
+    aside = abs(decades_between(middle(fit, posterior.lr), posterior.mean)) > MIDDLE
     return moved or shared < OVERLAP or aside
 
 
@@ -235,10 +241,10 @@ def _dispute(fit: CentredFit, posterior: MinimumPosterior) -> str:
     }
     limits = (MOVED, MIDDLE)
     said = [
-        f"{words} at {rate:.1e}, {abs(math.log10(rate / posterior.mean)):.1f} decades "
+        f"{words} at {rate:.1e}, {abs(decades_between(posterior.mean, rate)):.1f} decades "
         f"{'below' if rate < posterior.mean else 'above'}"
         for (words, rate), limit in zip(others.items(), limits, strict=True)
-        if abs(math.log10(rate / posterior.mean)) > limit
+        if abs(decades_between(posterior.mean, rate)) > limit
     ]
     cause, _, remedy = Verdict.DISPUTED.value.partition(": ")
     figures = f", expected at {posterior.mean:.1e} ({'; '.join(said)})" if said else ""

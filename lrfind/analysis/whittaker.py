@@ -13,8 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
-from lrfind.analysis.banded import normal_factor, precision_times, residual_freedom
+from lrfind.analysis.banded import precision_times
+from lrfind.analysis.knots import between_knots, block_means, block_sums, middles
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
+from lrfind.analysis.smoother import smoother
 from lrfind.support.arrays import Array, Steps
 
 CAP_SIGMAS = 4.0
@@ -31,10 +33,7 @@ ROUNDING = 1e-6
 
 MOST_BELOW = 1e100
 """Losses are clipped this many noise standard deviations below the level: squares would overflow
-further down."""
-
-MAX_STIFFNESS = 1e10
-"""Beyond this, rounding in the normal equations corrupts the constant part of the curve."""
+further down. Noise above its square leaves no loss that far below."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,21 @@ class CentredFit:
     wander: float = 0.0
     """Upward drift of the curve on the plateau if its losses are autocorrelated, in loss units."""
     deviation: float = field(default=0.0, repr=False)
-    """Standard deviation of the losses around the smooth curve."""
+    """Standard deviation of the losses, or of the means of blocks, around the smooth curve."""
     factor: Array | None = field(default=None, repr=False)
-    """Banded Cholesky factor of the smoother's normal equations."""
+    """Banded Cholesky factor of the smoother's normal equations, of k values."""
     resolution: float = field(default=0.0, repr=False)
     """Steps over which the smoother rounds off a kink: the fourth root of its stiffness."""
+    starts: Steps | None = field(default=None, repr=False)
+    """Shape `(k,)`: the first step of each block of losses; None if k is n (see `knots`)."""
+    beside: float = field(default=0.0, repr=False)
+    """Lag-1 autocorrelation of the noise of the k values."""
+
+    @property
+    def at(self) -> Steps:
+        """Shape `(k,)`: the steps at which curves are drawn: all, or the middle of each block."""
+        size = self.curve.size
+        return np.arange(size) if self.starts is None else middles(self.starts, size)
 
     def draws(self, count: int, seed: int = 0) -> Array:
         """Plausible noise-free curves: random draws around the smooth curve from its uncertainty.
@@ -68,11 +77,11 @@ class CentredFit:
             seed: Seed of a separate generator; the same seed gives the same draws.
 
         Returns:
-            Shape `(n, count)`.
+            Shape `(k, count)`, at the steps `at`.
         """
         from scipy.linalg import solve_banded
 
-        smooth = np.where(np.isnan(self.smooth), np.inf, self.smooth)[:, None]
+        smooth = np.where(np.isnan(self.smooth), np.inf, self.smooth)[self.at, None]
         if self.factor is None:
             return np.repeat(smooth, count, axis=1)
         normal = np.random.default_rng(seed).standard_normal((smooth.size, count))
@@ -98,8 +107,12 @@ class CentredFit:
         from scipy.linalg import cho_solve_banded
 
         unit = self.noise or 1.0
-        weighted = precision_times((loss - self.level) / unit, self.correlation)
+        values = (loss - self.level) / unit
+        means = values if self.starts is None else block_means(values, self.starts)
+        weighted = precision_times(means, self.beside)
         fitted = cho_solve_banded((self.factor, False), weighted, check_finite=False)
+        if self.starts is not None:
+            fitted = between_knots(fitted, self.starts, loss.size)
         return np.asarray(self.level + unit * fitted)
 
     @cached_property
@@ -144,6 +157,7 @@ class CentredFit:
         weight = np.zeros(self.curve.size)
         weight[high] += 1 / high.size
         weight[low] -= 1 / low.size
+        weight = block_sums(weight, self.starts)
         variance = weight @ cho_solve_banded((self.factor, False), weight, check_finite=False)
         return float(self.deviation * np.sqrt(max(variance, 0.0)))
 
@@ -179,8 +193,8 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
     noise = noise_scale(loss) / np.sqrt(1 - correlation)
     cap = level + CAP_SIGMAS * noise
     unit = noise or 1.0
-    floor = level - MOST_BELOW * unit if unit < MOST_BELOW else -np.inf
-    fit = _whittaker((np.clip(loss, floor, cap) - level) / unit, correlation)
+    floor = level - MOST_BELOW * unit if unit < MOST_BELOW**2 else -np.inf
+    fit = smoother((np.clip(loss, floor, cap) - level) / unit, correlation)
     curve = level + unit * fit.curve
     blown_up = (loss > cap) & (np.arange(loss.size) > curve.argmin())
     return CentredFit(
@@ -193,6 +207,8 @@ def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:
         deviation=unit * fit.deviation,
         factor=fit.factor,
         resolution=fit.stiffness**0.25,
+        starts=fit.starts,
+        beside=fit.correlation,
     )
 
 
@@ -210,41 +226,4 @@ def uncapped(values: Array) -> Array:
         [8.0, 6.0, 4.0, 2.0]
     """
     offset, unit = float(np.median(values)), noise_scale(values) or 1.0
-    return np.asarray(offset + unit * _whittaker((values - offset) / unit).curve)
-
-
-@dataclass(frozen=True)
-class _Smoothed:
-    """The result of the smoother at one stiffness; `score` is that of cross-validation."""
-
-    curve: Array
-    deviation: float
-    factor: Array | None
-    score: float
-    stiffness: float = 0.0
-
-
-def _whittaker(values: Array, correlation: float = 0.0) -> _Smoothed:
-    """The smoother at the stiffness with the smallest score, `n * RSS / (n - trace)**2`.
-
-    `values` should be of order 1, so that squares neither overflow nor underflow.
-    """
-    size = values.size
-    if size < 4:
-        return _Smoothed(np.array(values), 0.0, None, 0.0)
-    top = min(MAX_STIFFNESS, float(size) ** 4)
-    fits = (_solve(values, each, correlation) for each in np.geomspace(1e-3, top, 64))
-    return min(fits, key=lambda fit: fit.score)
-
-
-def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> _Smoothed:
-    """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix."""
-    from scipy.linalg import cho_solve_banded
-
-    factor = normal_factor(values.size, stiffness, correlation)
-    weighted = precision_times(values, correlation)
-    curve: Array = cho_solve_banded((factor, False), weighted, check_finite=False)
-    freedom = residual_freedom(values.size, stiffness, correlation)
-    residual = values - curve
-    squares = max(float(residual @ precision_times(residual, correlation)), 0.0)
-    return _Smoothed(curve, np.sqrt(squares / freedom), factor, squares / freedom**2, stiffness)
+    return np.asarray(offset + unit * smoother((values - offset) / unit).curve)

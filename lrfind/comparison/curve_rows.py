@@ -8,7 +8,6 @@ noise and fit error: where the batches happened to put the raw or the centred mi
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.estimate import Estimate, estimate
 from lrfind.analysis.smoothing import SMOOTHERS, label_of, settled
 from lrfind.support.arrays import Array, Steps
+from lrfind.support.rates import all_decades_between, decades_between
 from lrfind.support.records import flag_names
 
 
@@ -167,7 +167,7 @@ def _mean_move(curves: SweepCurves, start: Steps | None, end: Steps | None) -> E
     """The mean distance in decades between two steps of each plausible curve."""
     if start is None or end is None:
         return None
-    return estimate(np.log10(curves.lr[end] / curves.lr[start]), curves.resolution)
+    return estimate(all_decades_between(curves.lr[start], curves.lr[end]), curves.resolution)
 
 
 def _lag(lr: Array, step: int, beta: float) -> float:
@@ -176,13 +176,13 @@ def _lag(lr: Array, step: int, beta: float) -> float:
     here = max(0, min(max(step, 1), lr.size - 2))
     count = step + 1
     age = beta / (1 - beta) - count * beta**count / (1 - beta**count)
-    return age * math.log10(lr[here + 1] / lr[here])
+    return age * decades_between(lr[here], lr[here + 1])
 
 
 def _shift(minimum: Minimum, reference: Minimum) -> Shift | None:
     if not minimum.usable:
         return None
-    return Shift(math.log10(minimum.lr / reference.lr), minimum.step - reference.step)
+    return Shift(decades_between(reference.lr, minimum.lr), minimum.step - reference.step)
 
 
 def _rest(total: Shift | None, part: float | None) -> float | None:

@@ -22,6 +22,7 @@ from lrfind.analysis.smoothing import SMOOTHERS, USUAL, settled
 from lrfind.analysis.suggestion import suggest
 from lrfind.support.arrays import Array
 from lrfind.support.errors import CannotTellError
+from lrfind.support.rates import all_decades_between, decades_between
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class RateShift:
         """How far `lr` lies above `centred_lr`, in decades."""
         if self.lr is None or self.centred_lr is None:
             return None
-        return math.log10(self.lr / self.centred_lr)
+        return decades_between(self.centred_lr, self.lr)
 
     @property
     def noise(self) -> float | None:
@@ -89,8 +90,8 @@ def rate_shifts(curves: SweepCurves, betas: Sequence[float]) -> tuple[RateShift,
 def _row(curves: SweepCurves, name: str, beta: float, without: Array) -> RateShift:
     moved: Estimate | None = None
     if not curves.sweep_flags:
-        ratios = _rates(curves, RULES[name], beta) / without
-        moved = estimate(np.log10(ratios), curves.resolution)
+        smoothed = _rates(curves, RULES[name], beta)
+        moved = estimate(all_decades_between(without, smoothed), curves.resolution)
     return RateShift(
         name,
         beta,

@@ -22,7 +22,7 @@ from lrfind.support.arrays import Array
 from lrfind.support.reading import refused
 
 MOST_STEPS = 50_000
-"""Losses of the longest sweep that is read: its analysis takes seconds, and a gigabyte."""
+"""Losses of the longest sweep that is read."""
 
 RATIO = 1e-6
 """Relative difference between the ratios of the groups' rates that is put down to rounding."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,6 +13,7 @@ from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.support.arrays import Array
 from lrfind.support.heads import printable
 from lrfind.support.html import record_html
+from lrfind.support.rates import decades_between
 from lrfind.support.records import read_only
 from lrfind.support.text import decades, new_table, rate, words
 
@@ -133,4 +133,4 @@ def checked_tasks(
 
 
 def _decades(start: float, end: float) -> float:
-    return math.log10(end / start)
+    return decades_between(start, end)

@@ -36,6 +36,7 @@ def plot_betas(
 ) -> Axes:
     """Draw minimum and suggested learning rate against beta; see `RangeTestResult.plot_betas`."""
     ax = beta_axes(ax)
+    axes.keep_to_floats(ax.yaxis, curves.lr)
     if curves.sweep_flags:
         title_answer(ax, answer)
         return ax

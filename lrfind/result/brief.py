@@ -16,6 +16,7 @@ from lrfind.comparison.curve_rows import CurveRow
 from lrfind.result.record import SweepRecord
 from lrfind.result.settings import StopReason
 from lrfind.result.trust import TRUST, trust_of
+from lrfind.support.rates import decades_between
 from lrfind.support.text import rate, sentence, times
 
 if TYPE_CHECKING:
@@ -236,12 +237,12 @@ def _beside_the_usual_rule(answer: Suggestion, usual: CurveRow) -> tuple[str, st
     """
     if not usual.minimum.usable or answer.curve != EXPECTED:
         return "", ""
-    apart = math.log10(usual.decade_below / answer.lr)
+    apart = decades_between(answer.lr, usual.decade_below)
     if abs(apart) < AGREE:
         return f"; the usual rule agrees ({10 ** abs(apart):.1f}x apart)", ""
     factor, _, way = times(apart).partition(" ")
     said = f"the usual rule says {factor} {'more' if way == 'up' else 'less'}"
-    moved = math.log10(usual.minimum.lr / answer.minimum.lr)
+    moved = decades_between(answer.minimum.lr, usual.minimum.lr)
     if abs(moved) < AGREE:
         return "", f"{said}: it takes 10x below its minimum, this is {_below(answer)}"
     return "", f"{said}: smoothing moves its minimum"

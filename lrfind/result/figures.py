@@ -45,6 +45,8 @@ OF_A_SUGGESTION = ("suggest", "suggest_lr", "show_lr")
 AN_ANSWER = "an answer of `suggest`; without it the default one is drawn"
 FOOT = 1.9, 4.0
 """Height of the arrow between two minima above the axis, in marks on it and in lines of text."""
+LEAST_HEIGHT = 1e-12
+"""Of the part of the loss axis that is shown, as a share of the losses: ticks have few digits."""
 CLIMBED = 0.05
 """Share of its height that an average without a fall may still be missing when it is shown."""
 
@@ -62,6 +64,7 @@ def plot_curves(
 ) -> Axes:
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
     ax = rate_axes(ax)
+    axes.keep_to_floats(ax.xaxis, curves.lr, curves.unit)
     labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
     smoothed = Flag.SMOOTHED in curves.sweep_flags
@@ -80,6 +83,7 @@ def plot_curves(
         _draw_shift(ax, labels, *compared)
         _draw_averages(ax, labels, curves, beta, shown)
     if probe is not None:
+        probe = probe[0], probe[1] / curves.unit
         draw_probe(ax, *probe)
         name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
     if isinstance(answer, Suggestion):
@@ -114,7 +118,7 @@ def y_limits(curves: SweepCurves) -> tuple[float, float]:
     # A single bad batch may leave the figure too, a hump before the descent may not.
     hump = float(running_median(before, BESIDE).max())
     highest = max(float(np.quantile(before, 0.95)), hump, curves.fit.level)
-    height = (highest - lowest) or 1.0
+    height = max((highest - lowest) or 1.0, LEAST_HEIGHT * abs(lowest))
     return lowest - 0.25 * height, highest + 0.35 * height
 
 

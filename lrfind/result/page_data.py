@@ -115,7 +115,7 @@ def _source(record: SweepAnalysis, source: str, offered: Choices, asked: Answer)
         "view": y_limits(curves),
         "rows": _rows(curves, offered.betas),
         "climbed": [climbed(curves, "ema", beta) for beta in offered.betas],
-        "probe": _probe(record) if source == TRAIN else None,
+        "probe": _probe(record, curves.unit) if source == TRAIN else None,
         "started": _started(record, source),
         "answers": answers,
         "said": said,
@@ -123,9 +123,9 @@ def _source(record: SweepAnalysis, source: str, offered: Choices, asked: Answer)
     }
 
 
-def _probe(record: SweepAnalysis) -> dict[str, str] | None:
+def _probe(record: SweepAnalysis, unit: float) -> dict[str, str] | None:
     rates, losses = record.probe_points
-    return {"lr": packed(rates), "loss": packed(losses)} if losses.size else None
+    return {"lr": packed(rates), "loss": packed(losses / unit)} if losses.size else None
 
 
 def _started(record: SweepAnalysis, source: str) -> dict[str, float | None] | None:
@@ -139,20 +139,21 @@ def _started(record: SweepAnalysis, source: str) -> dict[str, float | None] | No
 
 def _rows(curves: SweepCurves, betas: tuple[float, ...]) -> dict[str, Any]:
     """The rows of the comparison; of each average one for each beta."""
-    rows: dict[str, Any] = {name: row_data(curve_row(curves, name)) for name in (RAW, CENTRED)}
-    rows[EXPECTED] = row_data(curve_row(curves, EXPECTED))
+    rows: dict[str, Any] = {
+        name: row_data(curve_row(curves, name), curves.unit) for name in (RAW, CENTRED, EXPECTED)
+    }
     for name in SMOOTHERS:
-        rows[name] = [row_data(curve_row(curves, name, beta)) for beta in betas]
+        rows[name] = [row_data(curve_row(curves, name, beta), curves.unit) for beta in betas]
     return rows
 
 
-def row_data(row: CurveRow) -> dict[str, Any]:
-    """A row of the comparison, its flags by name."""
+def row_data(row: CurveRow, unit: float) -> dict[str, Any]:
+    """A row of the comparison, its flags by name, its loss in the unit of the curves."""
     return {
         "label": row.label,
         "step": row.minimum.step,
         "lr": row.minimum.lr,
-        "loss": row.minimum.loss,
+        "loss": row.minimum.loss / unit,
         "below": row.decade_below,
         "usable": row.minimum.usable,
         "flags": flag_names(row.minimum.flags),

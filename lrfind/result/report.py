@@ -23,6 +23,7 @@ from lrfind.result.brief_tables import brief_tables
 from lrfind.result.record import PROBE, TRAIN, SweepRecord
 from lrfind.support.errors import CannotTellError
 from lrfind.support.html import record_html
+from lrfind.support.rates import decades_between
 from lrfind.support.text import as_it_is, decades, plain_text
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def overfitting_sentence(record: SweepRecord) -> str:
         return ""
     if not (batches.fit.descended and probe.fit.descended):
         return ""
-    before = math.log10(batches.posterior.unaided_mean / probe.posterior.unaided_mean)
+    before = decades_between(probe.posterior.unaided_mean, batches.posterior.unaided_mean)
     if before < EARLIER:
         return ""
     repeated = f", {epochs:.3g} epochs of it," if epochs > 1 else ""

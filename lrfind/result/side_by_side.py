@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from lrfind.result.side_by_side_table import side_by_side_table
 from lrfind.support.errors import CannotTellError
 from lrfind.support.heads import heads
 from lrfind.support.html import record_html
+from lrfind.support.rates import decades_between
 from lrfind.support.text import as_it_is, plain_text, times, uncut
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class SideBySide:
     def apart(self) -> float | None:
         """Decades between the lowest and the highest suggestion; None with fewer than two."""
         rates = [answer.lr for answer in self.answers if isinstance(answer, Suggestion)]
-        return math.log10(max(rates) / min(rates)) if len(rates) > 1 else None
+        return decades_between(min(rates), max(rates)) if len(rates) > 1 else None
 
     @property
     def overlap(self) -> bool | None:

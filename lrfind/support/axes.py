@@ -9,11 +9,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
+import numpy as np
+
 from lrfind.support.heads import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+
+    from lrfind.support.arrays import Array
 
 # Okabe & Ito's palette, distinguishable with all common forms of colour blindness; without colour,
 # line styles and shades of grey still distinguish the curves.
@@ -34,6 +39,8 @@ BAND: dict[str, Any] = {"color": SUGGESTED, "alpha": 0.12, "linewidth": 0, "zord
 
 FONT, FONT_PER_INCH = (6.0, 8.5), 1.4
 """Smallest and largest size of labels and legends, in points, and points per inch of width."""
+EXTREME = 1e-200, 1e200
+"""Rates beyond which margins and ticks of an axis may be no numbers."""
 BELOW_AXIS = 3.3
 """Height of the labels below the axes, in heights of their letters."""
 COLUMN = 22.0
@@ -94,6 +101,26 @@ def rate_axes(ax: Axes | None, label: str = "learning rate") -> Axes:
     ax.set_xlabel(label)
     ax.set_ylabel("loss")
     return ax
+
+
+def keep_to_floats(axis: Axis, lr: Array, unit: float = 1.0) -> None:
+    """Leave no margins beside extreme rates, and no ticks beyond them: these would overflow.
+
+    Args:
+        axis: That of the rates.
+        lr: Shape `(n,)`, rising.
+        unit: What the losses are drawn in; named if it is not 1.
+    """
+    if unit != 1:
+        axis.axes.set_ylabel(f"loss / {unit:.2g}")
+    if EXTREME[0] <= lr[0] and lr[-1] <= EXTREME[1]:
+        return
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axis.axes.margins(0)
+    logs = np.linspace(np.log10(lr[0]), np.log10(lr[-1]), 5)
+    axis.set_major_locator(FixedLocator((10**logs).tolist()))
+    axis.set_minor_locator(NullLocator())
 
 
 def font_size(ax: Axes) -> float:

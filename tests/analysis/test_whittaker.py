@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 # The search tries many stiffnesses and no public name takes one: `_solve` is where it does.
-from lrfind.analysis.whittaker import CentredFit, _solve, fit_centred, uncapped
+from lrfind.analysis.smoother import _solve
+from lrfind.analysis.whittaker import CentredFit, fit_centred, uncapped
 
 
 def dense(values, stiffness, correlation=0.0):
