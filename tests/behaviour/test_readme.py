@@ -92,7 +92,7 @@ def test_every_lrfind_command_runs(tmp_path, monkeypatch):
     )
     named = [shlex.split(each) for each in re.findall(r"`lrfind ([a-z]+ [^`]+)`", README)]
     found = [words for _, *words in commands("lrfind")] + named
-    assert len(found) == 6
+    assert len(found) == 7
     for arguments in found:
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 0, done.output
