@@ -9,6 +9,14 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def cases(request):
-    """The number of cases to try: that of the option, else the test's own."""
+    """The number of cases to try: that of the option, else the test's own; shared among several tests,
+    its part. It is reported."""
     asked = request.config.getoption("--cases", None)
-    return lambda default: default if asked is None else asked
+
+    def number(default, among=1):
+        found = (default if asked is None else asked) // among
+        if found:
+            request.node.user_properties.append(("cases", found))
+        return found
+
+    return number

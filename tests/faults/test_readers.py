@@ -240,7 +240,7 @@ def test_whatever_a_file_holds_it_is_a_record_or_one_clear_error(name, cases, tm
     count = {"read": 0, "refused": 0}
 
     @settings(
-        max_examples=cases(2000) // len(READERS), deadline=None, database=None, derandomize=True,
+        max_examples=cases(2000, len(READERS)), deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate],
     )  # fmt: skip
     @given(DAMAGE)
