@@ -6,7 +6,7 @@ from fuzz import CASES, FAULTS, Tried, areas, counted, main
 
 REPORT = """<testsuites><testsuite>
 <testcase><properties><property name="cases" value="500"/></properties></testcase>
-<testcase><properties><property name="cases" value="500"/></properties><failure/></testcase>
+<testcase><failure/><properties><property name="cases" value="500"/></properties></testcase>
 <testcase name="c"/>
 <testcase name="d"><error/></testcase>
 <testcase name="e"><skipped/></testcase>
