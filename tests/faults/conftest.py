@@ -9,8 +9,10 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def cases(request):
-    """The number of cases to try: that of the option, else the test's own; shared among several tests,
-    its part. It is reported."""
+    """The number of cases to try: that of the option, else the test's own; its part among several.
+
+    It is reported.
+    """
     asked = request.config.getoption("--cases", None)
 
     def number(default, among=1):
