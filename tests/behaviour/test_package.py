@@ -239,7 +239,7 @@ def test_the_demo_prints_what_the_committed_run_says_without_a_warning(
     printed = run(*quiet, "demo", "--out", "out", cwd=tmp_path)
     assert printed == run(*quiet, "show", unpacked / ".github/demo/result.json", cwd=tmp_path)
     committed = {path.name for path in (unpacked / ".github" / "demo").iterdir()}
-    shown = {"beta.png", "result.csv", "report.html"}
+    shown = {"beta.png", "journal.jsonl", "report.html", "result.csv"}
     assert files(tmp_path / "out") == committed - {"report.png"} | shown
 
 

@@ -15,7 +15,8 @@ def invoke(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("problem", "outer", "bad", "trial"):
+    # Another test may have started a kernel, in which a bar is shown.
+    for name in ("problem", "outer", "bad", "trial", "ipykernel"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
 

@@ -166,7 +166,7 @@ def test_a_run_keeps_a_journal_of_its_sweep_and_overwrites_no_other_file(invoke,
     (tmp_path / "mine" / "journal.jsonl").write_text("my notes")
     done = invoke(*asked)
     assert done.exit_code == 1
-    assert "journal.jsonl exists and is no journal" in done.stderr
+    assert "journal.jsonl is not of lrfind: pass --force" in done.stderr
     assert (tmp_path / "mine" / "journal.jsonl").read_text() == "my notes"
 
 

@@ -6,7 +6,7 @@ import torch
 from gpu_state import PROOFS, Skip, Training, bits, deterministic, overflowing, restored
 
 import lrfind
-from lrfind.state.snapshot import Snapshot
+from lrfind.state.undo import Undo
 from lrfind.sweep.skipped_steps import SkippedSteps
 
 CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.slow])
@@ -24,7 +24,7 @@ def test_a_promise_is_kept(name, device):
 
 
 def test_a_range_test_that_puts_nothing_back_is_found_out(monkeypatch):
-    monkeypatch.setattr(Snapshot, "restore", lambda self: None)
+    monkeypatch.setattr(Undo, "finish", lambda self: None)
     with pytest.raises(AssertionError, match="the state of an untrained model"):
         restored("cpu", "SGD")
 

@@ -50,6 +50,7 @@ class Controls(ControlNumbers):
     Example:
         >>> import numpy as np
         >>> from lrfind import RangeTestResult, StopReason
+        >>> from lrfind.result.constant_run import ConstantRun
         >>> from lrfind.result.settings import SweepSettings
         >>> lr, steps = np.geomspace(1e-4, 1, 41), np.arange(41)
         >>> settings = SweepSettings(1e-4, 1, 41, "exp", None)
