@@ -458,7 +458,7 @@
 
   function showFactor() {
     const each = state.series;
-    const usable = !each.refused && data.rules[state.rule].uses_factor && !at("answer").classList.contains("missing");
+    const usable = !each.refused && data.rules[state.rule].uses_factor;
     at("factor").disabled = !usable;
     if (!usable) {
       at("factor-shown").textContent = "";

@@ -116,7 +116,6 @@ def answer_data(answer: Answer, cut_short: bool) -> dict[str, Any]:
     }
     said = {
         "verdict": verdict,
-        "reason": answer.reason,
         "trust": trust.level,
         "why": trust.why,
         "remedy": trust.remedy,

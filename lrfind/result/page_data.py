@@ -162,7 +162,6 @@ def row_data(row: CurveRow, unit: float) -> dict[str, Any]:
         "error": row.error,
         "debiasing": row.debiasing,
         "noise": row.noise_from_raw,
-        "lag": row.lag,
     }
 
 
