@@ -49,6 +49,7 @@ def test_a_title_with_a_name_is_drawn():
     ax = figure.add_subplot()
     title(ax, r"the task $\frac$ has no losses")
     figure.savefig(io.BytesIO(), format="png")
+    assert ax.get_title() == r"the task \$\frac\$ has no losses"
 
 
 @pytest.fixture
