@@ -355,6 +355,8 @@ def test_a_signal_at_any_moment_of_a_range_test_finds_everything_restored(handle
     assert all(signal.getsignal(each) is handlers for each in SIGNALS)
 
 
+# In a finalizer or a callback of the garbage collector, Python itself drops the exception.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_exception_set_in_a_thread_at_any_moment_finds_everything_restored(cases):
     training, draw = Training(), np.random.default_rng(0)
     seconds, count, met, wrong = training.seconds(), cases(40), [], []
