@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from lrfind.result.report import Summary
     from lrfind.result.sweep_analysis import Answer
 
-NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode")
+NOT_WITH_A_BUDGET = (
+    *("verify", "controls", "layers", "num_iter", "step_mode"),
+    *("checkpoint_every", "resume"),
+)
 """Options that cannot be combined with `--budget`; nor can question options except schedule
 and length."""
-JOURNAL = "journal.jsonl"
-"""The file that keeps each step of the sweep while it runs."""
+JOURNAL, CHECKPOINT = "journal.jsonl", "journal.ckpt"
+"""The file that keeps each step of the sweep while it runs, and that from which it goes on."""
 
 
 def run_problem(
@@ -89,6 +92,8 @@ def _names(
 ) -> Iterator[str]:
     """The files that a run writes."""
     yield JOURNAL
+    if "checkpoint_every" in asked or "resume" in asked:
+        yield CHECKPOINT
     if not budget:
         yield from ("result.json", "result.csv", "range_test.png", "beta.png", "report.html")
     for stem, wanted in {"verification": verify or budget, "controls": controls}.items():

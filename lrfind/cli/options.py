@@ -143,6 +143,23 @@ sweep_options = all_of(
 """The options of the commands that run one sweep."""
 
 
+resume_options = all_of(
+    click.option(
+        "--checkpoint-every",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Write --out/journal.ckpt every N steps of the sweep: what --resume goes on from.",
+    ),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with a sweep that was killed, from its last checkpoint: with the same FILE.py, "
+        "seed and options, the result is bit for bit that of a sweep that was not.",
+    ),
+)
+"""How a killed sweep goes on."""
+
+
 def path_of(kind: str) -> Callable[..., list[CompletionItem]]:
     """What has the shell complete a path: to a "file" or a "dir"."""
     return lambda ctx, param, incomplete: [CompletionItem(incomplete, type=kind)]
@@ -200,8 +217,9 @@ def split_target(target: str) -> tuple[str, str]:
 def given(settings: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as arguments of `range_test`."""
     asked = {name: value for name, value in settings.items() if value is not None}
-    if asked.get("layers") is False:
-        del asked["layers"]  # not given: the problem's own options apply
+    for flag in ("layers", "resume"):
+        if asked.get(flag) is False:
+            del asked[flag]  # not given: the problem's own options apply
     if asked.get("diverge_th") == 0:
         asked["diverge_th"] = None
     return asked

@@ -12,6 +12,7 @@ from lrfind.cli.messages import messages
 from lrfind.cli.options import (
     force_option,
     out_option,
+    resume_options,
     seed_option,
     split_target,
     sweep_options,
@@ -26,6 +27,7 @@ from lrfind.cli.options import (
     lrfind run train.py:problem
     lrfind run train.py:problem --total-steps 600
     lrfind run train.py:problem --budget 200
+    lrfind run train.py:problem --checkpoint-every 100
     """,
 )
 @target_argument
@@ -33,6 +35,7 @@ from lrfind.cli.options import (
 @seed_option("Seed of Python, NumPy and torch.")
 @force_option
 @traceback_option
+@resume_options
 @sweep_options
 def run(target: str, out: Path, seed: int, traceback: bool, **options: Any) -> None:
     """Test the problem that your function returns.

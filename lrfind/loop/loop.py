@@ -13,13 +13,14 @@ from torch.optim import Optimizer
 from typing_extensions import Unpack
 
 from lrfind.loop.batches import to_device
+from lrfind.loop.checkpoints import Checkpoints
 from lrfind.loop.forward import LossFn, forward_of
 from lrfind.loop.frozen_step import FrozenStep
 from lrfind.loop.mend import Mending
 from lrfind.loop.options import LoopOptions, unused_with_step, with_defaults
 from lrfind.loop.own_step import Step, own_step
-from lrfind.loop.probe import Probe, mean_probe, probe_batches
-from lrfind.loop.step import Forward, TrainStep, device_of
+from lrfind.loop.probe import Probe, Probes, mean_probe
+from lrfind.loop.step import Forward, TrainStep, device_of, to_train_mode
 from lrfind.loop.task_forward import TaskForward
 from lrfind.loop.validation import (
     OWN_LOSS,
@@ -98,12 +99,12 @@ class Loop:
         self._step = self._training_step(getattr(loss_fn, "reduction", "mean") == "sum", maker)
         autocast = options["autocast"]
         self._frozen_step = FrozenStep(model, self._forward, self.device, autocast=autocast)
-        self._probe_batches = probe_batches(options["probe"])
+        self._probes = Probes(model, self._forward, self.device, options)
         callables = (loss_fn, forward, total, options["step"], options["metric"])
+        # The loader first: what is known to be its data is not copied, whoever else holds it.
+        self._parts = loader_objects(train_loader)
         self._objects = [
-            # The loader first: what is known to be its data is not copied, whoever else holds it.
-            *loader_objects(train_loader),
-            *(model, *self.optimizers, options["scaler"]),
+            *(*self._parts, model, *self.optimizers, options["scaler"]),
             *held_by([*callables, options["clip_grad"]]),
             *options["preserve"],
         ]
@@ -133,6 +134,7 @@ class Loop:
         *,
         frozen: bool = False,
         at_end: Callable[[], object] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> int:
         """Step until the recorder ends the run or the batches run out; then restore all state.
 
@@ -143,20 +145,22 @@ class Loop:
             frozen: Whether to compute the loss of each batch without making the step; not possible
                 with a user's `step`, which does both at once.
             at_end: Called after the last step, before anything is restored.
+            checkpoints: What writes checkpoints of the recorder, a `Sweep`, or goes on from one.
 
         Returns:
             The size of the copy of the state kept during the run, in bytes.
         """
         step, preserved = self._frozen_step if frozen else self._step, self._preserved()
+        probing = self._probes.on(probes)
         try:
             with (
                 preserved as kept,
+                closing(self._batches(checkpoints)) as batches,
                 recorder,
-                closing(self._batches()) as batches,
                 progress_bar(recorder, self.options["progress"]) as show,
             ):
-                _to_train_mode(self.optimizers)
-                self._run(recorder, batches, step, self._probes(probes), show)
+                to_train_mode(self.optimizers)
+                self._run(recorder, batches, step, probing, show, checkpoints)
                 if at_end is not None:
                     at_end()
         finally:
@@ -173,8 +177,8 @@ class Loop:
             Averaged over the ranks, if this loop runs over all of them; NaN without any batch.
         """
         with self._preserved():
-            _to_train_mode(self.optimizers)
-            seen = [float(probe()[0]) for probe in self._probes(probes)]
+            to_train_mode(self.optimizers)
+            seen = [float(probe()[0]) for probe in self._probes.on(probes)]
         mean = np.array([np.mean(seen) if seen else np.nan])
         return float((mean_over_ranks(mean) if self.options["all_ranks"] else mean)[0])
 
@@ -185,9 +189,10 @@ class Loop:
         step: Step,
         probes: Sequence[Probe],
         show: Callable[[], None],
+        checkpoints: Checkpoints | None,
     ) -> None:
         self._tasks.take(0)  # discard what an interrupted run may have left
-        more, skipped, used = True, 0, 0
+        more, skipped, used = True, 0, 0 if checkpoints is None else checkpoints.calls
         while more and len(window := list(islice(batches, self._count))) == self._count:
             loss = step(window)
             tasks = self._tasks.take(self._count)
@@ -200,6 +205,8 @@ class Loop:
             seen = [probe() for probe in probes] if recorder.probe_is_due else []
             more = recorder.record(loss, **mean_probe(seen), tasks=tasks)
             show()
+            if more and checkpoints is not None:
+                checkpoints.after_step(used)
         if self.options["step"] is not None and recorder.steps:
             self._calls_per_step = used / recorder.steps
         if skipped and (skipped == MOST_SKIPPED or not recorder.steps):
@@ -213,8 +220,11 @@ class Loop:
             self._forward.tell(error, self._model, to_device(window[0], self.device))
         return error
 
-    def _batches(self) -> Generator[Any, None, None]:
-        return endless(self._loader, skip_empty=self._alone)
+    def _batches(self, checkpoints: Checkpoints | None = None) -> Generator[Any, None, None]:
+        if checkpoints is None:
+            return endless(self._loader, skip_empty=self._alone)
+        loader = checkpoints.begin(self._objects, self._loader, self._parts)
+        return endless(loader, skip_empty=self._alone, within_epoch=checkpoints.calls > 0)
 
     @property
     def epoch_steps(self) -> float | None:
@@ -242,19 +252,3 @@ class Loop:
 
     def _preserved(self) -> Preserving:
         return preserve_state(*self._objects, store=self.options["store"])
-
-    def _probes(self, batches: Sequence[Any] | None) -> list[Probe]:
-        """A `Probe` for each of the batches; for None, the loop's own probe, if there is one."""
-        options = self.options
-        metric, autocast = options["metric"], options["autocast"]
-        return [
-            Probe(self._model, each, self._forward, self.device, metric=metric, autocast=autocast)
-            for each in (self._probe_batches if batches is None else batches)
-        ]
-
-
-def _to_train_mode(optimizers: Sequence[Optimizer]) -> None:
-    """Switch schedule-free optimizers to train mode, the only one in which they can step."""
-    for optimizer in optimizers:
-        if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
-            optimizer.train()

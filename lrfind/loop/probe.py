@@ -122,6 +122,34 @@ class Probe:
             yield
 
 
+class Probes:
+    """Makes the probes of a loop.
+
+    Args:
+        model: The model.
+        forward: Function of (model, batch) that returns the loss.
+        device: The model's device.
+        options: Those of the loop; `probe`, `metric` and `autocast` are used.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        forward: Forward,
+        device: torch.device,
+        options: Mapping[str, Any],
+    ) -> None:
+        metric, autocast = options["metric"], options["autocast"]
+        self._probe: Callable[[Any], Probe] = lambda batch: Probe(
+            model, batch, forward, device, metric=metric, autocast=autocast
+        )
+        self._batches = probe_batches(options["probe"])
+
+    def on(self, batches: Sequence[Any] | None = None) -> list[Probe]:
+        """A `Probe` for each of the batches; for None, those of the option, if it was given."""
+        return [self._probe(each) for each in (self._batches if batches is None else batches)]
+
+
 @contextmanager
 def _evaluating(model: torch.nn.Module) -> Iterator[None]:
     """Put the modules that are in train mode into eval mode, and disable gradients."""

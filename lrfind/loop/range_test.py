@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from typing_extensions import Unpack
 
 from lrfind.analysis.question import Question, ask
+from lrfind.loop.checkpoints import Checkpoints, checkpoints_of
 from lrfind.loop.cold_start import cold_starts
 from lrfind.loop.forward import LossFn
 from lrfind.loop.loop import Loop
@@ -40,6 +41,8 @@ def range_test(
     layers: bool = False,
     confirm: bool | Mapping[str, Any] = False,
     journal: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
     **options: Unpack[LoopOptions],
 ) -> RangeTestResult:
     """Run an LR range test and restore the training state bit for bit.
@@ -79,13 +82,23 @@ def range_test(
             process loses no more: `lrfind.load` reads the result so far from it, at any time. An
             earlier journal is replaced, any other file is refused. The first rank writes it; of
             several, it has probe, metric and tasks only at the end. It has no `layers`.
+        checkpoint_every: Write a checkpoint every this many steps, beside the `journal` and with
+            the suffix `.ckpt`, from which a killed sweep can be resumed; it is removed when the
+            sweep has ended. It holds the training state that has changed, about as much as is
+            copied to restore it. For one process, without `layers`.
+        resume: Go on from that checkpoint: build model, optimizer and loader as at the beginning,
+            from the same seed, and give the same arguments. The batches of the epoch up to there
+            are loaded again, and the result is bit for bit that of a sweep that was not killed.
         options: See `LoopOptions`.
 
     Returns:
         The sweep as an immutable record, with the analysis as methods.
 
     Raises:
+        FileNotFoundError: There is no checkpoint to `resume` from.
+        NotPortableError: With `checkpoint_every`, the training state cannot be written to a file.
         OSError: The `journal` cannot be written, or its file is something else.
+        ResultFileError: The checkpoint is damaged.
         RuntimeError: The model or the optimizer is in another range test, here or in a thread.
         TypeError: An argument is unknown or has the wrong type, or the loss is not a tensor.
         ValueError: An argument is out of range, the loader is empty, the loss is not a scalar or
@@ -102,9 +115,7 @@ def range_test(
         True
     """
     given, options = options, with_defaults(options, "range_test")
-    asked = _asked(confirm)
-    if asked is not None:
-        check_restartable(train_loader)
+    asked = _asked(confirm, train_loader)
     sweep = Sweep(
         optimizer,
         start_lr=start_lr,
@@ -120,27 +131,36 @@ def range_test(
         journal=journal,
     )
     loop = Loop(model, optimizer, loss_fn, train_loader, **options)
-    return replace(_swept(loop, sweep, asked), loop_options=given)
+    matters = {**loop.options, "loss_fn": loss_fn, "layers": layers}
+    checkpoints = checkpoints_of(sweep, model, matters, journal, checkpoint_every, resume=resume)
+    return replace(_swept(loop, sweep, asked, checkpoints), loop_options=given)
 
 
-def _swept(loop: Loop, sweep: Sweep, asked: Question | None) -> RangeTestResult:
+def _swept(
+    loop: Loop, sweep: Sweep, asked: Question | None, checkpoints: Checkpoints | None
+) -> RangeTestResult:
     """Run a sweep, and confirm its suggestion if that is asked for."""
     if loop.options["step"] is None:  # else it shows how many batches a step takes
         sweep.journal.epoch_steps = loop.epoch_steps
-    state_bytes = loop.run(sweep)
+    state_bytes = loop.run(sweep, checkpoints=checkpoints)
     result = replace(sweep.result(), state_bytes=state_bytes, epoch_steps=loop.epoch_steps)
     result = loop.agreed(result)
     sweep.journal.add(result)
     if asked is not None:
         result = replace(result, cold_starts=cold_starts(loop, result, asked))
         sweep.journal.add(result)
+    if checkpoints is not None:
+        checkpoints.remove()
     return result
 
 
-def _asked(confirm: bool | Mapping[str, Any]) -> Question | None:
+def _asked(confirm: bool | Mapping[str, Any], train_loader: Iterable[Any]) -> Question | None:
     """What to confirm the suggestion for; None to confirm nothing."""
-    if isinstance(confirm, bool):
-        return ask() if confirm else None
+    if confirm is False:
+        return None
+    check_restartable(train_loader)
+    if confirm is True:
+        return ask()
     if not isinstance(confirm, Mapping) or not {"schedule", "total_steps"}.issuperset(confirm):
         raise TypeError(
             "`confirm` must be True, False or a dictionary of `schedule` and `total_steps`, got "
@@ -155,3 +175,6 @@ ARGUMENTS = tuple(
     if parameter.kind is parameter.KEYWORD_ONLY
 )
 """Names of the keyword arguments of `range_test`."""
+
+OF_ONE_RUN: dict[str, Any] = {"journal": None, "checkpoint_every": None, "resume": False}
+"""Those that name the files of one run, where they must not be given for several."""

@@ -230,3 +230,10 @@ def needs_closure(optimizer: Optimizer) -> bool:
     """Whether an optimizer's `step` cannot be called without a closure."""
     parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
     return parameter is not None and parameter.default is parameter.empty
+
+
+def to_train_mode(optimizers: Sequence[Optimizer]) -> None:
+    """Switch schedule-free optimizers to train mode, the only one in which they can step."""
+    for optimizer in optimizers:
+        if hasattr(optimizer, "train") and hasattr(optimizer, "eval"):
+            optimizer.train()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lrfind.loop.range_test import ARGUMENTS
+from lrfind.loop.range_test import ARGUMENTS, OF_ONE_RUN
 from lrfind.problems.build import Build, Plain, check_build, fingerprint
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
 from lrfind.repeats.repeat_set import RepeatSet
@@ -166,8 +166,8 @@ def _plan(
         if name in grid or name in settings:
             raise ValueError(f"`{name}` is given twice, in `sweep_grid` and elsewhere.")
     for name in (*sweep_grid, *settings):
-        if name == "journal":
-            raise ValueError("`journal` is one file, and these are many runs: leave it out.")
+        if name in OF_ONE_RUN:
+            raise ValueError(f"`{name}` is for one run, and these are many: leave it out.")
         if name not in ARGUMENTS:
             holder = "sweep_grid" if name in sweep_grid else "settings"
             raise ValueError(not_an_argument(holder, name, ARGUMENTS))

@@ -14,6 +14,7 @@ import joblib
 import torch
 from joblib.parallel import get_active_backend
 
+from lrfind.loop.range_test import OF_ONE_RUN
 from lrfind.problems.build import Build, call_build
 from lrfind.problems.from_file import FileBuild
 from lrfind.problems.problem import as_problem
@@ -61,7 +62,7 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
         try:
             problem = as_problem(call_build(build, key.seed, key.grid), "`build`")
             # A journal that `build` names is one file for all runs.
-            given = {"progress": False, **key.sweep, "journal": None}
+            given = {"progress": False, **key.sweep, **OF_ONE_RUN}
             return place, problem.range_test(**given)
         except (Exception, SystemExit) as error:
             return place, Failure(_message(build, error), traceback.format_exc())

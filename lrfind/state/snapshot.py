@@ -18,7 +18,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lrfind.state import restore
 from lrfind.state.kinds import ATOMS, CODE, Data, is_plain_object
 from lrfind.state.modes import mode_restores
-from lrfind.state.random_state import GENERATORS, device_restore, generator_restore, global_restores
+from lrfind.state.random_state import (
+    GENERATORS,
+    device_restore,
+    generator_state,
+    global_restores,
+    set_generator_state,
+)
 from lrfind.state.undo import Undo
 
 LONGEST_LIST_OF_PARTS = 1000
@@ -38,6 +44,7 @@ class Snapshot:
     Attributes:
         nbytes: Size of the copies so far.
         undo: What restores everything.
+        loaders: The data loaders among the objects.
     """
 
     def __init__(self, store: str) -> None:
@@ -51,7 +58,7 @@ class Snapshot:
         self._seen: dict[int, object] = {}
         self._todo: list[tuple[Any, bool]] = []
         self._devices: set[torch.device] = set()
-        self._loaders: list[DataLoader[Any]] = []
+        self.loaders: list[DataLoader[Any]] = []
         self._sharded: list[Any] = []
         self._keepers: dict[type, Callable[[Any], None] | None] = {}
 
@@ -81,15 +88,15 @@ class Snapshot:
 
         So running workers keep their state. Before this nothing has been changed.
         """
-        self._wait_for_devices()
-        self.undo.note_last(self._wait_for_devices)
+        self.wait()
+        self.undo.note_last(self.wait)
         # An error between forward and backward leaves FSDP parameters unsharded.
         for module in self._sharded:
             self.undo.note(module.reshard)
-        for loader in self._loaders:
+        for loader in self.loaders:
             vars(loader)["_iterator"] = None
 
-    def _wait_for_devices(self) -> None:
+    def wait(self) -> None:
         """Wait for the copies from and to accelerators."""
         for device in self._devices:
             if device.type != "cpu":
@@ -150,7 +157,7 @@ class Snapshot:
                 self.undo.note(setattr, part, "training", part.training)
 
     def _keep_loader(self, loader: DataLoader[Any]) -> None:
-        self._loaders.append(loader)
+        self.loaders.append(loader)
         # The data first: once marked as seen it is not copied, whatever else refers to it.
         self._keep_data(loader.dataset)
         self._keep_attributes(loader)
@@ -197,7 +204,7 @@ class Snapshot:
 
     def _keep_generator(self, generator: Any) -> None:
         if not isinstance(generator, random.SystemRandom):
-            self.undo.note(generator_restore(generator))
+            self.undo.note(set_generator_state, generator, generator_state(generator))
 
     def _keep_array(self, array: np.ndarray[Any, Any]) -> None:
         copy = array.copy()

@@ -35,6 +35,11 @@ class Undo:
         self._tries = 0
         self._errors: list[BaseException] = []
 
+    @property
+    def pieces(self) -> list[tuple[Any, ...]]:
+        """What was noted, in the order in which it is not called; each with its arguments."""
+        return self._pieces[self._first :]
+
     def note(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call this before all that was noted so far."""
         self._pieces.append((function, *arguments))

@@ -22,6 +22,10 @@ class CannotTellError(LrfindError, ValueError):
     """The losses recorded do not support the requested number; the message says why."""
 
 
+class NotPortableError(LrfindError, TypeError):
+    """Training state that cannot be written to a file; the message says what of it."""
+
+
 class RunsFailedError(LrfindError, RuntimeError):
     """Some runs of a set failed; the message names them and says why.
 

@@ -45,13 +45,13 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[A
     write_whole(path, text.getvalue().encode())
 
 
-def write_whole(path: str | Path, data: bytes) -> None:
+def write_whole(path: str | Path, *data: bytes | memoryview) -> None:
     """Write a file atomically: a crash leaves the old file or the new one, never a part.
 
     Args:
         path: The file to write or replace. Where it is a link, the file that it leads to is
             replaced, and the link kept.
-        data: Its content.
+        data: Its content, in parts.
 
     Raises:
         OSError: The file cannot be written, or what is there is no regular file; no temporary file
@@ -66,7 +66,7 @@ def write_whole(path: str | Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(LEFT_OVER, f".{target.name[:LONGEST]}.", target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, _mode_of(target))

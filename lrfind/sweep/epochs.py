@@ -72,7 +72,9 @@ class Cycle:
         return batches * steps / used if batches and steps and used else None
 
 
-def endless(loader: Iterable[Batch], *, skip_empty: bool = False) -> Generator[Batch, None, None]:
+def endless(
+    loader: Iterable[Batch], *, skip_empty: bool = False, within_epoch: bool = False
+) -> Generator[Batch, None, None]:
     """The batches of a loader, again and again.
 
     A sampler that shuffles by epoch, such as `DistributedSampler`, is told each new one.
@@ -80,6 +82,7 @@ def endless(loader: Iterable[Batch], *, skip_empty: bool = False) -> Generator[B
     Args:
         loader: Any iterable. An iterator, which cannot be restarted, ends when it runs out.
         skip_empty: Whether to leave out batches without samples.
+        within_epoch: Whether the first time gives the rest of an epoch, which may be none.
 
     Yields:
         Its batches. None is kept, unlike with `itertools.cycle`.
@@ -90,7 +93,7 @@ def endless(loader: Iterable[Batch], *, skip_empty: bool = False) -> Generator[B
     for epoch in count():
         if epoch:
             _next_epoch(loader)
-        empty = True
+        empty = epoch > 0 or not within_epoch
         for batch in loader:
             if skip_empty and has_no_samples(batch):
                 continue

@@ -99,6 +99,7 @@ class Journal:
         self._state, self._copied = State(end=len(header)), False
         self._last = self._flushed = self._synced = perf_counter()
         self._pause = SYNC_S
+        self._try(self._flush, self._file)  # what a sweep that goes on has recorded before
 
     def update(self) -> None:
         """Take note of the steps known by now; to be called after each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from lrfind.result.settings import StopReason
 from lrfind.support.arrays import Array
 from lrfind.support.process_group import rank_count
 from lrfind.sweep.group_rates import GroupRates, as_optimizers, check_rates
+from lrfind.sweep.losses import Losses
 from lrfind.sweep.micro_batches import MicroBatches
-from lrfind.sweep.readback import Readback, is_on_device, readback_for
+from lrfind.sweep.readback import is_on_device
 from lrfind.sweep.recording import Recording
 from lrfind.sweep.series import Beside, one_number
 from lrfind.sweep.skipped_steps import SkippedSteps
@@ -76,17 +77,14 @@ class Recorder:
         self._lr = lr
         # Indexing an array would create a NumPy scalar at every step.
         self._rate_of_step: list[float] = lr.tolist()
-        self._stop_rule = stop_rule
         self.skipped = None if scaler is None else SkippedSteps(scaler)
         self._ranks = rank_count() if all_ranks else 1
         self._rates: GroupRates | None = None
         self._taken = Taken(self.optimizers)
-        self._losses: list[float] = []
+        self._losses = Losses(stop_rule, lr.size, self._ranks)
         self.beside = Beside(probe_every)
         self._micro_batches = MicroBatches()
         self._recorded = self.calls = 0
-        self._readback: Readback | None = None
-        self._stop_reason: StopReason | None = None
         self._asked_scale = group_scale
         self._group_scale: tuple[float, ...] | None = None
 
@@ -111,8 +109,8 @@ class Recorder:
     ) -> None:
         self.leave()
         if self._ranks > 1 and error is not None:
-            self._readback = None  # its all-reduces might wait for ranks that are gone
-        self._wait()
+            self._losses.forget_unread()
+        self._losses.wait()
         if self._ranks > 1 and error is None:
             self.beside.average_over_ranks(self._recorded)
 
@@ -134,12 +132,12 @@ class Recorder:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended, judging by the losses read back so far."""
-        return self._stop_reason is not None or self._recorded == self.num_iter
+        return self._losses.stop_reason is not None or self._recorded == self.num_iter
 
     @property
     def stop_reason(self) -> StopReason:
         """Why the run ended, judging by the losses read back so far."""
-        return self._stop_reason or StopReason.UNFINISHED
+        return self._losses.stop_reason or StopReason.UNFINISHED
 
     @property
     def lr(self) -> float:
@@ -149,7 +147,8 @@ class Recorder:
     @property
     def known(self) -> tuple[Array, list[float]]:
         """Learning rate and loss of each step whose loss has been read back."""
-        return self._lr[: len(self._losses)], self._losses
+        losses = self._losses.known
+        return self._lr[: len(losses)], losses
 
     def record(
         self,
@@ -176,14 +175,8 @@ class Recorder:
         if self._micro_batches:
             loss, tasks = self._micro_batches.take(loss, tasks)
             self.beside.note(self._recorded, tasks=tasks)
-        if not self._recorded:
-            self._readback = readback_for(loss, self.num_iter, self._ranks)
         self._recorded += 1
-        if self._readback is None:
-            self._look_at(float(loss))
-        else:
-            self._readback.put(loss)
-            self._look_at_all(self._readback.arrived())
+        self._losses.put(loss)
         if self.is_over:
             return False
         self._rates.set(self._rate_of_step[self._recorded])
@@ -199,18 +192,40 @@ class Recorder:
             return False
         self._micro_batches.drop()
         if skipped.count(self._recorded):
-            self._stop_reason = StopReason.OVERFLOW
+            self._losses.stop_reason = StopReason.OVERFLOW
         return True
 
     def _once_more(self) -> bool:
         """Go on at the same rate, which an LR scheduler may have changed since."""
-        if self._stop_reason is None and self._rates is not None:
+        going_on = self._losses.stop_reason is None
+        if going_on and self._rates is not None:
             self._rates.set(self.lr)
-        return self._stop_reason is None
+        return going_on
 
     def exhausted(self) -> None:
         """Report that the data ran out, so that the result gives this as the stop reason."""
-        self._stop_reason = self._stop_reason or StopReason.EXHAUSTED
+        self._losses.stop_reason = self._losses.stop_reason or StopReason.EXHAUSTED
+
+    def state(self) -> dict[str, Any]:
+        """What was recorded so far, as plain data; waits for the losses."""
+        self._losses.wait()
+        return {
+            "losses": list(self._losses.known),
+            "skipped": {} if self.skipped is None else self.skipped.counts,
+            "group_scale": self._group_scale,
+            "calls": self.calls,
+            **self.beside.state(),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was asked for; before the recorder is entered."""
+        for loss in state["losses"]:
+            self._losses.look_at(loss)
+        self._recorded, self.calls = len(state["losses"]), state["calls"]
+        self.beside.resume(state)
+        if self.skipped is not None:
+            self.skipped.counts.update(state["skipped"])
+        self._asked_scale = state["group_scale"]
 
     def recording(self) -> Recording:
         """What was recorded so far; waits for the losses that have not been read back yet.
@@ -220,11 +235,12 @@ class Recorder:
         """
         if self._group_scale is None:
             raise RuntimeError("nothing was recorded: use `with Sweep(...) as sweep:` first.")
-        self._wait()
-        count, skipped = len(self._losses), self.skipped
+        self._losses.wait()
+        losses, skipped = self._losses.known, self.skipped
+        count = len(losses)
         return Recording(
             lr=self._lr,
-            loss=np.array(self._losses, dtype=np.float64),
+            loss=np.array(losses, dtype=np.float64),
             **self.beside.by_step(count),
             skipped=() if skipped is None else skipped.by_step(count, self._recorded),
             group_scale=self._group_scale,
@@ -235,22 +251,3 @@ class Recorder:
     def _is_finite(self, loss: torch.Tensor | float) -> bool:
         """Whether the loss is finite; assumed with several ranks, which must agree on it."""
         return self._ranks > 1 or math.isfinite(loss)
-
-    def _look_at_all(self, losses: list[float]) -> None:
-        """Take losses in order until one of them ends the run; later steps do not count."""
-        for loss in losses:
-            # A loop may end for lack of data or of finite gradients before its last losses have
-            # arrived from the device; a reason found in those losses takes precedence.
-            if self._stop_reason in (None, StopReason.OVERFLOW, StopReason.EXHAUSTED):
-                self._look_at(loss)
-
-    def _look_at(self, loss: float) -> None:
-        self._losses.append(loss)
-        reason = self._stop_rule(loss)
-        if reason is None and len(self._losses) == self.num_iter:
-            reason = StopReason.COMPLETED
-        self._stop_reason = reason or self._stop_reason
-
-    def _wait(self) -> None:
-        if self._readback is not None:
-            self._look_at_all(self._readback.rest())

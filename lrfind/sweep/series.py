@@ -42,6 +42,10 @@ class Series:
         """The value of a step, a tensor still on its device; None if it has none."""
         return self._values.get(step)
 
+    def state(self) -> dict[int, float]:
+        """The values as numbers, by step."""
+        return dict(zip(self._values, self._numbers(), strict=True))
+
     def average_over_ranks(self) -> None:
         """Replace the values by their means over all ranks."""
         means = mean_over_ranks(np.array(self._numbers()))
@@ -88,6 +92,10 @@ class TaskSeries:
         """The losses of the tasks that a step has, tensors still on their device."""
         series = self._series.items()
         return {name: value for name, each in series if (value := each.at(step)) is not None}
+
+    def state(self) -> dict[str, dict[int, float]]:
+        """The losses of each task as numbers, by step."""
+        return {name: series.state() for name, series in self._series.items()}
 
     def average_over_ranks(self, count: int) -> None:
         """Replace each loss by its mean over the ranks that have it.
@@ -176,6 +184,20 @@ class Beside:
             "metric": self.metric.by_step(count),
             "tasks": self.tasks.by_step(count),
         }
+
+    def state(self) -> dict[str, Any]:
+        """All values as numbers, by name."""
+        each = (self.probe, self.metric, self.tasks)
+        return dict(zip(("probe", "metric", "tasks"), (one.state() for one in each), strict=True))
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Take the values of a run that goes on, as `state` gave them."""
+        for name in ("probe", "metric"):
+            for step, value in state[name].items():
+                getattr(self, name).note(step, value)
+        for name, values in state["tasks"].items():
+            for step, value in values.items():
+                self.tasks.note(step, {name: value})
 
     def average_over_ranks(self, count: int) -> None:
         """Replace all values by their means over the ranks, `count` steps on each."""

@@ -18,6 +18,9 @@ class SkippedSteps:
     Args:
         scaler: The gradient scaler of the loop.
 
+    Attributes:
+        counts: How many were skipped before each step, where any was.
+
     Raises:
         TypeError: `scaler` is not a gradient scaler.
     """
@@ -26,7 +29,7 @@ class SkippedSteps:
         if not hasattr(scaler, "get_scale"):
             raise TypeError(f"`scaler` must be a GradScaler, got {type(scaler).__name__}.")
         self._scaler = scaler
-        self._counts: dict[int, int] = {}
+        self.counts: dict[int, int] = {}
 
     def start(self) -> None:
         """Start watching the scale."""
@@ -48,12 +51,12 @@ class SkippedSteps:
 
     def count(self, step: int) -> bool:
         """Count a skip before a step; True after `MAX_SKIPS` in a row."""
-        self._counts[step] = self._counts.get(step, 0) + 1
-        return self._counts[step] >= MAX_SKIPS
+        self.counts[step] = self.counts.get(step, 0) + 1
+        return self.counts[step] >= MAX_SKIPS
 
     def before(self, step: int) -> int:
         """How many were skipped before a step."""
-        return self._counts.get(step, 0)
+        return self.counts.get(step, 0)
 
     def by_step(self, count: int, recorded: int) -> tuple[int, ...]:
         """The skips before each step, and after the last if there were any.
@@ -63,5 +66,5 @@ class SkippedSteps:
             recorded: Number of steps made. If losses that arrived late cut the record to fewer
                 steps, skips after the last of these are not part of the run.
         """
-        trailing = count == recorded and count in self._counts
+        trailing = count == recorded and count in self.counts
         return tuple(self.before(step) for step in range(count + trailing))

@@ -98,6 +98,7 @@ class Sweep(RunningSweep):
 
     name = "range test"
     """Label of the progress bar."""
+    _resumed: Recorder | None = None
 
     def __init__(
         self,
@@ -142,7 +143,8 @@ class Sweep(RunningSweep):
 
     def __enter__(self) -> Self:
         refuse_in_use(self._recorder.optimizers)
-        self._recorder, self._cycle = self._new_recorder(), None
+        self._recorder, self._cycle = self._resumed or self._new_recorder(), None
+        self._resumed = None
         with ExitStack() as stack:
             if self._layers is not None:
                 self._layers.attach(self.num_iter, lambda: self.steps)
@@ -224,6 +226,15 @@ class Sweep(RunningSweep):
         self._show()
         self.journal.update()
         return more
+
+    def state(self) -> dict[str, Any]:
+        """What was recorded so far, as plain data, for `resume` in another process."""
+        return self._recorder.state()
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was asked for, when the sweep is entered next."""
+        self._resumed = self._new_recorder()
+        self._resumed.resume(state)
 
     def exhausted(self) -> None:
         """Report that the data ran out, so that the result gives this as the stop reason."""

@@ -204,7 +204,7 @@ def with_journal(path, **settings):
 
 def test_a_journal_is_for_one_run(tmp_path):
     path = tmp_path / "journal.jsonl"
-    with pytest.raises(ValueError, match="`journal` is one file"):
+    with pytest.raises(ValueError, match="`journal` is for one run"):
         repeat(makers.regression, seeds=2, journal=str(path), **SHORT)
     runs = repeat(partial(with_journal, str(path)), seeds=2, n_jobs=1, **SHORT)
     assert [run.result for run in runs.runs] == [by_hand(0), by_hand(1)]

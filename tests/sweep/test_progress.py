@@ -15,8 +15,8 @@ from matplotlib.image import imread
 from lrfind import Sweep, controls, find_lr, range_test, repeat, verify
 from lrfind.demo import digits_problem
 from lrfind.support.text import rate
+from lrfind.sweep import losses as losses_module
 from lrfind.sweep import progress as progress_module
-from lrfind.sweep import recorder as recorder_module
 
 
 class Terminal(io.StringIO):
@@ -88,7 +88,7 @@ class Waiting:
 
 def test_the_bar_does_not_wait_for_a_loss(parts, monkeypatch):
     stderr = in_terminal(monkeypatch)
-    monkeypatch.setattr(recorder_module, "readback_for", lambda *_: Waiting())
+    monkeypatch.setattr(losses_module, "readback_for", lambda *_: Waiting())
     result = range_test(*parts, num_iter=5, progress=True)
     assert result.loss.size == 5
     assert f"5/5, lr={rate(result.lr[-1])} [" in stderr.getvalue()

@@ -9,8 +9,8 @@ from makers import loss_fn, make_loader, make_model, trainable
 
 import lrfind
 from lrfind import StopReason, Sweep
+from lrfind.sweep import losses as losses_module
 from lrfind.sweep import readback as readback_module
-from lrfind.sweep import recorder as recorder_module
 from lrfind.sweep.readback import DeviceReadback, HostCopies, readback_for
 from lrfind.sweep.recorder import Recorder
 
@@ -44,7 +44,7 @@ def run(losses, delays, **options):
     """A sweep over given losses that arrive that late."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback(delays))
+        patch.setattr(losses_module, "readback_for", lambda *_: LateReadback(delays))
         with Sweep(optimizer, num_iter=len(losses), **options) as sweep:
             for loss in losses:
                 if not sweep.record(loss):
@@ -91,7 +91,7 @@ def test_a_sweep_whose_last_losses_are_late_is_complete():
 def test_after_the_data_ran_out_only_a_loss_that_ends_the_sweep_is_another_reason(last, reason):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([9] * 9))
+        patch.setattr(losses_module, "readback_for", lambda *_: LateReadback([9] * 9))
         with Sweep(optimizer, num_iter=50) as sweep:
             for loss in (3.0, 2.0, last):
                 sweep.record(loss)
@@ -109,7 +109,7 @@ def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
             return self.scale
 
     def run(delay):
-        monkeypatch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([delay] * 99))
+        monkeypatch.setattr(losses_module, "readback_for", lambda *_: LateReadback([delay] * 99))
         scaler = Halving()
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
         with Sweep(optimizer, num_iter=30, diverge_th=None, scaler=scaler) as sweep:
@@ -129,7 +129,7 @@ def test_skips_beyond_a_late_cut_do_not_count(monkeypatch):
 def test_the_result_may_be_asked_for_inside_the_block():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([9] * 9))
+        patch.setattr(losses_module, "readback_for", lambda *_: LateReadback([9] * 9))
         with Sweep(optimizer) as sweep:
             for loss in (3.0, 2.0, 1.0):
                 sweep.record(loss)
@@ -143,7 +143,7 @@ def test_a_whole_range_test_is_the_same_with_late_losses_and_everything_is_put_b
         return lrfind.range_test(model, optimizer, loss_fn, loader, end_lr=1e4, num_iter=60)
 
     prompt = run()
-    monkeypatch.setattr(recorder_module, "readback_for", lambda *_: LateReadback([5] * 60))
+    monkeypatch.setattr(losses_module, "readback_for", lambda *_: LateReadback([5] * 60))
     assert run() == prompt
     assert prompt.lr.size < 60
 
@@ -253,7 +253,7 @@ def test_what_is_known_so_far_is_what_has_arrived():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     lr, late = np.geomspace(1e-3, 1, 10), LateReadback([3] * 10)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder_module, "readback_for", lambda *_: late)
+        patch.setattr(losses_module, "readback_for", lambda *_: late)
         with Recorder(optimizer, lr, lambda loss: None, name="") as recorder:
             for step in range(10):
                 recorder.record(float(step))
