@@ -174,3 +174,45 @@ def test_a_budget_keeps_one_too(invoke, problem, tmp_path):
     done = invoke("run", f"{problem}:parts", "--budget", 80, "--out", "mine")
     assert done.exit_code == 0, done.stderr
     assert lrfind.load(tmp_path / "mine" / "journal.jsonl").settings.num_iter == 60
+
+
+def test_a_killed_run_is_resumed(invoke, problem, tmp_path):
+    (tmp_path / "stops.py").write_text(
+        "import os\n"
+        "from torch.nn.functional import mse_loss\n"
+        "from problem import parts\n"
+        "def made():\n"
+        "    model, optimizer, loss_fn, loader = parts()\n"
+        "    def stopping(output, target):\n"
+        "        if os.environ.get('STOP') and float(optimizer.param_groups[0]['lr']) > 1e-3:\n"
+        "            raise KeyboardInterrupt\n"
+        "        return loss_fn(output, target)\n"
+        "    return model, optimizer, stopping, loader\n"
+    )
+    asked = ("run", "stops.py:made", "--num-iter", 40, "--no-confirm", "--out")
+    whole = invoke(*asked, "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STOP", "1")
+        invoke(*asked, "mine", "--checkpoint-every", 3)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "journal.ckpt", "journal.jsonl",
+    ]  # fmt: skip
+    other = invoke(*asked, "mine", "--resume", "--seed", 1)
+    assert other.exit_code == 1
+    assert "`resume`: mine/journal.ckpt was made from another beginning" in other.stderr
+    done = invoke(*asked, "mine", "--resume")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == whole.stdout
+    assert lrfind.load(tmp_path / "mine" / "result.json") == lrfind.load(
+        tmp_path / "whole" / "result.json"
+    )
+    again = invoke(*asked, "mine", "--resume")
+    assert again.exit_code == 1
+    assert "`resume`: there is no mine/journal.ckpt: the sweep has ended" in again.stderr
+
+
+@pytest.mark.parametrize("option", [["--resume"], ["--checkpoint-every", 5]])
+def test_a_budget_is_not_resumed(invoke, problem, option):
+    done = invoke("run", f"{problem}:parts", "--budget", 80, *option)
+    assert done.exit_code == 2
+    assert f"--budget cannot be combined with {option[0]}" in done.stderr
