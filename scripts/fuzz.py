@@ -22,6 +22,7 @@ CASES = {
     "readers": 100_000,
     "analysis": 100_000,
     "random_restorations": 300,
+    "checkpoints": 2_000,
     "killed": 20,
     "resumed": 20,
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise refused(path, "is no checkpoint of a range test")
     return content
+
+
+@contextmanager
+def taken_from(path: Path) -> Iterator[None]:
+    """Around what uses the content of a file: any error there is the file's.
+
+    Raises:
+        ResultFileError: There was one.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise refused(path, f"does not fit: {error}") from error
 
 
 def is_checkpoint(path: Path) -> bool:

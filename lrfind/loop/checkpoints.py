@@ -17,7 +17,12 @@ from typing import Any
 
 import torch
 
-from lrfind.loop.checkpoint_file import is_checkpoint, read_checkpoint, write_checkpoint
+from lrfind.loop.checkpoint_file import (
+    is_checkpoint,
+    read_checkpoint,
+    taken_from,
+    write_checkpoint,
+)
 from lrfind.loop.position import Place, Position
 from lrfind.state.digest import digest
 from lrfind.state.encoding import PLAIN, Decoder, Encoder
@@ -26,6 +31,7 @@ from lrfind.state.portable import Portable
 from lrfind.state.random_state import global_state, set_global_state
 from lrfind.support.arguments import require_count
 from lrfind.support.errors import NotPortableError
+from lrfind.support.heads import cut
 from lrfind.support.process_group import rank_count
 from lrfind.support.reading import refused
 from lrfind.sweep.sweep import Sweep
@@ -83,7 +89,7 @@ class Checkpoints:
         self._settings = {key: _shown(value) for key, value in settings.items()}
         self._content = self._read() if resume else None
         if self._content is not None and every is None:
-            every = self._content["every"]
+            every = self._content.get("every")
         self._every = require_count("checkpoint_every", every, least=1)
         if self.path.exists() and not is_checkpoint(self.path):
             raise FileExistsError(f"{self.path} exists and is no checkpoint: name another journal.")
@@ -96,10 +102,11 @@ class Checkpoints:
         if not isinstance(there, dict):
             raise refused(self.path, "holds something else than a checkpoint")
         for name, here in self._settings.items():
-            if there.get(name) != here:
+            found = there.get(name)
+            if type(found) not in PLAIN or found != here:
                 raise ValueError(
                     f"`resume`: {self.path} is of another range test: there {name} is "
-                    f"{there.get(name)}, and here {here}."
+                    f"{cut(str(found), 50)}, and here {here}."
                 )
         return content
 
@@ -129,20 +136,22 @@ class Checkpoints:
         return self._position
 
     def _go_on(self, content: dict[str, Any]) -> None:
-        try:
-            if other := self._state.difference(content["fingerprint"]):
-                raise ValueError(
-                    f"`resume`: {self.path} was made from another beginning: {other} differs. "
-                    "Model, optimizer and data must be built as they were, from the same seed."
-                )
+        with taken_from(self.path):
+            other = self._state.difference(content["fingerprint"])
+        if other:
+            raise ValueError(
+                f"`resume`: {self.path} was made from another beginning: {other} differs. Model, "
+                "optimizer and data must be built as they were, from the same seed."
+            )
+        with taken_from(self.path):
             place, drawn, recorded, self.calls = Decoder(Known([]))(content["run"])
-            self._position.go_to(Place(*place))
+            place = Place(*place)
+        self._position.go_to(place, self.path)
+        with taken_from(self.path):
             self._state.load(content["state"])
             self._sweep.resume(recorded)
             self._last = len(recorded["losses"])
             set_global_state(drawn)
-        except (LookupError, TypeError, RuntimeError) as error:
-            raise refused(self.path, f"does not fit: {error}") from error
 
     def after_step(self, calls: int) -> None:
         """Write a checkpoint if one is due.

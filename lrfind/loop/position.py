@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from lrfind.loop.checkpoint_file import taken_from
 from lrfind.state.digest import digest
 from lrfind.state.portable import Portable
 from lrfind.state.random_state import global_state, set_global_state
 
 ANOTHER_ORDER = (
-    "`resume`: `train_loader` gives another batch where the checkpoint was made, so that the sweep "
-    "would not be the same. Its order may depend on its own state and the random state at the "
+    "`resume`: `train_loader` gives another batch where {} was made, so that the sweep would not "
+    "be the same. Its order may depend on its own state and the random state at the "
     "start of an epoch, but not on time, threads, or what is drawn between its batches."
 )
 
@@ -67,23 +68,31 @@ class Position:
         """The place after the last batch, before which `noting` was set."""
         return Place(*self._epoch, self._taken, *self._last)
 
-    def go_to(self, place: Place) -> None:
+    def go_to(self, place: Place, path: Path) -> None:
         """Have the next iteration go on at a place of another process, and not at the start.
 
         The batches up to there are taken and dropped.
 
+        Args:
+            place: The place.
+            path: The file that it is from, for the error messages.
+
         Raises:
+            ResultFileError: The file is damaged.
             ValueError: The last of them is another one than it was there.
         """
-        self._parts.load(place.loader)
-        set_global_state(place.random)
+        with taken_from(path):
+            self._parts.load(place.loader)
+            set_global_state(place.random)
+            skipped = range(place.taken - 1)
         batches = iter(self)
-        for _ in islice(batches, place.taken - 1):
+        for _ in zip(skipped, batches, strict=False):
             pass
-        set_global_state(place.before)
+        with taken_from(path):
+            set_global_state(place.before)
         self.noting = True
         if next(batches, None) is None or self._last[1] != place.batch:
-            raise ValueError(ANOTHER_ORDER)
+            raise ValueError(ANOTHER_ORDER.format(path))
         self._ahead = batches
 
     def __iter__(self) -> Iterator[Any]:
