@@ -13,8 +13,9 @@ from lrfind.state.random_state import global_state, set_global_state
 
 ANOTHER_ORDER = (
     "`resume`: `train_loader` gives another batch where {} was made, so that the sweep would not "
-    "be the same. Its order may depend on its own state and the random state at the "
-    "start of an epoch, but not on time, threads, or what is drawn between its batches."
+    "be the same. Its order may depend on its own state and the random state at the start of an "
+    "epoch, but not on time, threads, what is drawn between its batches, or what workers that "
+    "persist drew in earlier epochs."
 )
 
 
@@ -22,6 +23,7 @@ class Place(NamedTuple):
     """A place right after a batch.
 
     Attributes:
+        running: Whether the loader had workers from an earlier epoch at the start of this one.
         loader: State of the loader's parts at the start of the epoch.
         random: Global random state there.
         taken: How many batches of the epoch were taken, at least 1.
@@ -29,6 +31,7 @@ class Place(NamedTuple):
         batch: Digest of the last of them.
     """
 
+    running: bool
     loader: list[Any]
     random: tuple[Any, ...]
     taken: int
@@ -81,6 +84,8 @@ class Position:
             ResultFileError: The file is damaged.
             ValueError: The last of them is another one than it was there.
         """
+        if place.running:
+            iter(self._loader)
         with taken_from(path):
             self._parts.load(place.loader)
             set_global_state(place.random)
@@ -99,7 +104,9 @@ class Position:
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             return ahead
-        self._epoch, self._taken = (self._parts.state(), global_state()), 0
+        # Workers that persist are not started again, and no seed is drawn for them.
+        running = getattr(self._loader, "_iterator", None) is not None
+        self._epoch, self._taken = (running, self._parts.state(), global_state()), 0
         # Not in the generator, which would begin at its first batch.
         return self._noted(iter(self._loader))
 

@@ -84,8 +84,8 @@ def range_test(
             several, it has probe, metric and tasks only at the end. It has no `layers`.
         checkpoint_every: Write a checkpoint every this many steps, beside the `journal` and with
             the suffix `.ckpt`, from which a killed sweep can be resumed; it is removed when the
-            sweep has ended. It holds the training state that has changed, about as much as is
-            copied to restore it. For one process, without `layers`.
+            sweep has ended. It holds what has changed of the state that is restored in the end,
+            about as much as the copy of it. For one process, without `layers`.
         resume: Go on from that checkpoint: build model, optimizer and loader as at the beginning,
             from the same seed, and give the same arguments. The batches of the epoch up to there
             are loaded again, and the result is bit for bit that of a sweep that was not killed.

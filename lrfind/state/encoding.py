@@ -56,7 +56,7 @@ class Encoder:
         """
         kind = type(value)
         if kind in PLAIN:
-            return value
+            return self._known.as_address(value) or value
         number = self._known.number(value)
         if number is not None:
             return ("known", number)
@@ -157,6 +157,8 @@ class Decoder:
         kind, *parts = data
         if kind == "known":
             return self._known[parts[0]]
+        if kind == "address":
+            return id(self._known[parts[0]])
         if kind == "again":
             return self._new[parts[0]]
         if kind == "new":

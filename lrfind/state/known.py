@@ -35,6 +35,12 @@ class Known:
         """The number of an object; None if it is not known."""
         return self._numbers.get(id(thing))
 
+    def as_address(self, value: object) -> tuple[str, int] | None:
+        """What to write for the id of a known object, which a compiled module keeps of itself."""
+        if type(value) is not int or value not in self._numbers:
+            return None
+        return ("address", self._numbers[value])
+
     def __getitem__(self, number: int) -> Any:
         if number < 0:
             raise IndexError(number)

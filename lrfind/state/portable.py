@@ -88,7 +88,7 @@ class Portable:
     def __init__(self, objects: Iterable[Any]) -> None:
         self._roots = list(objects)
         pieces = self._walk()
-        self._known = known = Known([piece.target for piece in pieces])
+        self._known = known = Known([*self._roots, *(piece.target for piece in pieces)])
         adopt = Encoder(known, adopting=True)
         self._first: dict[tuple[Any, ...], Any] = {}
         self.fingerprint: list[str] = []

@@ -112,6 +112,12 @@ def workers():
     return model, torch.optim.SGD(model.parameters(), 0.1), mse_loss, loader, {}
 
 
+def persistent():
+    model = torch.compile(net(), backend="eager")
+    loader = data(shuffle=True, num_workers=1, persistent_workers=True)
+    return model, torch.optim.AdamW(model.parameters(), fused=True), mse_loss, loader, {}
+
+
 def own_generator():
     model = net()
     loader = data(shuffle=True, generator=torch.Generator().manual_seed(3), drop_last=True)
@@ -183,8 +189,8 @@ def an_iterator():
 
 
 MAKERS = [
-    plain, drawing, workers, own_generator, told_epochs, stream, remembering, accumulated, scaled,
-    tasks, own_step, an_iterator,
+    plain, drawing, workers, persistent, own_generator, told_epochs, stream, remembering,
+    accumulated, scaled, tasks, own_step, an_iterator,
 ]  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore:`train_loader` is an iterator")
 
@@ -223,7 +229,7 @@ def swept(make, journal=None, *, kill=None, seed=0, **settings):
 def test_a_killed_sweep_goes_on_bit_for_bit(make, tmp_path):
     whole, journal = swept(make), tmp_path / "sweep.jsonl"
     checkpoint = journal.with_suffix(".ckpt")
-    kills = [(11, 5)] if make is workers else [(2, 1), (11, 5), (23, 7)]
+    kills = [(11, 5)] if make in (workers, persistent) else [(2, 1), (11, 5), (23, 7)]
     for kill, every in kills:
         with pytest.raises(Killed):
             swept(make, journal, kill=kill, checkpoint_every=every)

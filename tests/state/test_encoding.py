@@ -122,7 +122,8 @@ def test_what_is_one_object_stays_one_also_in_a_circle():
 
 def test_what_is_known_is_referred_to():
     here, there = [print, object()], [len, object()]
-    made = through_a_file({"f": here[0], "o": (here[1], [here[1]])}, here, there)
+    made = through_a_file({"f": here[0], "o": (here[1], [here[1]]), "id": id(here[1])}, here, there)
+    assert made["id"] == id(there[1])
     assert made["f"] is len
     assert made["o"][0] is made["o"][1][0] is there[1]
 
