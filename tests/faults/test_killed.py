@@ -187,7 +187,7 @@ def test_what_is_killed_while_it_saves_leaves_the_old_file_or_the_new_one(
         known.append(files_in(tmp_path))
     calls = [save for saves in each for save in saves.values()]
     seen = set()
-    for moment in moments_of(0.5, cases(8)):
+    for moment in moments_of(0.3, cases(10)):
         assert do(tmp_path, over_and_over, *calls, kill_after=moment).code == -9
         found = files_in(tmp_path)
         for name in known[0]:

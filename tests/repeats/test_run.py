@@ -2,18 +2,16 @@
 
 import os
 import random
-import resource
-import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 import makers
 import numpy as np
 import pytest
 import torch
-from makers import SHORT, by_hand, parabola, plain
+from makers import SHORT, by_hand, files_of_at_most, parabola, plain
 
 import lrfind
 from lrfind import RunsFailedError, load_repeats, repeat
@@ -212,19 +210,6 @@ def test_a_journal_is_for_one_run(tmp_path):
     runs = repeat(partial(with_journal, str(path)), seeds=2, n_jobs=1, **SHORT)
     assert [run.result for run in runs.runs] == [by_hand(0), by_hand(1)]
     assert not path.exists()
-
-
-@contextmanager
-def files_of_at_most(size):
-    """No file may be larger, in this process; more raises, as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 LARGE, SMALL = 400, 12
