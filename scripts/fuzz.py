@@ -18,7 +18,13 @@ from typing import NamedTuple
 from lrfind.support.text import new_table, plain_text
 
 FAULTS = Path(__file__).parents[1] / "tests" / "faults"
-CASES = {"readers": 100_000, "analysis": 100_000, "random_restorations": 300, "killed": 20}
+CASES = {
+    "readers": 100_000,
+    "analysis": 100_000,
+    "random_restorations": 300,
+    "killed": 20,
+    "full_disk": 20,
+}
 """Cases of each test of an area; the tests of others try all that there is."""
 
 

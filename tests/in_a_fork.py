@@ -18,15 +18,12 @@ from typing import NamedTuple
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    [
-        "pytest", "torch", "scipy.stats", "matplotlib.figure", "matplotlib.backends.backend_agg",
-        "rich.console", "joblib", "bokeh.plotting", "lrfind.demo", "lrfind.cli.hand_over",
-        "lrfind.cli.repeat", "lrfind.cli.run", "lrfind.cli.plot", "lrfind.cli.report",
-        "lrfind.cli.opened", "lrfind.problems.from_file", "lrfind.repeats.figure",
-        "lrfind.repeats.run", "lrfind.result.report", "lrfind.result.pages", "lrfind.reports.page",
-        "lrfind.result.pictures", "lrfind.support.process_group",
-    ]
-)  # fmt: skip
+    """
+    pytest torch._dynamo matplotlib.backends.backend_agg PIL.PngImagePlugin bokeh.plotting
+    lrfind.cli.hand_over lrfind.cli.repeat lrfind.problems.from_file lrfind.repeats.figure
+    lrfind.repeats.run lrfind.reports.page lrfind.result.pages lrfind.result.report
+    """.split()
+)
 
 
 class Done(NamedTuple):
@@ -60,6 +57,8 @@ def _all_of(reader):
 
 
 def _start(folder, ready, out, err, job, arguments):
+    # A lock that is made for another method outlives a process that is killed.
+    multiprocessing.set_start_method("fork", force=True)
     os.chdir(folder)
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)

@@ -75,11 +75,15 @@ def undisturbed(folder, old, *job):
     return done, files
 
 
-def sizes_of(way, files, count, seed):
-    """Random sizes at which not all of them have room."""
+SEEDS = {"files": 13, "quota": 24}
+"""With which the first journal is cut off, and the first disk has room for it, not for pictures."""
+
+
+def sizes_of(way, files, count):
+    """Random sizes at which not all of the files have room."""
     sizes = [len(data) for data in files.values()]
     most = max(sizes) if way == "files" else sum(sizes) / 2
-    draws = random.Random(seed)
+    draws = random.Random(SEEDS[way])
     return [round(math.exp(draws.uniform(math.log(500), math.log(most)))) for _ in range(count)]
 
 
@@ -119,7 +123,7 @@ def test_a_run_tells_what_it_found_and_names_what_it_could_not_write(
     tmp_path, way, earlier, whole_run, cases
 ):
     told, whole = whole_run
-    for case, size in enumerate(sizes_of(way, whole, cases(1), 15)):
+    for case, size in enumerate(sizes_of(way, whole, cases(1))):
         late = (case % 2 == 0) == (way == "files")
         done, left = on_disk(tmp_path / str(case), way, size, late, earlier, command, *RUN)
         assert done.out == told.out
@@ -156,7 +160,7 @@ def test_a_repeat_finishes_its_runs_and_names_what_it_could_not_write(
     runs = sorted(path for path in whole if path.endswith(".json"))
     assert len(runs) == 4
     old = {"out/repeats.csv": OLD, "out/repeats.png": OLD, runs[0]: whole[runs[0]]}
-    for case, size in enumerate(sizes_of(way, whole, cases(1), 16)):
+    for case, size in enumerate(sizes_of(way, whole, cases(1))):
         late = case % 2 == 1
         done, left = on_disk(tmp_path / str(case), way, size, late, old, command, *REPEAT)
         assert done.out == told.out
@@ -166,15 +170,11 @@ def test_a_repeat_finishes_its_runs_and_names_what_it_could_not_write(
         assert done.code == (1 if missing else 0)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("picture.png", ["plot"]), ("page.html", ["report"])],
-    ids=["plot", "report"],
-)
-def test_a_picture_or_page_that_cannot_be_written_is_named_and_stays(tmp_path, way, name, words):
-    words = [*words, "saved/result.json", "-o", f"disk/{name}"]
-    done, left = on_disk(tmp_path / "1", way, 1000, False, {name: OLD}, command, *words)
-    assert re.fullmatch(rf"Error: \[Errno \d+\] [\w ]+: 'disk/{name}'\n", done.err)
+@pytest.mark.parametrize(("word", "name"), [("plot", "picture.png"), ("report", "page.html")])
+def test_a_picture_or_page_that_cannot_be_written_is_named_and_stays(tmp_path, word, name):
+    words = (word, "saved/result.json", "-o", f"disk/{name}")
+    done, left = on_disk(tmp_path / "1", "files", 1000, False, {name: OLD}, command, *words)
+    assert done.err == f"Error: [Errno 27] File too large: 'disk/{name}'\n"
     assert (done.code, done.out, left) == (1, "", {name: OLD})
 
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_saved_is_named_and_stays(tmp_path, way, monkeypatch, cas
         call()
     whole = {name: (tmp_path / "disk" / name).read_bytes() for name in (*records, path)}
     old = dict.fromkeys(["out/result.json", "out/verification.json", path], OLD)
-    for case, size in enumerate(sizes_of(way, whole, cases(4), 17)):
+    for case, size in enumerate(sizes_of(way, whole, cases(4))):
         done, left = on_disk(tmp_path / str(case), way, size, False, old, call_each, *calls)
         assert done.code == 0, done.err
         said = re.findall(r"^\[Errno \d+\] [\w ]+: 'disk/(.*)'$", done.out, re.MULTILINE)
