@@ -18,12 +18,13 @@ from typing import NamedTuple
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    """
-    pytest torch._dynamo matplotlib.backends.backend_agg PIL.PngImagePlugin bokeh.plotting
-    lrfind.cli.hand_over lrfind.cli.repeat lrfind.problems.from_file lrfind.repeats.figure
-    lrfind.repeats.run lrfind.reports.page lrfind.result.pages lrfind.result.report
-    """.split()
-)
+    [
+        "pytest", "torch._dynamo", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin",
+        "bokeh.plotting", "lrfind.cli.hand_over", "lrfind.cli.repeat", "lrfind.problems.from_file",
+        "lrfind.repeats.figure", "lrfind.repeats.run", "lrfind.reports.page", "lrfind.result.pages",
+        "lrfind.result.report",
+    ]
+)  # fmt: skip
 
 
 class Done(NamedTuple):

@@ -43,6 +43,7 @@ def test_it_leaves_the_runs_a_table_and_a_picture(repeat, tmp_path):
     assert len(runs) == 3
     assert str(runs).splitlines()[2] in done.stdout
     assert f"Train at about {rate(runs.suggest().lr)}, the median" in done.stdout
+    assert done.output.index("Train at about") < done.output.index("Wrote")
     assert (tmp_path / "mine" / "repeats.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "mine" / "repeats.csv").read_text().startswith("runs,missing,minimum_lr")
     assert "Wrote 3 runs to mine/\nWrote repeats.csv and repeats.png to mine/" in done.stderr
