@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -134,6 +135,15 @@ def test_a_file_that_was_taken_for_left_over_at_its_birth_is_made_again(tmp_path
     write_whole(tmp_path / "result.json", b"new")
     assert len(born) == 2
     assert (tmp_path / "result.json").read_bytes() == b"new"
+    assert names_in(tmp_path) == {"result.json"}
+
+
+@posix
+def test_those_who_write_one_file_at_once_leave_each_other_alone(tmp_path):
+    path = tmp_path / "result.json"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda text: write_whole(path, text), [b"a", b"b", b"c", b"d"] * 100))
+    assert path.read_bytes() in (b"a", b"b", b"c", b"d")
     assert names_in(tmp_path) == {"result.json"}
 
 
