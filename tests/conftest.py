@@ -32,6 +32,8 @@ TOGETHER = {
     "tests/behaviour/test_task_ranks.py": "processes",
     "tests/behaviour/test_lightning_ranks.py": "processes",
     "tests/repeats/test_workers.py": "processes",
+    "tests/faults/test_full_disk.py": "forks",
+    "tests/faults/test_killed.py": "forks",
     "tests/reports/test_page.py": "page",
     "tests/behaviour/test_two_tasks.py": "two tasks",
     "tests/result/test_trackers.py": "trackers",

@@ -8,10 +8,12 @@ import json
 import math
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -505,3 +507,19 @@ def line(ax, start):
     """The one line whose label starts so, as (x, y)."""
     (found,) = [item for item in ax.get_lines() if str(item.get_label()).startswith(start)]
     return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+
+
+# A full disk.
+
+
+@contextmanager
+def files_of_at_most(size):
+    """No file may be larger, in this process; more raises, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import ShellComplete, get_completion_class
 
 from lrfind.cli.examples import Examples
+from lrfind.cli.messages import messages, print_text
 
 PLACES = {
     "bash": "~/.local/share/bash-completion/completions/lrfind (bash 4.4 or newer)",
@@ -35,4 +36,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     script = found(root.command, {}, "lrfind", "_LRFIND_COMPLETE")
     # Not the `source` of bash's own class, which starts bash to see its version: the script may be
     # for another machine, and the last line says which bash it takes.
-    click.echo(f"{ShellComplete.source(script).strip()}\n# Write this to {PLACES[shell]}.")
+    with messages():
+        print_text(f"{ShellComplete.source(script).strip()}\n# Write this to {PLACES[shell]}.")

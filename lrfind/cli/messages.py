@@ -19,7 +19,8 @@ from lrfind.support.text import TEXT_WIDTH
 
 OF_A_BROKEN_PIPE = 128 + 13
 """Exit code of a command whose output nobody reads to its end, which other tools get by SIGPIPE."""
-_UNREAD = "lrfind.unread"
+_UNPRINTED = "lrfind.unprinted"
+"""Where the exit code is kept of a command that could not print."""
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -55,8 +56,8 @@ def messages(
         said, *mend = said_of(error)  # the further lines are to be pasted
         lines = [f"{place}{said} (--traceback shows where)", *mend]
         raise _Failed("\n".join(lines)) from error
-    if _UNREAD in click.get_current_context().meta:
-        raise SystemExit(OF_A_BROKEN_PIPE)
+    if (code := click.get_current_context().meta.get(_UNPRINTED)) is not None:
+        raise SystemExit(code)
 
 
 class _Failed(click.ClickException):
@@ -94,19 +95,19 @@ def print_result(thing: RenderableType) -> None:
     console = _console()
     if not console.is_terminal:
         console.width = max(console.width, TEXT_WIDTH)
-    with _unless_unread(sys.stdout):
+    with _unless_it_fails(sys.stdout):
         console.print(thing, crop=False)
 
 
 def print_drawing(thing: RenderableType) -> None:
     """Print what is as wide as the terminal, or as `COLUMNS` says, and coloured on a terminal."""
-    with _unless_unread(sys.stdout):
+    with _unless_it_fails(sys.stdout):
         _console().print(thing)
 
 
 def print_text(text: str = "") -> None:
     """Print a line, or several, to standard output as they are."""
-    with _unless_unread(sys.stdout):
+    with _unless_it_fails(sys.stdout):
         click.echo(text)
 
 
@@ -132,21 +133,25 @@ def _console() -> Console:
 
 def print_note(text: str) -> None:
     """Print a message to standard error."""
-    with _unless_unread(sys.stderr):
+    with _unless_it_fails(sys.stderr):
         click.echo(text, err=True)
 
 
 @contextmanager
-def _unless_unread(stream: TextIO) -> Iterator[None]:
-    """Write to a stream whose reader may have left, as `head` does.
+def _unless_it_fails(stream: TextIO) -> Iterator[None]:
+    """Write to a stream whose reader may have left, as `head` does, or that is on a full disk.
 
     What else is written there goes nowhere: the command ends its work, as its files are still
-    wanted, without a word, and then with the exit code of a broken pipe.
+    wanted, without a word to a broken pipe, and then with the exit code of that.
     """
     try:
         yield
-    except BrokenPipeError:
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-        click.get_current_context().meta[_UNREAD] = True
+        unread = isinstance(error, BrokenPipeError)
+        code = OF_A_BROKEN_PIPE if unread else 1
+        click.get_current_context().meta.setdefault(_UNPRINTED, code)
+        if not unread and stream is sys.stdout:
+            print_note(f"Error: could not write standard output ({error.strerror or error})")

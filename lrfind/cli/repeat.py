@@ -27,6 +27,7 @@ from lrfind.cli.writing import Writing, save_figure
 
 if TYPE_CHECKING:
     from lrfind.repeats.repeat_set import RepeatSet
+    from lrfind.repeats.run import Made
 
 
 def parse_grid(
@@ -118,28 +119,40 @@ def repeat(
     file, function = split_target(target)
     with messages(traceback=traceback):
         from lrfind.problems.from_file import file_build
-        from lrfind.repeats.run import repeat as repeat_runs
+        from lrfind.repeats.run import make_runs
 
         question, _ = take_question(options, drawn=False)
         build = file_build(Path(file), function)
         writing = Writing(out, ("repeats.csv", "repeats.png"), force=force)
-        runs = repeat_runs(build, seeds=seeds, grid=grid, n_jobs=jobs, out=out, **given(options))
-        _hand_over(runs, question, writing)
+        made = make_runs(build, seeds, given(options), grid=grid, n_jobs=jobs, out=out)
+        _hand_over(made, question, writing)
 
 
-def _hand_over(runs: RepeatSet, question: dict[str, Any], writing: Writing) -> None:
-    """Write and print the runs, with one suggestion for each setting."""
+def _hand_over(made: Made, question: dict[str, Any], writing: Writing) -> None:
+    """Print and write what is finished, and end with what is not."""
+    if made.runs is not None:
+        _print_and_write(made.runs, len(made.runs) - len(made.unwritten), question, writing)
+    if made.error is not None:
+        writing.note()
+        raise made.error
+    writing.failed = {**made.unwritten, **writing.failed}
+    writing.end()
+
+
+def _print_and_write(
+    runs: RepeatSet, written: int, question: dict[str, Any], writing: Writing
+) -> None:
+    """Print the table, with one suggestion for each setting, and write it and the figure."""
     from lrfind.repeats.figure import COLORS
 
     table = runs.table(**question)
     print_result(table)
     if len(table) == 1 and table[0].answer:
         print_result(f"\n{table[0].answer}")
-    print_note(f"Wrote {len(runs)} runs to {writing.out}/")
+    print_note(f"Wrote {written} runs to {writing.out}/")
     files: dict[str, Callable[[Path], object]] = {"repeats.csv": partial(runs.to_csv, table=table)}
     if len(table) <= len(COLORS):
         files["repeats.png"] = partial(save_figure, partial(runs.plot, table=table))
     else:
         print_note("There are too many settings for a figure.")
     writing.write(files)
-    writing.end()

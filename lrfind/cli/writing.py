@@ -26,6 +26,8 @@ FORMAT = re.compile(rb'"format": ?"lrfind ')
 HEAD = 200
 """Bytes within which it stands."""
 VERIFICATION = "verification.json"
+ROOM = 2**16
+"""Bytes for which there must be room where a file is begun. On a full disk an empty one can be."""
 
 
 class Writing:
@@ -36,6 +38,9 @@ class Writing:
         names: What the command may write there.
         force: Whether to replace files of other programs.
 
+    Attributes:
+        failed: What could not be written, and why.
+
     Raises:
         click.ClickException: One of the files is there and not of lrfind, or the folder cannot be
             made; nothing is written.
@@ -43,7 +48,7 @@ class Writing:
 
     def __init__(self, out: Path, names: Iterable[str], *, force: bool = False) -> None:
         self.out = out
-        self._failed: list[str] = []
+        self.failed: dict[Path, str] = {}
         if out.exists() and not force:
             _refuse_foreign(out, names)
         try:
@@ -63,7 +68,7 @@ class Writing:
             try:
                 write(self.out / name)
             except OSError as error:
-                self._failed.append(f"{self.out / name} ({error.strerror or error})")
+                self.failed[self.out / name] = error.strerror or str(error)
             else:
                 written.append(name)
         if written:
@@ -77,7 +82,7 @@ class Writing:
 
         trial = self.out / f".{name}.trial"
         try:
-            write_whole(trial, b"")
+            write_whole(trial, bytes(ROOM))
             trial.unlink()
         except OSError as error:
             print_note(f"No {self.out / name}: {error.strerror or error}. The run goes on without.")
@@ -90,8 +95,16 @@ class Writing:
         Raises:
             click.ClickException: Names each file, and why.
         """
-        if self._failed:
-            raise click.ClickException(f"could not write {', '.join(self._failed)}")
+        if self.failed:
+            raise click.ClickException(f"could not write {self._listed()}")
+
+    def note(self) -> None:
+        """The same as a note, where the command ends with another error."""
+        if self.failed:
+            print_note(f"Could not write {self._listed()}")
+
+    def _listed(self) -> str:
+        return ", ".join(f"{path} ({why})" for path, why in self.failed.items())
 
 
 @without_tex()

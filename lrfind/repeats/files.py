@@ -107,8 +107,8 @@ def find_run(folder: Path, key: RunKey) -> RangeTestResult | None:
     except (ResultFileError, FileNotFoundError) as error:
         problem = str(error).rstrip(".")
     if (aside := _set_aside(path)) is not None:
-        # Stack level 3 is the caller of `repeat`.
-        warnings.warn(f"{problem}: renamed to {aside.name}, and the run is repeated.", stacklevel=3)
+        # Stack level 4 is the caller of `repeat`.
+        warnings.warn(f"{problem}: renamed to {aside.name}, and the run is repeated.", stacklevel=4)
     return None
 
 

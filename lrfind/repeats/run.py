@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from lrfind.loop.range_test import ARGUMENTS, OF_ONE_RUN
-from lrfind.problems.build import Build, Plain, check_build, fingerprint
+from lrfind.problems.build import Build, Plain
 from lrfind.repeats.files import RunKey, check_one_build, find_run, save_run
+from lrfind.repeats.plan import Grid, plan
 from lrfind.repeats.repeat_set import RepeatSet
 from lrfind.repeats.runs import Run
-from lrfind.repeats.workers import Failure, outcomes
+from lrfind.repeats.workers import Failure, in_a_run, outcomes
 from lrfind.result.range_test_result import RangeTestResult
-from lrfind.state.random_state import SEEDS
-from lrfind.support.arguments import require_count
 from lrfind.support.errors import RunsFailedError
 from lrfind.support.heads import printable
-from lrfind.support.option_names import not_an_argument
 from lrfind.sweep.progress import Progress, bar, require_progress
 
 SHOWN = 5
 """Number of failed runs that an error message names."""
 
-Grid = Mapping[str, Iterable[Plain]]
+
+class Made(NamedTuple):
+    """What became of the runs that were asked for.
+
+    Attributes:
+        runs: Those that are finished; None if there are none.
+        error: Names those that failed; None if none did.
+        unwritten: The files of finished runs that could not be written, and why.
+    """
+
+    runs: RepeatSet | None
+    error: RunsFailedError | None
+    unwritten: dict[Path, str]
 
 
 def repeat(
@@ -56,7 +63,9 @@ def repeat(
     those from NumPy and torch are.
 
     If a worker dies, its run is retried a few times. If a run raises, it is not retried; the other
-    runs are finished and kept before the error is raised.
+    runs are finished and kept before the error is raised. If a run cannot be written, as on a full
+    disk, the others are finished all the same, and a warning names its file: it is among the runs
+    that are returned, and a second call with the same `out` repeats it.
 
     Args:
         build: Makes a new `Problem` or (model, optimizer, loss_fn, train_loader) from the settings
@@ -88,7 +97,8 @@ def repeat(
         ValueError: An argument is out of range, or `out` holds runs of another `build`.
         RunsFailedError: Some runs failed. The message names them; `finished` has the others, and a
             second call with the same `out` repeats only the failed ones.
-        OSError: `out` cannot be written.
+        OSError: `out` cannot be made or read; nothing was run.
+        RuntimeError: Called in a run of `repeat`, as by `build`, which would wait for itself.
 
     Example:
         >>> from lrfind.demo import digits_problem
@@ -98,26 +108,58 @@ def repeat(
         >>> 1e-5 < runs.suggest().lr < 1
         True
     """
+    made = make_runs(
+        build, seeds, settings, grid=grid, sweep_grid=sweep_grid, n_jobs=n_jobs, out=out,
+        progress=progress,
+    )  # fmt: skip
+    if made.error is not None:
+        raise made.error
+    if made.unwritten:
+        warnings.warn(
+            f"{_said(made.unwritten)}: these runs are only in what is returned.", stacklevel=2
+        )
+    assert made.runs is not None
+    return made.runs
+
+
+def make_runs(
+    build: Build,
+    seeds: int | Sequence[int],
+    settings: Mapping[str, Plain],
+    *,
+    grid: Grid | None = None,
+    sweep_grid: Grid | None = None,
+    n_jobs: int | None = -1,
+    out: str | Path | None = None,
+    progress: Progress = None,
+) -> Made:
+    """As `repeat`, but what failed is returned with what is finished."""
+    if in_a_run():
+        raise RuntimeError(
+            "`repeat` was called in a run of `repeat`, as by its `build`: the inner one would wait "
+            "for the outer one forever."
+        )
     require_progress(progress)
     if n_jobs == 0:
         raise ValueError("`n_jobs` must not be 0; -1 is one per core.")
-    plan = _plan(build, seeds, grid or {}, sweep_grid or {}, settings)
-    keys = [key for key, _ in plan]
+    planned = plan(build, seeds, grid or {}, sweep_grid or {}, settings)
+    keys = [key for key, _ in planned]
     folder = None if out is None else Path(out)
     found: dict[int, RangeTestResult] = {}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         check_one_build(folder, keys[0].build)
-        there = {place: find_run(folder, key) for place, key in enumerate(keys)}
-        found = {place: result for place, result in there.items() if result is not None}
-    failures = _run_missing(build, keys, found, folder, n_jobs, progress)
-    done = [Run(plan[place][0].seed, plan[place][1], found[place]) for place in sorted(found)]
-    finished = RepeatSet(tuple(done)) if done else None
+        for place, key in enumerate(keys):
+            if (result := find_run(folder, key)) is not None:
+                found[place] = result
+    failures, unwritten = _run_missing(build, keys, found, folder, n_jobs, progress)
+    done = [Run(planned[place][0].seed, planned[place][1], found[place]) for place in sorted(found)]
+    runs = RepeatSet(tuple(done)) if done else None
     if failures:
-        _raise(failures, keys, finished, folder)
-    assert finished is not None
-    _warn_of_equal_runs(finished)
-    return finished
+        return Made(runs, _error(failures, keys, runs, folder, unwritten), unwritten)
+    assert runs is not None
+    _warn_of_equal_runs(runs)
+    return Made(runs, None, unwritten)
 
 
 def _run_missing(
@@ -127,14 +169,14 @@ def _run_missing(
     folder: Path | None,
     n_jobs: int | None,
     progress: Progress,
-) -> dict[int, Failure]:
+) -> tuple[dict[int, Failure], dict[Path, str]]:
     """Add the results of the missing runs to `found`, and to the folder, as they come."""
     missing = [place for place in range(len(keys)) if place not in found]
-    failures = {}
+    failures, unwritten = {}, {}
     claimed = False
     with bar(progress, total=len(keys), initial=len(found), desc="repeats", unit="run") as shown:
         for index, outcome in outcomes(build, [keys[place] for place in missing], n_jobs):
-            place = missing[index]
+            key = keys[place := missing[index]]
             if isinstance(outcome, Failure):
                 failures[place] = outcome
             else:
@@ -144,97 +186,40 @@ def _run_missing(
                 if folder is not None:
                     if not claimed:
                         # Another process may have begun in the same folder since.
-                        check_one_build(folder, keys[place].build)
+                        check_one_build(folder, key.build)
                         claimed = True
-                    save_run(folder, keys[place], found[place])
+                    try:
+                        save_run(folder, key, found[place])
+                    except OSError as error:
+                        unwritten[folder / key.file_name] = error.strerror or str(error)
             shown.update()
-    return failures
+    return failures, unwritten
 
 
-def _plan(
-    build: Build,
-    seeds: int | Sequence[int],
-    grid: Grid,
-    sweep_grid: Grid,
-    settings: Mapping[str, Plain],
-) -> list[tuple[RunKey, dict[str, Plain]]]:
-    """All runs to make, with the settings that vary between runs."""
-    builds, sweeps = _combinations("grid", grid), _combinations("sweep_grid", sweep_grid)
-    if "seed" in grid:
-        raise ValueError("`grid` holds `seed`: pass the seeds as `seeds`.")
-    for name in sweep_grid:
-        if name in grid or name in settings:
-            raise ValueError(f"`{name}` is given twice, in `sweep_grid` and elsewhere.")
-    for name in (*sweep_grid, *settings):
-        if name in OF_ONE_RUN:
-            raise ValueError(f"`{name}` is for one run, and these are many: leave it out.")
-        if name not in ARGUMENTS:
-            holder = "sweep_grid" if name in sweep_grid else "settings"
-            raise ValueError(not_an_argument(holder, name, ARGUMENTS))
-    fixed = {name: _plain(name, value) for name, value in settings.items()}
-    check_build(build, builds[0])
-    # Also without `out`: the key of a run does not depend on whether it is saved.
-    known = fingerprint(build)
-    return [
-        (RunKey(seed, of_build, {**fixed, **of_sweep}, known), {**of_build, **of_sweep})
-        for of_build, of_sweep, seed in product(builds, sweeps, _seeds(seeds))
-    ]
-
-
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    if isinstance(seeds, str) or not hasattr(seeds, "__iter__"):
-        return list(range(require_count("seeds", seeds, least=1)))
-    chosen = [require_count("seeds", seed, least=0) for seed in seeds]
-    if max(chosen, default=0) >= SEEDS:
-        raise ValueError(f"`seeds` must hold seeds below 2**64, got {max(chosen)}.")
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"`seeds` must hold different seeds, got {chosen!r}.")
-    return chosen
-
-
-def _combinations(name: str, grid: Grid) -> list[dict[str, Plain]]:
-    if not isinstance(grid, Mapping):
-        raise TypeError(f"`{name}` must map names to lists of values, got {grid!r}.")
-    columns = []
-    for key, values in grid.items():
-        if isinstance(values, str) or not hasattr(values, "__iter__"):
-            raise TypeError(f"`{name}` must have a list of values for `{key}`, got {values!r}.")
-        column = [_plain(key, value) for value in values]
-        if not column or len({repr(value) for value in column}) < len(column):
-            raise ValueError(f"`{name}` must have different values for `{key}`, got {column!r}.")
-        columns.append(column)
-    return [dict(zip(grid, values, strict=True)) for values in product(*columns)]
-
-
-def _plain(name: str, value: Any) -> Plain:
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is not None and not isinstance(value, str | int | float):
-        raise TypeError(
-            f"`{name}` must be a number, a string, True, False or None, got "
-            f"{type(value).__name__}: define other objects inside `build`."
-        )
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"`{name}` must be finite, got {value!r}.")
-    return value
-
-
-def _raise(
+def _error(
     failures: Mapping[int, Failure],
     keys: Sequence[RunKey],
-    finished: RepeatSet | None,
+    runs: RepeatSet | None,
     folder: Path | None,
-) -> None:
+    unwritten: Mapping[Path, str],
+) -> RunsFailedError:
     messages = {printable(str(keys[place])): failures[place].message for place in sorted(failures)}
     shown = [f"{run}: {message}" for run, message in list(messages.items())[:SHOWN]]
     if len(messages) > SHOWN:
         shown.append(f"and {len(messages) - SHOWN} more")
-    kept = "in `finished` of this error" if folder is None else f"in {folder}"
-    others = f"; the {len(finished)} finished ones are {kept}" if finished is not None else ""
+    kept = "in `finished` of this error" if folder is None or unwritten else f"in {folder}"
+    others = f"; the {len(runs)} finished ones are {kept}" if runs is not None else ""
     text = f"{len(failures)} of {len(keys)} runs failed{others}. " + "; ".join(shown)
-    first = failures[min(failures)]
-    raise RunsFailedError(text, finished, messages) from (
-        RuntimeError(f"in the first of these runs:\n{first.trace}") if first.trace else None
-    )
+    if unwritten:
+        text += f"; {_said(unwritten)}"
+    error = RunsFailedError(text, runs, messages)
+    if trace := failures[min(failures)].trace:
+        error.__cause__ = RuntimeError(f"in the first of these runs:\n{trace}")
+    return error
+
+
+def _said(unwritten: Mapping[Path, str]) -> str:
+    return "could not write " + ", ".join(f"{path} ({why})" for path, why in unwritten.items())
 
 
 def _warn_of_equal_runs(runs: RepeatSet) -> None:
@@ -244,6 +229,6 @@ def _warn_of_equal_runs(runs: RepeatSet) -> None:
             warnings.warn(
                 "every seed gave the same losses, so these runs have no spread: `build` probably "
                 "seeds the generators itself, or uses fixed weights and batches.",
-                stacklevel=3,
+                stacklevel=4,
             )
             return

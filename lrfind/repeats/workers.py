@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ BROKEN = {"BrokenExecutor", "KilledWorker", "CommClosedError"}
 """Errors that mean that a worker died; by name, as Dask, which has two, may not be installed."""
 
 _ONE_AT_A_TIME = threading.Lock()
+_IN_A_RUN = ContextVar("_IN_A_RUN", default=False)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
     """
     # The global generators belong to the process, so a cluster worker with several threads must
     # run its sweeps one after the other.
-    with _ONE_AT_A_TIME, _own_random_state(), _one_thread():
+    with _ONE_AT_A_TIME, _marked(), _own_random_state(), _one_thread():
         seed_everything(key.seed)
         try:
             problem = as_problem(call_build(build, key.seed, key.grid), "`build`")
@@ -66,6 +68,20 @@ def run_one(build: Build, place: int, key: RunKey) -> tuple[int, Outcome]:
             return place, problem.range_test(**given)
         except (Exception, SystemExit) as error:
             return place, Failure(_message(build, error), traceback.format_exc())
+
+
+def in_a_run() -> bool:
+    """Whether the caller is part of a run, which would wait for itself if it started another."""
+    return _IN_A_RUN.get()
+
+
+@contextmanager
+def _marked() -> Iterator[None]:
+    token = _IN_A_RUN.set(True)
+    try:
+        yield
+    finally:
+        _IN_A_RUN.reset(token)
 
 
 def _message(build: Build, error: BaseException) -> str:

@@ -17,6 +17,11 @@ from typing import Any
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 from lrfind.support.arrays import Array, Steps
 from lrfind.support.heads import printable
 
@@ -24,7 +29,7 @@ SCHEMA = 1
 """Schema version of every JSON file that lrfind can read back."""
 LEFT_OVER, OLD = ".lrfind-tmp", 3600.0
 """The end of the name of a file that is being written, and the seconds after which it no longer
-is."""
+is, locked or not."""
 LONGEST = 200
 """Characters of a name that are part of the temporary one, which may have 255."""
 
@@ -54,8 +59,8 @@ def write_whole(path: str | Path, *data: bytes | memoryview) -> None:
         data: Its content, in parts.
 
     Raises:
-        OSError: The file cannot be written, or what is there is no regular file; no temporary file
-            is left behind.
+        OSError: The file cannot be written, or what is there is no regular file; it is named, and
+            no temporary file is left behind.
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
@@ -63,26 +68,59 @@ def write_whole(path: str | Path, *data: bytes | memoryview) -> None:
     if target.exists() and not target.is_file():
         raise OSError(f"{path} is not a regular file.")
     _clean_up(target)
-    handle, name = tempfile.mkstemp(LEFT_OVER, f".{target.name[:LONGEST]}.", target.parent)
+    try:
+        _replace(target, data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    _sync(target.parent)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, name = _begun(target)
     try:
         with os.fdopen(handle, "wb") as file:
             file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, _mode_of(target))
-        os.replace(name, target)
+            if fcntl is None:
+                file.close()  # Windows renames no open file
+            os.chmod(name, _mode_of(target))
+            os.replace(name, target)
     except BaseException:
         with suppress(FileNotFoundError):  # interrupted just after it was renamed
             os.unlink(name)
         raise
-    _sync(target.parent)
+
+
+def _begun(target: Path) -> tuple[int, str]:
+    """A new file beside the target, locked as long as it is open."""
+    while True:
+        handle, name = tempfile.mkstemp(LEFT_OVER, f".{target.name[:LONGEST]}.", target.parent)
+        _lock(handle, wait=True)
+        if os.fstat(handle).st_nlink or fcntl is None:
+            return handle, name
+        os.close(handle)  # another process took it for left over before it was locked
+
+
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Lock a file; False if another process has, or there are no locks."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _clean_up(target: Path) -> None:
-    """Remove what processes left that were killed while they wrote this file long ago."""
+    """Remove what processes left that were killed while they wrote this file.
+
+    No process holds their locks any more. Where there are no locks, they are old.
+    """
     for path in target.parent.glob(f".{escape(target.name[:LONGEST])}.*{LEFT_OVER}"):
-        with suppress(OSError):  # another process may be quicker
-            if time.time() - path.stat().st_mtime > OLD:
+        with suppress(OSError), path.open("r+b") as file:  # another process may be quicker
+            if _lock(file.fileno(), wait=False) or time.time() - path.stat().st_mtime > OLD:
                 path.unlink()
 
 

@@ -5,6 +5,7 @@ import textwrap
 
 import click
 import pytest
+from makers import files_of_at_most
 
 import lrfind
 from lrfind.cli.repeat import parse_grid
@@ -43,6 +44,7 @@ def test_it_leaves_the_runs_a_table_and_a_picture(repeat, tmp_path):
     assert len(runs) == 3
     assert str(runs).splitlines()[2] in done.stdout
     assert f"Train at about {rate(runs.suggest().lr)}, the median" in done.stdout
+    assert done.output.index("Train at about") < done.output.index("Wrote")
     assert (tmp_path / "mine" / "repeats.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "mine" / "repeats.csv").read_text().startswith("runs,missing,minimum_lr")
     assert "Wrote 3 runs to mine/\nWrote repeats.csv and repeats.png to mine/" in done.stderr
@@ -88,9 +90,27 @@ def test_a_failed_run_is_one_line_and_the_others_are_kept(repeat, tmp_path):
     said = "trial.py, line 7, in problem: RuntimeError: no such kind\n"
     assert f"kind=bad, num_iter=30, start_lr=0.001, seed=0: {said}" in done.stderr
     assert "Traceback" not in done.output
-    assert len(lrfind.load_repeats(tmp_path / "lrfind-repeats")) == 1
+    runs = lrfind.load_repeats(tmp_path / "lrfind-repeats")
+    assert len(runs) == 1
+    assert str(runs.table()).splitlines()[2].split()[2:] == done.stdout.splitlines()[2].split()[2:]
     shown = repeat("trial.py:problem", "--seeds", "1", "--grid", "kind=bad", "--traceback")
     assert isinstance(shown.exception, lrfind.RunsFailedError)
+
+
+def test_a_failed_run_on_a_full_disk_hides_neither(repeat, tmp_path):
+    with files_of_at_most(100):
+        done = repeat("trial.py:problem", "--seeds", "1", "--grid", "kind=sgd,bad")
+    assert done.exit_code == 1
+    assert "sgd" in done.stdout.splitlines()[2]
+    *_, note, error = done.stderr.splitlines()
+    out = "lrfind-repeats"
+    assert (
+        note == f"Could not write {out}/repeats.csv (File too large), {out}/repeats.png (File "
+        "too large)"
+    )
+    assert error.startswith("Error: 1 of 2 runs failed; the 1 finished ones are")
+    assert "RuntimeError: no such kind; could not write lrfind-repeats/kind=sgd" in error
+    assert [*(tmp_path / out).iterdir()] == []
 
 
 def test_an_edited_file_does_not_mix_with_its_older_runs(repeat, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from makers import files_of_at_most
 
 import lrfind
 from lrfind.cli.writing import Writing
@@ -68,7 +69,9 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 def test_on_a_full_disk_the_rate_is_printed_and_each_file_is_named(invoke, tmp_path, monkeypatch):
-    expected = invoke("demo", "--num-iter", 60, "--out", "whole").stdout
+    whole = invoke("demo", "--num-iter", 60, "--out", "whole")
+    assert whole.output.index("Train at") < whole.output.index("Wrote")
+    expected = whole.stdout
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -88,6 +91,16 @@ def test_on_a_full_disk_the_rate_is_printed_and_each_file_is_named(invoke, tmp_p
         f"full/{name} (No space left on device)" for name in names
     )
     assert [*(tmp_path / "full").iterdir()] == []
+
+
+def test_a_file_is_begun_only_where_there_is_room_for_more_than_its_name(tmp_path, capsys):
+    writing = Writing(tmp_path, [])
+    with files_of_at_most(1000):
+        assert writing.begin("journal.jsonl") is None
+    said = f"No {tmp_path / 'journal.jsonl'}: File too large. The run goes on without.\n"
+    assert capsys.readouterr().err == said
+    assert writing.begin("journal.jsonl") == tmp_path / "journal.jsonl"
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_folder_that_cannot_be_made_is_one_error_before_anything_is_run(invoke, tmp_path):

@@ -11,11 +11,12 @@ import makers
 import numpy as np
 import pytest
 import torch
-from makers import SHORT, by_hand, parabola, plain
+from makers import SHORT, by_hand, files_of_at_most, parabola, plain
 
 import lrfind
 from lrfind import RunsFailedError, load_repeats, repeat
 from lrfind.repeats.files import RunKey, save_run
+from lrfind.repeats.runs import Run
 
 
 def test_a_run_is_the_range_test_of_a_freshly_seeded_problem():
@@ -209,3 +210,51 @@ def test_a_journal_is_for_one_run(tmp_path):
     runs = repeat(partial(with_journal, str(path)), seeds=2, n_jobs=1, **SHORT)
     assert [run.result for run in runs.runs] == [by_hand(0), by_hand(1)]
     assert not path.exists()
+
+
+LARGE, SMALL = 400, 12
+"""Steps of runs whose files have about 22 and 2 KB."""
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Two large runs and then two small ones, in a folder; each makes a file in `calls`."""
+    (tmp_path / "calls").mkdir()
+    return partial(
+        repeat, makers.counted, seeds=2, grid={"folder": [str(tmp_path / "calls")]},
+        sweep_grid={"num_iter": [LARGE, SMALL]}, n_jobs=1, out=tmp_path / "out", end_lr=1e-2,
+    )  # fmt: skip
+
+
+def test_a_run_that_cannot_be_written_costs_no_other_and_is_returned(tmp_path, ask):
+    whole = ask(out=None)
+    with files_of_at_most(10_000), pytest.warns(UserWarning, match="could not write") as said:
+        runs = ask()
+    assert runs == whole
+    (warning,) = said
+    assert warning.filename == __file__
+    text = str(warning.message)
+    assert text.count(f"{tmp_path / 'out'}/") == text.count("(File too large)") == 2
+    assert text.endswith(": these runs are only in what is returned.")
+    small = [run for run in whole.runs if run.settings["num_iter"] == SMALL]
+    assert load_repeats(tmp_path / "out").runs == tuple(
+        Run(run.seed, {"folder": str(tmp_path / "calls")}, run.result) for run in small
+    )
+    assert len([*(tmp_path / "out").iterdir()]) == 2
+    # And the next call makes these two alone.
+    before = len([*(tmp_path / "calls").iterdir()])
+    assert ask() == whole
+    assert len([*(tmp_path / "calls").iterdir()]) == before + 2
+
+
+def test_the_error_of_failed_runs_has_those_that_could_not_be_written(tmp_path):
+    ask = partial(repeat, makers.picky, seeds=3, n_jobs=1, out=tmp_path / "out", **SHORT)
+    with files_of_at_most(100), pytest.raises(RunsFailedError) as caught:
+        ask()
+    assert [run.result for run in caught.value.finished.runs] == [by_hand(0), by_hand(2)]
+    text = str(caught.value)
+    assert "the 2 finished ones are in `finished` of this error. num_iter" in text
+    assert "; could not write " in text
+    assert text.count(f"{tmp_path / 'out'}/") == text.count("(File too large)") == 2
+    assert "in picky" in str(caught.value.__cause__)
+    assert [*(tmp_path / "out").iterdir()] == []

@@ -1,6 +1,8 @@
 """Runs in processes: the same bit for bit, and none lost whatever happens to a process."""
 
 import os
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -65,3 +67,38 @@ def test_what_cannot_be_sent_to_a_worker_is_said_at_once():
     lock = threading.Lock()
     with pytest.raises(TypeError, match="`build` cannot be sent to a worker"):
         repeat(lambda: lock, seeds=2, n_jobs=2)
+
+
+NESTED = """
+import sys
+from pathlib import Path
+import joblib
+import makers
+from lrfind import RunsFailedError, repeat
+
+def build(jobs):
+    repeat(makers.regression, seeds=2, n_jobs=jobs, out=sys.argv[1], num_iter=20)
+
+with joblib.parallel_config(backend="threading"):
+    for jobs in (1, 2):
+        try:
+            repeat(build, seeds=1, grid={"jobs": [1, 2]}, n_jobs=jobs)
+        except RunsFailedError as error:
+            print(error)
+        # In the same threads, after it.
+        assert len(repeat(makers.regression, seeds=2, n_jobs=jobs, num_iter=20)) == 2
+"""
+
+
+def test_a_repeat_in_a_run_of_another_is_an_error_and_no_deadlock(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", NESTED, tmp_path / "inner"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(makers.TESTS), *sys.path])},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    said = done.stdout.splitlines()
+    assert len(said) == 2
+    for line in said:
+        assert line.startswith("2 of 2 runs failed. ")
+        assert line.count("RuntimeError: `repeat` was called in a run of `repeat`") == 2
+    assert not (tmp_path / "inner").exists()

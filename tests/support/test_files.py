@@ -1,10 +1,15 @@
 """Files are replaced whole, links kept, and what killed processes left is cleaned up."""
 
+import errno
+import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,29 +81,90 @@ def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path):
     assert path.read_bytes() == b"new"
 
 
-def test_what_a_killed_process_left_goes_when_it_is_old_and_nothing_else_does(tmp_path):
-    names = {
-        "ours and old": f".result.json.abcdefgh{LEFT_OVER}",
-        "ours and new": f".result.json.ijklmnop{LEFT_OVER}",
-        "of another file": f".other.json.abcdefgh{LEFT_OVER}",
-        "of another program": ".result.json.swp",
-    }
-    for name in names.values():
-        (tmp_path / name).write_bytes(b"part")
-        os.utime(tmp_path / name, (0, 0))
-    now = time.time() - OLD / 2
-    os.utime(tmp_path / names["ours and new"], (now, now))
+def left_over(folder, name="result.json", age=0.0):
+    path = folder / f".{name}.abcdefgh{LEFT_OVER}"
+    path.write_bytes(b"part")
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def names_in(folder):
+    return {each.name for each in folder.iterdir()}
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else_does(tmp_path):
+    kept = {left_over(tmp_path, "other.json").name, ".result.json.swp"}
+    (tmp_path / ".result.json.swp").write_bytes(b"of another program")
+    left_over(tmp_path)
     write_whole(tmp_path / "result.json", b"new")
-    left = {each.name for each in tmp_path.iterdir()}
-    assert left == {*names.values(), "result.json"} - {names["ours and old"]}
+    assert names_in(tmp_path) == {*kept, "result.json"}
+
+
+@posix
+@pytest.mark.parametrize(("age", "stays"), [(OLD / 2, True), (OLD * 2, False)])
+def test_what_is_being_written_stays_unless_it_is_very_old(tmp_path, age, stays):
+    path = left_over(tmp_path, age=age)
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_whole(tmp_path / "result.json", b"new")
+        assert path.exists() == stays
+
+
+def test_where_there_are_no_locks_only_what_is_old_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    young = left_over(tmp_path, age=OLD / 2)
+    write_whole(tmp_path / "result.json", b"new")
+    assert names_in(tmp_path) == {young.name, "result.json"}
+    left_over(tmp_path, age=OLD * 2)
+    write_whole(tmp_path / "result.json", b"new")
+    assert names_in(tmp_path) == {"result.json"}
+
+
+@posix
+def test_a_file_that_was_taken_for_left_over_at_its_birth_is_made_again(tmp_path, monkeypatch):
+    begun, born = tempfile.mkstemp, []
+
+    def taken_once(*arguments):
+        handle, name = begun(*arguments)
+        born.append(name)
+        if len(born) == 1:
+            os.unlink(name)
+        return handle, name
+
+    monkeypatch.setattr(files.tempfile, "mkstemp", taken_once)
+    write_whole(tmp_path / "result.json", b"new")
+    assert len(born) == 2
+    assert (tmp_path / "result.json").read_bytes() == b"new"
+    assert names_in(tmp_path) == {"result.json"}
+
+
+@posix
+def test_those_who_write_one_file_at_once_leave_each_other_alone(tmp_path):
+    path = tmp_path / "result.json"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda text: write_whole(path, text), [b"a", b"b", b"c", b"d"] * 100))
+    assert path.read_bytes() in (b"a", b"b", b"c", b"d")
+    assert names_in(tmp_path) == {"result.json"}
+
+
+def test_what_cannot_be_written_is_named_and_not_its_temporary_file(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    path.write_bytes(b"old")
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match=re.escape(f"No space left on device: {str(path)!r}")):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names_in(tmp_path) == {"result.json"}
 
 
 def test_a_name_with_wildcards_cleans_up_after_itself_alone(tmp_path):
-    old = tmp_path / f".result.json.abcdefgh{LEFT_OVER}"
-    old.write_bytes(b"part")
-    os.utime(old, (0, 0))
+    of_another = left_over(tmp_path)
     write_whole(tmp_path / "*", b"new")
-    assert old.exists()
+    assert of_another.exists()
 
 
 @posix
@@ -140,3 +206,5 @@ def test_a_process_killed_while_it_writes_leaves_a_whole_file(tmp_path):
         data = path.read_bytes()
         assert len(data) == 1_000_000
         assert data in (b"a" * 1_000_000, b"b" * 1_000_000)
+    write_whole(path, b"whole")
+    assert names_in(tmp_path) == {"data"}
