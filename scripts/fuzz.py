@@ -22,15 +22,10 @@ CASES = {
     "readers": 100_000,
     "analysis": 100_000,
     "random_restorations": 300,
-CASES = {
-    "readers": 100_000,
-    "analysis": 100_000,
-    "random_restorations": 300,
     "checkpoints": 2_000,
     "killed": 20,
     "resumed": 20,
     "full_disk": 20,
-}
 }
 """Cases of each test of an area; the tests of others try all that there is."""
 
