@@ -75,7 +75,7 @@ def write_whole(path: str | Path, *data: bytes | memoryview) -> None:
     _sync(target.parent)
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _replace(target: Path, data: Iterable[bytes | memoryview]) -> None:
     handle, name = _begun(target)
     try:
         with os.fdopen(handle, "wb") as file:
