@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from lrfind._version import __version__
 from lrfind.support.missing import missing
 
+SCRIPTS = ("numbers", "sweeps", "tables", "figures", "choices")
+"""Those of the page, in the order in which they need each other."""
 SAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What may not stand in a script element, as JSON writes it otherwise."""
 
@@ -64,7 +66,7 @@ def page_html(
         data=written,
         cards=cards,
         several=len(data["results"]) > 1,
-        scripts=[library, *(_text(ours, name) for name in ("numbers.js", "page.js"))],
+        scripts=[library, *(_text(ours, f"{name}.js") for name in SCRIPTS)],
         version=__version__,
     )
 

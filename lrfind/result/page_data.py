@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
 from lrfind.analysis.defaults import BETA
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.analysis.suggestion import never_started
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.brief import opening
 from lrfind.result.columns import columns_of
 from lrfind.result.figures import climbed, y_limits
-from lrfind.result.page_answers import Choices, key_of, page_answers
+from lrfind.result.page_answers import Choices, answer_data, key_of, page_answers
 from lrfind.result.record import PROBE, SOURCES, TRAIN
 from lrfind.result.sweep_analysis import Answer, SweepAnalysis
 from lrfind.support.arrays import Array
@@ -47,12 +48,21 @@ def page_data(
         the probe and for each task if there are any.
     """
     sources = [TRAIN, *([PROBE] if record.probe.size else []), *record.tasks]
-    first = record.suggest() if asked is None else asked
+    # The script takes the trainings from scratch into account, since its slider moves the rate.
+    plain = replace(record, cold_starts=())
+    first = {
+        each: record.suggest(source=each) if asked is None or each != TRAIN else asked
+        for each in sources
+    }
     return {
         "name": printable(name),
         "opening": opening(record),
         "origin": "" if record.origin is None else str(record.origin),
-        "sources": [_source(record, each, offered, first) for each in sources],
+        "sources": [_source(plain, each, offered, first[each]) for each in sources],
+        "starts": _starts(record),
+        "cut_short": f"{Flag[record.stop_reason.name].value}; "
+        if record.stop_reason.cut_short
+        else "",
         "columns": {label: packed(values) for label, values in _own_columns(record).items()},
         "facts": _facts(record),
     }
@@ -93,33 +103,36 @@ def _settings(record: SweepAnalysis) -> Iterator[tuple[str, object]]:
         yield "steps that the gradient scaler skipped", sum(record.skipped)
 
 
-def _source(record: SweepAnalysis, source: str, offered: Choices, asked: Answer) -> dict[str, Any]:
-    """One source of losses; without curves, why there are none."""
-    name = (
-        printable(source)
-        if source not in SOURCES
-        else {TRAIN: "mini-batches", PROBE: "probe"}[source]
-    )
+def _source(record: SweepAnalysis, source: str, offered: Choices, first: Answer) -> dict[str, Any]:
+    """One source of losses; without curves, why there are none.
+
+    Args:
+        record: The sweep, without its trainings from scratch.
+        source: The source.
+        offered: What can be chosen.
+        first: The answer that is shown first, which may take more into account.
+    """
+    name = {TRAIN: "mini-batches", PROBE: "probe"}[source] if source in SOURCES else source
+    told = {"name": printable(name), "source": source}
     try:
         curves = record.curves(source)
     except CannotTellError as error:
-        return {"name": name, "source": source, "refused": f"{error}"}
-    first = asked if source == TRAIN else record.suggest(source=source)
-    answers, said = page_answers(record, source, offered, first)
+        return {**told, "refused": f"{error}"}
+    answers, said = page_answers(record, source, offered)
+    asked = answer_data(first, record.stop_reason.cut_short)
     return {
-        "name": name,
-        "source": source,
+        **told,
         "lr": packed(curves.lr),
         "loss": packed(curves.loss),
+        "unit": curves.unit,
         "centred": packed(curves.fit.curve),
         "view": y_limits(curves),
         "rows": _rows(curves, offered.betas),
         "climbed": [climbed(curves, "ema", beta) for beta in offered.betas],
         "probe": _probe(record, curves.unit) if source == TRAIN else None,
-        "started": _started(record, source),
         "answers": answers,
         "said": said,
-        "first": key_of(first),
+        "first": {"key": key_of(first, offered), **asked},
     }
 
 
@@ -128,13 +141,11 @@ def _probe(record: SweepAnalysis, unit: float) -> dict[str, str] | None:
     return {"lr": packed(rates), "loss": packed(losses / unit)} if losses.size else None
 
 
-def _started(record: SweepAnalysis, source: str) -> dict[str, float | None] | None:
-    """At which rates a training from scratch was tried, the highest and the lowest, and starts."""
-    tried = [each.lr for each in record.cold_starts]
-    if not tried or source != TRAIN:
-        return None
-    started = tried[-1] if record.cold_starts[-1].started else None
-    return {"highest": tried[0], "lowest": tried[-1], "started": started}
+def _starts(record: SweepAnalysis) -> dict[str, Any]:
+    """At which rates a training from scratch was tried, from the highest down, and starts."""
+    starts = record.starts
+    refused = never_started(starts) if starts.tried else ""
+    return {"tried": starts.tried, "started": starts.started, "refused": refused}
 
 
 def _rows(curves: SweepCurves, betas: tuple[float, ...]) -> dict[str, Any]:

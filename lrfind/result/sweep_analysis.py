@@ -107,11 +107,11 @@ class SweepAnalysis(SweepRecord):
             unrecorded = source == PROBE and not self.probe.size
             verdict = None if unrecorded else Verdict.TOO_SHORT
             return self._cut_short(CannotTell(str(error), question.rule, verdict=verdict))
-        answer = suggest(curves, question, group_scale=self.group_scale, starts=self._starts)
+        answer = suggest(curves, question, group_scale=self.group_scale, starts=self.starts)
         return self._cut_short(answer)
 
     @property
-    def _starts(self) -> Starts:
+    def starts(self) -> Starts:
         """At which rates a training from scratch was tried, and starts."""
         tried = tuple(each.lr for each in self.cold_starts)
         return Starts(tried, tried[-1] if tried and self.cold_starts[-1].started else None)

@@ -5,6 +5,7 @@ import io
 import math
 import random
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,15 +14,18 @@ from makers import BEFORE, ROOT
 
 import lrfind
 from lrfind import CannotTell, Controls, RangeTestResult, StopReason, ema
+from lrfind.analysis.curves import Flag
 from lrfind.analysis.schedule import lr_sequence
+from lrfind.analysis.verdict import Verdict
 from lrfind.comparison.curve_rows import curve_row
 from lrfind.layers.layer_norms import Layers
 from lrfind.reports.page import as_json
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.page_answers import EVEN_BETAS, LENGTHS
 from lrfind.result.settings import SweepSettings
+from lrfind.result.trust import trust_of
 from lrfind.support.heads import printable
-from lrfind.support.text import decades, rate, times
+from lrfind.support.text import decades, rate, times, words
 
 pytestmark = pytest.mark.slow
 HOSTILE = [
@@ -211,17 +215,46 @@ def test_every_choice_gives_the_answer_of_suggest(shown, name):
     compare()
 
 
-COLD = [
-    (ColdStart(0.03, 10, 2.3, 1.0), ColdStart(0.01, 10, 0.5, 1.0)),
-    (ColdStart(0.03, 10, 0.5, 1.0),),
-    (),
-]
+def check_words(page, answer, result):
+    """The words on the page are those of an answer."""
+    terms = page.locator("#said dt").all_text_contents()
+    said = list(zip(terms, page.locator("#said dd").all_text_contents(), strict=True))
+    if isinstance(answer, CannotTell):
+        verdict = "why" if answer.verdict is None else words(answer.verdict.name)
+        assert said == [(verdict, answer.reason)]
+        return
+    trust = trust_of(answer, cut_short=result.stop_reason.cut_short)
+    assert ("trust", f"{trust.level} ({words(answer.verdict.name)}): {trust.why}") in said
+    assert ("next", trust.remedy) in said
+    assert [text for term, text in said if term == "but"] == [it.value for it in answer.cautions]
 
 
-@pytest.mark.parametrize("cold", COLD)
-def test_the_factor_slider_gives_the_answer_of_suggest(open_page, pages, cold):
-    result = made(cold_starts=cold)
-    page = open_page(pages(f"cold {len(cold)}", result.report))
+COLD = {
+    "lowered": ((0.03, 2.3), (0.01, 0.5)),
+    "started at once": ((0.03, 0.5),),
+    "never started": ((0.0003, 2.3), (0.0001, 2.3)),
+    "not tried": (),
+}
+
+
+KINDS = {
+    "lowered": (Verdict.COLD_START, False),
+    "started at once": (Verdict.FLAT, True),
+    "never started": (Verdict.COLD_START, False),
+    "not tried": (Verdict.FLAT, False),
+}
+"""Verdict, and whether the rate is flagged as not tried."""
+ENDINGS = [(cold, StopReason.COMPLETED) for cold in COLD]
+ENDINGS += [(cold, StopReason.UNFINISHED) for cold in ("lowered", "never started")]
+
+
+@pytest.mark.parametrize(("cold", "reason"), ENDINGS)
+def test_the_factor_slider_gives_the_answer_of_suggest(open_page, pages, cold, reason):
+    starts = tuple(ColdStart(lr, 10, loss, 1.0) for lr, loss in COLD[cold])
+    result = replace(made(cold_starts=starts), stop_reason=reason)
+    page = open_page(pages(f"{cold} {reason.name}", result.report))
+    check_words(page, result.suggest(), result)
+    kinds = set()
     for rule in ("expected", "minimum"):
         page.locator("#rule").select_option(rule)
         for place in (0, 13, 40, 77, 100):
@@ -231,8 +264,84 @@ def test_the_factor_slider_gives_the_answer_of_suggest(open_page, pages, cold):
             answer = result.suggest(rule, factor=factor, **curve)
             lr = None if isinstance(answer, CannotTell) else pytest.approx(answer.lr, rel=1e-12)
             assert rate_on(page) == lr, (rule, factor)
-            if lr is None:
-                assert answer.reason in page.locator("#said").text_content()
+            check_words(page, answer, result)
+            kinds.add((answer.verdict, Flag.NOT_TRIED in answer.flags))
+    # Of each kind one, or the comparison shows nothing.
+    assert KINDS[cold] in kinds
+
+
+def test_the_rules_own_factor_is_told_from_another(open_page, tmp_path):
+    result = made()
+    result.report(tmp_path / "page.html", suggestion=result.suggest(factor=2))
+    page = open_page(tmp_path / "page.html")
+    assert page.locator("#factor-shown").text_content() == "2.0"
+    assert rate_on(page) == result.suggest(factor=2).lr
+    page.locator("#rule").select_option("minimum")
+    assert page.locator("#factor-shown").text_content() == "10, the rule's own"
+    assert page.locator("#factor").get_attribute("aria-valuetext") == "10, the rule's own"
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e-7, 0.000012])
+def test_any_beta_can_be_asked_for(open_page, tmp_path, beta):
+    # Python and JavaScript write small numbers in different ways.
+    result = made()
+    asked = result.suggest(curve="debiased", beta=beta)
+    result.report(tmp_path / "page.html", suggestion=asked)
+    page = open_page(tmp_path / "page.html")
+    assert rate_on(page) == asked.lr
+    assert float(page.locator("#beta-shown").text_content()) == beta
+    assert page.locator("#curve").input_value() == "debiased"
+
+
+def test_extreme_losses_are_shown_with_their_unit(open_page, tmp_path):
+    result, other = made(), made(seed=1)
+    extreme = replace(result, loss=result.loss * 2.0**1000)
+    unit = extreme.curves().unit
+    assert unit > 1
+    extreme.report(tmp_path / "page.html", other)
+    page = open_page(tmp_path / "page.html")
+    label = f"loss / {unit:.2g}"
+    assert page.locator("#loss-head").text_content() == label
+    assert label in page.locator("#readout").text_content()
+    assert axis_label(page) == label
+    assert cells_of(page, "raw")["loss"][0] * unit == extreme.curves().minimum("raw").loss
+    page.locator("#source").select_option("1")
+    assert page.locator("#loss-head").text_content() == axis_label(page) == "loss"
+    assert "/" not in page.locator("#readout").text_content()
+    drawn = "Bokeh.documents.map((it) => it.get_model_by_name('others data')).find(Boolean).data"
+    beside = page.evaluate(f"[...{drawn}.loss[0]]")
+    np.testing.assert_allclose(beside, lrfind.debiased_ema(extreme.loss, 0.98), 1e-13)
+
+
+def axis_label(page):
+    return page.evaluate("models.linear.figure.left[0].axis_label")
+
+
+def test_a_sweep_of_negative_losses_leaves_the_log_axis(open_page, tmp_path):
+    result = made()
+    result.report(tmp_path / "page.html", replace(result, loss=result.loss - 100))
+    page = open_page(tmp_path / "page.html")
+    page.locator("#log-loss").check()
+    page.locator("#source").select_option("1")
+    assert page.locator("#log-loss").is_disabled()
+    assert not page.locator("#log-loss").is_checked()
+    assert page.evaluate("[models.linear.figure.visible, models.log.figure.visible]") == [
+        True,
+        False,
+    ]
+
+
+def test_a_sweep_without_curves_shows_none_of_another(open_page, tmp_path):
+    result = made()
+    empty = replace(result, lr=result.lr[:1], loss=result.loss[:1])
+    result.report(tmp_path / "page.html", empty)
+    page = open_page(tmp_path / "page.html")
+    assert page.locator("#curves").is_visible()
+    page.locator("#source").select_option("1")
+    assert not page.locator("#curves").is_visible()
+    assert not page.locator("#betas").is_visible()
+    page.locator("#source").select_option("0")
+    assert page.locator("#curves").is_visible()
 
 
 def test_a_rate_outside_what_was_swept_is_refused(open_page, pages):
@@ -285,10 +394,12 @@ def test_several_results_lie_beside_each_other(open_page, pages):
     page = open_page(pages("several", write))
     rows = page.locator("#results tbody tr")
     for place, (name, sweep) in enumerate(zip(names, sweeps, strict=True)):
-        cells = rows.nth(place).locator("td").all_text_contents()
+        cells = rows.nth(place).locator("th, td").all_text_contents()
         answer = sweep.suggest()
         told = "no rate" if isinstance(answer, CannotTell) else rate(answer.lr)
         assert cells[:2] == [name, told]
+        usable = sweep.curves().minimum("raw").usable
+        assert bool(cells[4]) == usable
     assert page.get_by_role("heading", name="Controls").count() == 1
     assert page.locator(".card img").count() == 1
     page.locator("#source").select_option("1")
