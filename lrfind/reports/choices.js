@@ -134,9 +134,9 @@ function listen() {
   });
   at("csv").addEventListener("click", () => save(new Blob([csv()], { type: "text/csv" }), "csv"));
   for (const kind of ["svg", "png"]) {
-    at(kind).addEventListener("click", async () => save(await shownView().export(kind).to_blob(), kind));
+    at(kind).addEventListener("click", async () => save(await picture(kind), kind));
   }
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+  for (const media of [darkness, printing]) media.addEventListener("change", paint);
 }
 
 /** The columns that `RangeTestResult.to_csv` writes, with the averages at the slider's beta. */
@@ -149,10 +149,6 @@ function csv() {
   const lines = [csvLine(["step", ...columns.map(([name]) => name)])];
   loss.forEach((_, step) => lines.push(csvLine([step, ...columns.map(([, values]) => values[step])])));
   return lines.join("");
-}
-
-function shownView() {
-  return views[state.log ? "log" : "linear"];
 }
 
 function save(content, suffix) {

@@ -145,12 +145,15 @@ function showCurves() {
   drawRate();
 }
 
-/** The colours of a light or a dark screen. */
+const darkness = window.matchMedia("(prefers-color-scheme: dark)");
+const printing = window.matchMedia("print");
+
+/** The colours of a light or a dark screen; on paper, where nothing is drawn anew, as they are. */
 function paint() {
-  const text = ink(), line = ink("--line"), paper = ink("--paper");
+  if (printing.matches) return;
+  document.documentElement.dataset.figures = darkness.matches ? "dark" : "light";
+  const text = ink(), line = ink("--line");
   for (const figure of [models.linear.figure, models.log.figure, models.betas]) {
-    // Not transparent: a picture that is saved has the colours around it.
-    figure.setv({ background_fill_color: paper, border_fill_color: paper });
     for (const axis of [...figure.below, ...figure.left].filter((each) => each.axis_label_text_color !== undefined)) {
       axis.setv({
         axis_label_text_color: text, major_label_text_color: text, axis_line_color: line,
@@ -162,6 +165,16 @@ function paint() {
   for (const scale of SCALES) models[scale].glyphs.centred.glyph.line_color = text;
   models["beta now"].line_color = text;
   if (current.lr) drawMinima(state.series);
+}
+
+/** The upper figure as a picture in a file, which has no page behind it. */
+async function picture(kind) {
+  const scale = state.log ? "log" : "linear";
+  const fill = (color) => models[scale].figure.setv({ background_fill_color: color, border_fill_color: color });
+  fill(ink("--paper"));
+  const made = await views[scale].export(kind).to_blob();
+  fill(null);
+  return made;
 }
 
 /** Finds what was embedded, by the names that the library gave. */

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 from makers import BEFORE, ROOT
+from PIL import Image
 
 import lrfind
 from lrfind import CannotTell, Controls, RangeTestResult, StopReason, ema
@@ -587,6 +588,29 @@ def test_it_can_be_printed(shown):
     assert not page.locator("#choices").is_visible()
     assert page.locator("#answer").is_visible()
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_what_is_dark_on_the_screen_is_light_on_paper(shown):
+    page = shown("demo", color_scheme="dark")
+    look = """() => [document.body, document.getElementById("curves")]
+      .map((it) => getComputedStyle(it)).map((it) => [it.color, it.filter])"""
+    assert page.evaluate(look) == [["rgb(231, 233, 236)", "none"]] * 2
+    page.emulate_media(media="print")
+    (body, no_filter), (_, turned) = page.evaluate(look)
+    assert (body, no_filter) == ("rgb(28, 30, 33)", "none")
+    assert turned.startswith("invert")  # its canvas keeps its colours, as nothing is drawn anew
+    page.emulate_media(media="screen")
+    assert page.evaluate(look) == [["rgb(231, 233, 236)", "none"]] * 2
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("dark", (22, 24, 28)), ("light", (255, 255, 255))])
+def test_a_picture_is_saved_on_the_paper_of_the_page(shown, tmp_path, scheme, paper):
+    page = shown("demo", color_scheme=scheme)
+    with page.expect_download() as download:
+        page.locator("#png").click()
+    download.value.save_as(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.convert("RGBA").getpixel((3, 3)) == (*paper, 255)
 
 
 def test_it_shows_itself_in_a_frame_of_a_notebook(browser, tmp_path):
