@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,25 @@ def out_option(default: str, what: str = "the files") -> Decorator:
         show_default=True,
         help=f"Folder for {what}.",
         shell_complete=path_of("dir"),
+    )
+
+
+def output_option(what: str, suffixes: Sequence[str]) -> Decorator:
+    """The option for the one file that a command writes, which tells its format by its suffix."""
+
+    def checked(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
+        if path.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"{path.name!r} must end in {', '.join(suffixes)}")
+        return path
+
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        callback=checked,
+        required=True,
+        metavar=what.upper(),
+        help=f"{what} to write, replacing it.",
     )
 
 

@@ -26,7 +26,7 @@ LEFT_OVER, OLD = ".lrfind-tmp", 3600.0
 """The end of the name of a file that is being written, and the seconds after which it no longer
 is."""
 LONGEST = 200
-"""Characters of a name that are part of the temporary one, which may have 255."""
+"""Bytes of a name that are part of the temporary one, which may have 255."""
 
 
 def write_json(path: str | Path, document: Mapping[str, object]) -> None:
@@ -63,7 +63,7 @@ def write_whole(path: str | Path, data: bytes) -> None:
     if target.exists() and not target.is_file():
         raise OSError(f"{path} is not a regular file.")
     _clean_up(target)
-    handle, name = tempfile.mkstemp(LEFT_OVER, f".{target.name[:LONGEST]}.", target.parent)
+    handle, name = tempfile.mkstemp(LEFT_OVER, _begin(target), target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -78,9 +78,14 @@ def write_whole(path: str | Path, data: bytes) -> None:
     _sync(target.parent)
 
 
+def _begin(target: Path) -> str:
+    """What the names of the temporary files of this one begin with."""
+    return f".{target.name.encode(errors='ignore')[:LONGEST].decode(errors='ignore')}."
+
+
 def _clean_up(target: Path) -> None:
     """Remove what processes left that were killed while they wrote this file long ago."""
-    for path in target.parent.glob(f".{escape(target.name[:LONGEST])}.*{LEFT_OVER}"):
+    for path in target.parent.glob(f"{escape(_begin(target))}*{LEFT_OVER}"):
         with suppress(OSError):  # another process may be quicker
             if time.time() - path.stat().st_mtime > OLD:
                 path.unlink()
@@ -90,12 +95,14 @@ def _sync(folder: Path) -> None:
     """Have the name of a new file survive a power failure, where the system can do that."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems cannot
+    # The file is there: what cannot be done is no error. A folder may be closed to reading, and
+    # some network file systems sync none.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(handle)
-    finally:
-        os.close(handle)
+        finally:
+            os.close(handle)
 
 
 def plain(value: float) -> float | str:
