@@ -8,7 +8,7 @@ noise and fit error: where the batches happened to put the raw or the centred mi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -72,6 +72,10 @@ class CurveRow:
         if self.curve == RAW and Flag.SMOOTHED in self.minimum.flags:
             return "smoothed"
         return label_of(self.curve, self.beta)
+
+    def drawn_in(self, unit: float) -> CurveRow:
+        """The row with its loss in the unit of the curves, beside which it is drawn."""
+        return replace(self, minimum=replace(self.minimum, loss=self.minimum.loss / unit))
 
     @property
     def decade_below(self) -> float:

@@ -65,11 +65,11 @@ def plot_curves(
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
     ax = rate_axes(ax)
     axes.keep_to_floats(ax.xaxis, curves.lr, curves.unit)
-    labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
+    rows = {row.curve: row.drawn_in(curves.unit) for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
+    labels = Labels(ax)
     smoothed = Flag.SMOOTHED in curves.sweep_flags
-    style = {"label": f"{rows[RAW].label} losses"} | raw_style
-    raw = _draw_raw(ax, labels, curves, shown, style)
+    raw = _draw_raw(ax, labels, curves, shown, {"label": f"{rows[RAW].label} losses"} | raw_style)
     if detail:
         draw_detail(ax, labels, curves, rows, shown)
     low, high = ax.get_ylim()

@@ -149,22 +149,24 @@ def _starts(record: SweepAnalysis) -> dict[str, Any]:
 
 
 def _rows(curves: SweepCurves, betas: tuple[float, ...]) -> dict[str, Any]:
-    """The rows of the comparison; of each average one for each beta."""
-    rows: dict[str, Any] = {
-        name: row_data(curve_row(curves, name), curves.unit) for name in (RAW, CENTRED, EXPECTED)
-    }
+    """The rows of the comparison, in the unit of the curves; of each average one for each beta."""
+
+    def data(name: str, beta: float | None = None) -> dict[str, Any]:
+        return row_data(curve_row(curves, name, beta).drawn_in(curves.unit))
+
+    rows: dict[str, Any] = {name: data(name) for name in (RAW, CENTRED, EXPECTED)}
     for name in SMOOTHERS:
-        rows[name] = [row_data(curve_row(curves, name, beta), curves.unit) for beta in betas]
+        rows[name] = [data(name, beta) for beta in betas]
     return rows
 
 
-def row_data(row: CurveRow, unit: float) -> dict[str, Any]:
-    """A row of the comparison, its flags by name, its loss in the unit of the curves."""
+def row_data(row: CurveRow) -> dict[str, Any]:
+    """A row of the comparison, its flags by name."""
     return {
         "label": row.label,
         "step": row.minimum.step,
         "lr": row.minimum.lr,
-        "loss": row.minimum.loss / unit,
+        "loss": row.minimum.loss,
         "below": row.decade_below,
         "usable": row.minimum.usable,
         "flags": flag_names(row.minimum.flags),
