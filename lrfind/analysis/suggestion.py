@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
+from lrfind.analysis.curves import Minimum, SweepCurves
+from lrfind.analysis.flags import UNUSABLE, Flag
 from lrfind.analysis.posterior import around
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.rules import RULES, Seen

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, Minimum, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Minimum, SweepCurves
 from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.estimate import Estimate, estimate
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.smoothing import SMOOTHERS, label_of, settled
 from lrfind.support.arrays import Array, Steps
 from lrfind.support.rates import all_decades_between, decades_between

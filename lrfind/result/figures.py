@@ -9,8 +9,9 @@ import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.centred_line import BESIDE
-from lrfind.analysis.curves import CENTRED, RAW, Flag, SweepCurves
+from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.noise import running_median
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debias_steps, settled
 from lrfind.comparison.compare import curve_rows

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import CENTRED, RAW, Flag
+from lrfind.analysis.curves import CENTRED, RAW
 from lrfind.analysis.defaults import SCHEDULES
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import DEFAULT, RULES
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.analysis.verdict import Verdict

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.analysis.suggestion import never_started

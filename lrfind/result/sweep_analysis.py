@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import Flag
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
 from lrfind.analysis.defaults import BETAS
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.question import ask, with_schedule
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import RAW, Flag, SweepCurves
+from lrfind.analysis.curves import RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.figures import y_limits

@@ -15,7 +15,7 @@ from PIL import Image
 
 import lrfind
 from lrfind import CannotTell, Controls, RangeTestResult, StopReason, ema
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.schedule import lr_sequence
 from lrfind.analysis.verdict import Verdict
 from lrfind.comparison.curve_rows import curve_row
