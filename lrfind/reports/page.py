@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from lrfind._version import __version__
@@ -47,12 +48,10 @@ def page_html(
         The document.
 
     Raises:
-        ImportError: Bokeh is not installed.
+        ImportError: As for `require_bokeh`.
     """
-    try:
-        from bokeh.util.paths import bokehjs_path
-    except ImportError as error:
-        raise missing("bokeh", "report") from error
+    require_bokeh()
+    from bokeh.util.paths import bokehjs_path
     from jinja2 import Environment
 
     ours = files("lrfind") / "reports"
@@ -69,6 +68,16 @@ def page_html(
         scripts=[library, *(_text(ours, f"{name}.js") for name in SCRIPTS)],
         version=__version__,
     )
+
+
+def require_bokeh() -> None:
+    """Raise if what draws on the page is not installed.
+
+    Raises:
+        ImportError: It gives the line that installs it.
+    """
+    if find_spec("bokeh") is None:
+        raise missing("bokeh", "report")
 
 
 def as_json(data: object) -> str:

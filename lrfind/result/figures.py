@@ -88,7 +88,7 @@ def plot_curves(
         draw_probe(ax, *probe)
         name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
     if isinstance(answer, Suggestion):
-        _name_band(ax, labels, answer)
+        _name_band(labels, answer)
     name = str(raw.get_label())
     name_along(ax, labels, name, curves.lr[shown], curves.loss[shown], color=text_colour(ax, RAW))
     title_answer(ax, answer)
@@ -171,7 +171,7 @@ def _draw_rate(ax: Axes, labels: Labels, answer: Suggestion) -> None:
     )  # fmt: skip
 
 
-def _name_band(ax: Axes, labels: Labels, answer: Suggestion) -> None:
+def _name_band(labels: Labels, answer: Suggestion) -> None:
     """The name of the interval, in the band, at its top if there is room."""
     if answer.interval is None:
         return
