@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 PREFIX = "lrfind"
 """Of every name in a tracker, so that none is taken from the user."""
-UNTOLD = r"[^-.A-Za-z0-9]"
-"""Characters that a name in a tracker is without, lest one refuses it."""
+REFUSED = r"[^-.A-Za-z0-9]"
+"""Characters that some tracker refuses in a name."""
 LONGEST = 200
 """Characters of such a name after the prefix: MLflow takes 250 in all."""
 
@@ -58,7 +58,7 @@ def settings_of(record: SweepRecord) -> dict[str, str | float]:
         "seed": record.seed,
         "origin": record.origin and str(record.origin),
         **{
-            f"version_{_told(name)}": printable(version)
+            f"version_{_accepted(name)}": printable(version)
             for name, version in record.versions.items()
         },
     }
@@ -108,13 +108,13 @@ def tags(names: Iterable[str]) -> dict[str, str]:
     """The name in a tracker of each column, none of them twice."""
     found: dict[str, str] = {}
     for name in names:
-        tag = f"{PREFIX}/{_told(name)}"
+        tag = f"{PREFIX}/{_accepted(name)}"
         while tag in found.values():
             tag += "_"
         found[name] = tag
     return found
 
 
-def _told(name: str) -> str:
+def _accepted(name: str) -> str:
     """A name of letters, digits, `_`, `-` and `.`, cut in the middle where it is long."""
-    return cut(re.sub(UNTOLD, "_", name), LONGEST)
+    return cut(re.sub(REFUSED, "_", name), LONGEST)

@@ -77,8 +77,8 @@ class SweepPages(SweepPictures):
             suggestion: Likewise.
 
         Returns:
-            What shows itself in Jupyter, VS Code and Colab. A saved notebook keeps it, with its
-            1.5 MB.
+            What shows itself in Jupyter, VS Code and Colab. A saved notebook keeps it: 1.8 MB with
+            300 steps, most of it the library that draws.
 
         Raises:
             ImportError: Bokeh is not installed: `pip install "lrfind[report]"`.

@@ -23,8 +23,7 @@ from lrfind.support.heads import printable
 SCHEMA = 1
 """Schema version of every JSON file that lrfind can read back."""
 LEFT_OVER, OLD = ".lrfind-tmp", 3600.0
-"""The end of the name of a file that is being written, and the seconds after which it no longer
-is."""
+"""Suffix of a temporary file, and its age in seconds from which on nobody is writing it."""
 LONGEST = 200
 """Bytes of a name that are part of the temporary one, which may have 255."""
 
