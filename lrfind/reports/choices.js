@@ -141,8 +141,8 @@ function listen() {
 
 /** The columns that `RangeTestResult.to_csv` writes, with the averages at the slider's beta. */
 function csv() {
-  const own = Object.entries(state.series.result.columns).map(([name, text]) => [name, unpacked(text)]);
-  const loss = new Map(own).get("loss");
+  const own = state.series.result.columns.map(([name, text]) => [name, unpacked(text)]);
+  const [, [, loss]] = own; // after the rates
   const average = ema(loss, beta());
   const averages = [["ema", average], ["debiased", debiased(average, beta())]];
   const columns = [...own.slice(0, 2), ...averages, ...own.slice(2)];

@@ -64,7 +64,7 @@ def page_data(
         "cut_short": f"{Flag[record.stop_reason.name].value}; "
         if record.stop_reason.cut_short
         else "",
-        "columns": {label: packed(values) for label, values in _own_columns(record).items()},
+        "columns": _own_columns(record),
         "facts": _facts(record),
     }
 
@@ -74,14 +74,13 @@ def packed(values: Array) -> str:
     return b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
 
 
-def _own_columns(record: SweepAnalysis) -> dict[str, Array]:
-    """The columns of a CSV file that the script does not compute."""
-    columns = columns_of(record, BETA)
-    return {
-        name: np.asarray(values, dtype=np.float64)
-        for name, values in columns.items()
+def _own_columns(record: SweepAnalysis) -> list[tuple[str, str]]:
+    """The columns of a CSV file that the script does not compute, with their heads as there."""
+    return [
+        (printable(name), packed(np.asarray(values, dtype=np.float64)))
+        for name, values in columns_of(record, BETA).items()
         if name not in SMOOTHERS
-    }
+    ]
 
 
 def _facts(record: SweepAnalysis) -> dict[str, str]:

@@ -455,6 +455,16 @@ def test_nothing_that_a_user_named_runs_or_breaks_the_page(open_page, tmp_path):
     for place in range(len(shown)):
         page.locator("#source").select_option(str(place))
     assert page.evaluate("window.hacked") is None
+    page.locator("#source").select_option("0")
+    result.to_csv(tmp_path / "own.csv")
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    download.value.save_as(tmp_path / "saved.csv")
+    saved, own = (
+        [*csv.reader(io.StringIO((tmp_path / name).read_text()))]
+        for name in ("saved.csv", "own.csv")
+    )
+    assert saved[0] == own[0]
     assert page.locator("img[src=x]").count() == 0
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
