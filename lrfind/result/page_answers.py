@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import CENTRED, RAW
-from lrfind.analysis.defaults import SCHEDULES
+from lrfind.analysis.defaults import BETA, SCHEDULES
 from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import DEFAULT, RULES
-from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.analysis.verdict import Verdict
 from lrfind.result.brief import PEAK
 from lrfind.result.sweep_analysis import Answer, SweepAnalysis
@@ -36,6 +36,8 @@ class Choices(NamedTuple):
     """Where the slider stops."""
     lengths: tuple[int, ...]
     """Lengths of a training."""
+    beta: float = BETA
+    """Where the slider starts, one of `betas`."""
 
 
 def choices(beta: float, asked: Answer | None) -> Choices:
@@ -44,15 +46,11 @@ def choices(beta: float, asked: Answer | None) -> Choices:
     if isinstance(asked, Suggestion):
         betas |= set() if asked.beta is None else {asked.beta}
         lengths |= set() if asked.total_steps is None else {asked.total_steps}
-    return Choices(tuple(sorted(betas)), tuple(sorted(lengths)))
+    return Choices(tuple(sorted(betas)), tuple(sorted(lengths)), beta)
 
 
-def page_answers(
-    record: SweepAnalysis, source: str, offered: Choices
-) -> tuple[dict[str, Any], list[Any]]:
-    """The answer to every question that the page can ask, by `question_key`, and their words.
-
-    Few differ in their words, so "said", "lowered" and "untried" are places in the list of them.
+def page_answers(record: SweepAnalysis, source: str, offered: Choices) -> dict[str, Any]:
+    """The answer to every question that the page can ask, as `answer_data`, by `question_key`.
 
     Args:
         record: The sweep, without its trainings from scratch: the script takes these into account,
@@ -60,16 +58,24 @@ def page_answers(
         source: The losses.
         offered: What can be chosen.
     """
+    return {
+        key: answer_data(
+            record.suggest(rule, source=source, **question), record.stop_reason.cut_short
+        )
+        for key, rule, question in _questions(offered)
+    }
+
+
+def with_words_once(answers: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The same with places in a list of words, of which few differ, and that list."""
     said: list[Any] = []
     found = {}
-    for key, rule, question in _questions(offered):
-        answer = record.suggest(rule, source=source, **question)
-        data = answer_data(answer, record.stop_reason.cut_short)
+    for key, data in answers.items():
+        found[key] = dict(data)
         for name in WORDS.intersection(data):
             if data[name] not in said:
                 said.append(data[name])
-            data[name] = said.index(data[name])
-        found[key] = data
+            found[key][name] = said.index(data[name])
     return found, said
 
 
@@ -102,10 +108,27 @@ def question_key(
     return "|".join("" if part is None else f"{part}" for part in parts)
 
 
-def key_of(answer: Answer, offered: Choices) -> str:
-    """The key of the question that an answer is for."""
+def key_of(answer: Answer, offered: Choices, answers: Mapping[str, Any]) -> str:
+    """The key of the question that an answer is for.
+
+    A refusal does not say which curve it is of: that of the first question so refused.
+
+    Args:
+        answer: The answer.
+        offered: What can be chosen.
+        answers: Those of the page to all questions, each with its words in "said".
+    """
+    start = offered.betas.index(offered.beta)
     if isinstance(answer, CannotTell):
-        return question_key(answer.rule)
+        refused = [
+            key
+            for key, each in answers.items()
+            if key.partition("|")[0] == answer.rule and each["said"].get("refused") == answer.reason
+        ]
+        refused.sort(key=lambda key: not key.endswith(f"|{start}"))
+        if refused or not RULES[answer.rule].reads_curve:
+            return next(iter(refused), question_key(answer.rule))
+        return question_key(answer.rule, curve=USUAL, place=start)
     if not RULES[answer.rule].reads_curve:
         return question_key(answer.rule, schedule=answer.schedule, total_steps=answer.total_steps)
     place = None if answer.beta is None else offered.betas.index(answer.beta)

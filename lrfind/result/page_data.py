@@ -23,7 +23,7 @@ from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.brief import opening
 from lrfind.result.columns import columns_of
 from lrfind.result.figures import climbed, y_limits
-from lrfind.result.page_answers import Choices, answer_data, key_of, page_answers
+from lrfind.result.page_answers import Choices, answer_data, key_of, page_answers, with_words_once
 from lrfind.result.record import PROBE, SOURCES, TRAIN
 from lrfind.result.sweep_analysis import Answer, SweepAnalysis
 from lrfind.support.arrays import Array
@@ -113,15 +113,17 @@ def _source(record: SweepAnalysis, source: str, offered: Choices, first: Answer)
         first: The answer that is shown first, which may take more into account.
     """
     name = {TRAIN: "mini-batches", PROBE: "probe"}[source] if source in SOURCES else source
-    told = {"name": printable(name), "source": source}
+    named = {"name": printable(name), "source": source}
     try:
         curves = record.curves(source)
     except CannotTellError as error:
-        return {**told, "refused": f"{error}"}
-    answers, said = page_answers(record, source, offered)
-    asked = answer_data(first, record.stop_reason.cut_short)
+        return {**named, "refused": f"{error}"}
+    told = page_answers(record, source, offered)
+    asked = {"key": key_of(first, offered, told)}
+    asked |= answer_data(first, record.stop_reason.cut_short)
+    answers, said = with_words_once(told)
     return {
-        **told,
+        **named,
         "lr": packed(curves.lr),
         "loss": packed(curves.loss),
         "unit": curves.unit,
@@ -132,7 +134,7 @@ def _source(record: SweepAnalysis, source: str, offered: Choices, first: Answer)
         "probe": _probe(record, curves.unit) if source == TRAIN else None,
         "answers": answers,
         "said": said,
-        "first": {"key": key_of(first, offered), **asked},
+        "first": asked,
     }
 
 

@@ -232,6 +232,19 @@ def check_words(page, answer, result):
     assert [text for term, text in said if term == "but"] == [it.value for it in answer.cautions]
 
 
+@pytest.mark.parametrize("question", [{"curve": "ema", "beta": 0.999}, {"factor": 1e6}])
+def test_a_refusal_that_was_asked_for_is_shown_first(open_page, tmp_path, question):
+    result = made(60)
+    answer = result.suggest(**question)
+    assert isinstance(answer, CannotTell)
+    result.report(tmp_path / "page.html", suggestion=answer, beta=question.get("beta", 0.98))
+    page = open_page(tmp_path / "page.html")
+    assert rate_on(page) is None
+    check_words(page, answer, result)
+    assert page.locator("#curve").input_value() == question.get("curve", "")
+    assert page.locator("#beta-shown").text_content() == f"{question.get('beta', 0.98):g}"
+
+
 COLD = {
     "lowered": ((0.03, 2.3), (0.01, 0.5)),
     "started at once": ((0.03, 0.5),),
