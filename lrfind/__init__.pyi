@@ -1,7 +1,7 @@
 from .analysis.answers import CannotTell as CannotTell
 from .analysis.answers import Suggestion as Suggestion
-from .analysis.curves import Flag as Flag
 from .analysis.curves import Minimum as Minimum
+from .analysis.flags import Flag as Flag
 from .analysis.sensitivity import Sensitivity as Sensitivity
 from .analysis.smoothing import debias_steps as debias_steps
 from .analysis.smoothing import debiased_ema, ema

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from lrfind.analysis.answer_figure import SIZE, draw_answer
-from lrfind.analysis.curves import CUT_SHORT, EXPECTED, Flag, Minimum
+from lrfind.analysis.curves import EXPECTED, Minimum
 from lrfind.analysis.defaults import FACTOR
+from lrfind.analysis.flags import CUT_SHORT, Flag
 from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.refusal import CannotTell
 from lrfind.analysis.rules import RULES

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.estimate import plausible_curves
+from lrfind.analysis.flags import FEWEST_LOSSES, UNUSABLE, Flag
 from lrfind.analysis.loss_unit import in_full, loss_unit
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import SMOOTHERS, settled
@@ -18,75 +19,10 @@ from lrfind.analysis.whittaker import CentredFit, fit_centred
 from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
-from lrfind.support.names import NamedEnum
 from lrfind.support.rates import all_decades_between, decades_between
-
-FEWEST_LOSSES = 10
-"""With fewer finite losses a minimum cannot be distinguished from noise."""
-
-
-class Flag(NamedEnum):
-    """A warning about a minimum; the value explains it and names the remedy."""
-
-    UNFINISHED = (
-        "the loop ended before the sweep did: take the batches from `sweep.cycle(train_loader)`, "
-        "or lower `num_iter`"
-    )
-    EXHAUSTED = (
-        "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "
-        "an iterator, or lower `num_iter`"
-    )
-    SMOOTHED = (
-        "only smoothed losses were kept, whose minimum lies too high, by how much cannot be told: "
-        'sweep again with `lrfind.range_test`, or ask for a `rule` on them, such as "steepest"'
-    )
-    START_ARTEFACT = (
-        "the average is lowest among its first values, which are biased towards 0 or average too "
-        "few losses: its minimum after these is given instead"
-    )
-    BURN_IN = (
-        "the EMA was still rising from 0 when the loss was lowest, so it has no usable minimum: "
-        "use the debiased EMA, a lower beta or a higher `num_iter`"
-    )
-    AT_END = (
-        "the curve was still falling when the sweep ended, so its true minimum lies at a higher "
-        "learning rate: raise `end_lr`, or `diverge_th` if the sweep stopped before `end_lr`"
-    )
-    CUT_OFF = (
-        "a non-finite loss ended the sweep while this average was still falling, so its true "
-        "minimum lies at a higher learning rate"
-    )
-    NO_DESCENT = Verdict.NO_DESCENT.value
-    TOO_SHORT = (
-        f"fewer than {FEWEST_LOSSES} finite losses were recorded: raise `num_iter`, lower "
-        "`start_lr`, or check `loss_fn` if the first losses are not finite"
-    )
-    ABOVE_RAW = (
-        "a tenth of this smoothed minimum is not below the raw minimum, which lies a decade or "
-        "more to the left: do not consider it a safe learning rate"
-    )
-    BELOW_START = (
-        "the learning rate lies below the swept range, where nothing was measured: lower "
-        "`start_lr`, or pass a lower `factor`"
-    )
-    ABOVE_END = (
-        "the learning rate lies above the swept range, where nothing was measured: raise `end_lr`, "
-        "or pass a higher `factor`"
-    )
-    NOT_TRIED = (
-        "a training from scratch was not tried at this learning rate but at others: pass what you "
-        "ask for as `confirm`"
-    )
-
-
-CUT_SHORT = (Flag.UNFINISHED, Flag.EXHAUSTED)
-"""Flags of a sweep that has told less than it might."""
 
 PLATEAU = 30.0
 """The first third of a sweep is a plateau if it lies this factor below the last learning rate."""
-
-UNUSABLE = frozenset({Flag.BURN_IN, Flag.NO_DESCENT, Flag.TOO_SHORT})
-"""No suggestion is made from a minimum with one of these flags."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.verdict import Verdict
 from lrfind.support.errors import CannotTellError
 from lrfind.support.html import record_html

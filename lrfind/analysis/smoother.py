@@ -71,8 +71,11 @@ def _on_knots(values: Array, tried: Array, correlation: float, starts: Steps) ->
     weight, correlation = knot_noise(length, correlation)
     # The second difference of a block is `length**2` that of a step, and there are fewer of them.
     scale = length**3 * weight
+    least = LEAST_STIFFNESS * scale
+    tried = tried[tried >= least]
     fits = []
-    for stiffness in tried[tried >= LEAST_STIFFNESS * scale]:
+    # None is left where a block is longer than any smoother rounds off: the means are the curve.
+    for stiffness in tried if tried.size else [least]:
         fit = _solve(means, stiffness / scale, correlation)
         left = residual_freedom(starts.size, stiffness / scale, correlation)
         squares, freedom = rest + weight * fit.score * left**2, size - starts.size + left

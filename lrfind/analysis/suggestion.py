@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import UNUSABLE, Flag, Minimum, SweepCurves
+from lrfind.analysis.curves import Minimum, SweepCurves
+from lrfind.analysis.flags import UNUSABLE, Flag
 from lrfind.analysis.posterior import around
 from lrfind.analysis.question import Question, ask
 from lrfind.analysis.rules import RULES, Seen
@@ -105,8 +106,7 @@ def _from_scratch(
     """
     top, bottom = starts.tried[0], starts.tried[-1]
     if starts.started is None and answer.lr >= bottom:
-        reason = f"from {top:.1e} to {bottom:.1e} {NEVER_STARTED}"
-        return CannotTell(reason, answer.rule, answer.flags, Verdict.COLD_START)
+        return CannotTell(never_started(starts), answer.rule, answer.flags, Verdict.COLD_START)
     if starts.started is None or answer.lr > starts.started == top:
         return replace(answer, flags=(*answer.flags, Flag.NOT_TRIED))
     if answer.lr <= starts.started:
@@ -119,6 +119,11 @@ def _from_scratch(
         verdict=Verdict.COLD_START,
         reason=f"at {starts.tried[-2]:.1e} {Verdict.COLD_START.value}",
     )
+
+
+def never_started(starts: Starts) -> str:
+    """The reason for no suggestion where no training from scratch starts."""
+    return f"from {starts.tried[0]:.1e} to {starts.tried[-1]:.1e} {NEVER_STARTED}"
 
 
 def _interval(curves: SweepCurves, way: Transfer, parts: Uncertainty) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import click
 
 from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages, print_result, print_text
-from lrfind.cli.opened import opened_all
+from lrfind.cli.opened import opened, opened_all
 from lrfind.cli.options import json_option, kind_option
 
 
@@ -37,7 +37,7 @@ def compare(files: tuple[Path, ...], kind: str | None, as_json: bool) -> None:
     with messages():
         from lrfind.result.side_by_side import side_by_side
 
-        found = side_by_side(*opened_all(files, kind), names=[*map(str, files)])
+        found = side_by_side(*opened_all(files, kind, opened), names=[*map(str, files)])
         if as_json:
             print_text(json.dumps(found.to_dict(), indent=2))
         else:

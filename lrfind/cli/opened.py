@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from lrfind.result.range_test_result import RangeTestResult
+
+T = TypeVar("T")
 
 HEAD = 100
 """Bytes within which a file of lrfind names its format."""
@@ -71,17 +73,24 @@ def opened(path: Path, kind: str | None) -> RangeTestResult:
         raise refused(path, error, "is not an lrfind result: ") from error
 
 
-def opened_all(paths: Sequence[Path], kind: str | None) -> list[RangeTestResult]:
-    """The result in each file; the kind is for those that are not lrfind's own.
+def opened_all(
+    paths: Sequence[Path], kind: str | None, read: Callable[[Path, str | None], T]
+) -> list[T]:
+    """What is in each file; the kind is for those that are not lrfind's own.
+
+    Args:
+        paths: The files.
+        kind: As for `opened`.
+        read: `opened` or `anything`.
 
     Raises:
         click.ClickException: A kind is given, but all are lrfind's own.
         OSError: A file cannot be read.
         ResultFileError: It is neither.
     """
-    own = [is_ours(path) for path in paths]
+    own = [path.is_dir() or is_ours(path) for path in paths]
     kinds = [None if ours and not all(own) else kind for ours in own]
-    return [opened(path, each) for path, each in zip(paths, kinds, strict=True)]
+    return [read(path, each) for path, each in zip(paths, kinds, strict=True)]
 
 
 def is_ours(path: Path) -> bool:

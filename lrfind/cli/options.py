@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,23 +143,6 @@ sweep_options = all_of(
 """The options of the commands that run one sweep."""
 
 
-resume_options = all_of(
-    click.option(
-        "--checkpoint-every",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Write --out/journal.ckpt every N steps of the sweep: what --resume goes on from.",
-    ),
-    click.option(
-        "--resume",
-        is_flag=True,
-        help="Go on with a sweep that was killed, from its last checkpoint: with the same FILE.py, "
-        "seed and options, the result is bit for bit that of a sweep that was not.",
-    ),
-)
-"""How a killed sweep goes on."""
-
-
 def path_of(kind: str) -> Callable[..., list[CompletionItem]]:
     """What has the shell complete a path: to a "file" or a "dir"."""
     return lambda ctx, param, incomplete: [CompletionItem(incomplete, type=kind)]
@@ -174,6 +157,25 @@ def out_option(default: str, what: str = "the files") -> Decorator:
         show_default=True,
         help=f"Folder for {what}.",
         shell_complete=path_of("dir"),
+    )
+
+
+def output_option(what: str, suffixes: Sequence[str]) -> Decorator:
+    """The option for the one file that a command writes, which tells its format by its suffix."""
+
+    def checked(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
+        if path.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"{path.name!r} must end in {', '.join(suffixes)}")
+        return path
+
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        callback=checked,
+        required=True,
+        metavar=what.upper(),
+        help=f"{what} to write, replacing it.",
     )
 
 

@@ -12,9 +12,13 @@ from lrfind.analysis.defaults import BETA
 from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
 from lrfind.cli.opened import opened
-from lrfind.cli.options import given, question_options, result_argument, take_question
-
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+from lrfind.cli.options import (
+    given,
+    output_option,
+    question_options,
+    result_argument,
+    take_question,
+)
 
 
 @click.command(
@@ -25,14 +29,7 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
     """,
 )
 @result_argument
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="PICTURE",
-    help="Picture to write, replacing it.",
-)
+@output_option("Picture", (".png", ".svg", ".pdf"))
 @click.option("--against-beta", is_flag=True, help="Plot the minimum against beta instead.")
 @click.option("--layers", is_flag=True, help="Plot the update/weight ratio of every layer instead.")
 @click.option("--detail", is_flag=True, help="Also draw the centred curve and its minimum.")
@@ -61,10 +58,6 @@ def plot(
         )
     if against_beta and layers:
         raise click.UsageError("only one of --against-beta and --layers may be given.")
-    if output.suffix.lower() not in FIGURE_SUFFIXES:
-        raise click.BadParameter(
-            f"{output.name!r} must end in {', '.join(FIGURE_SUFFIXES)}", param_hint="--output"
-        )
     with messages():
         from lrfind.cli.writing import save_figure
 

@@ -10,15 +10,32 @@ import click
 from lrfind.cli.examples import Examples
 from lrfind.cli.messages import messages
 from lrfind.cli.options import (
+    all_of,
     force_option,
     out_option,
-    resume_options,
     seed_option,
     split_target,
     sweep_options,
     target_argument,
     traceback_option,
 )
+
+
+resume_options = all_of(
+    click.option(
+        "--checkpoint-every",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Write --out/journal.ckpt every N steps of the sweep: what --resume goes on from.",
+    ),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with a sweep that was killed, from its last checkpoint: with the same FILE.py, "
+        "seed and options, the result is bit for bit that of a sweep that was not.",
+    ),
+)
+"""How a killed sweep goes on."""
 
 
 @click.command(

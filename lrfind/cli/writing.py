@@ -47,7 +47,7 @@ class Writing:
     """
 
     def __init__(self, out: Path, names: Iterable[str], *, force: bool = False) -> None:
-        self.out = out
+        self.out, self._force = out, force
         self.failed: dict[Path, str] = {}
         if out.exists() and not force:
             _refuse_foreign(out, names)
@@ -80,14 +80,16 @@ class Writing:
         """The path of a file that is written while the command runs; None where it cannot be."""
         from lrfind.support.files import write_whole
 
-        trial = self.out / f".{name}.trial"
+        path, trial = self.out / name, self.out / f".{name}.trial"
         try:
+            if self._force and os.path.lexists(path) and not _is_ours(path):
+                path.unlink()  # what writes there replaces only its own
             write_whole(trial, bytes(ROOM))
             trial.unlink()
         except OSError as error:
-            print_note(f"No {self.out / name}: {error.strerror or error}. The run goes on without.")
+            print_note(f"No {path}: {error.strerror or error}. The run goes on without.")
             return None
-        return self.out / name
+        return path
 
     def end(self) -> None:
         """End with an error if something could not be written.

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETAS
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.smoothing import SMOOTHERS
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.comparison.figure import draw_minima, size_for

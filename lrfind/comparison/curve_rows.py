@@ -8,13 +8,14 @@ noise and fit error: where the batches happened to put the raw or the centred mi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, Minimum, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Minimum, SweepCurves
 from lrfind.analysis.defaults import FACTOR
 from lrfind.analysis.estimate import Estimate, estimate
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.smoothing import SMOOTHERS, label_of, settled
 from lrfind.support.arrays import Array, Steps
 from lrfind.support.rates import all_decades_between, decades_between
@@ -72,6 +73,10 @@ class CurveRow:
         if self.curve == RAW and Flag.SMOOTHED in self.minimum.flags:
             return "smoothed"
         return label_of(self.curve, self.beta)
+
+    def drawn_in(self, unit: float) -> CurveRow:
+        """The row with its loss in the unit of the curves, beside which it is drawn."""
+        return replace(self, minimum=replace(self.minimum, loss=self.minimum.loss / unit))
 
     @property
     def decade_below(self) -> float:

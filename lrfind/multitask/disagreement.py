@@ -34,6 +34,14 @@ class TaskDisagreement:
     tasks: Mapping[str, Suggestion | CannotTell]
 
     @property
+    def answers(self) -> dict[str, Suggestion | CannotTell]:
+        """The suggestion from the total, under a name that no task has, then those of the tasks."""
+        name = "total"
+        while name in self.tasks:
+            name = f"{name} of all"
+        return {name: self.total, **self.tasks}
+
+    @property
     def lr(self) -> dict[str, float]:
         """The suggested learning rate of each task that has one, lowest first."""
         rates = {name: each.lr for name, each in self.tasks.items() if isinstance(each, Suggestion)}
@@ -65,7 +73,7 @@ class TaskDisagreement:
     def _repr_html_(self) -> str:
         table = new_table(["loss", "suggested\nrate", "from total\n(decades)", ""])
         table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
-        for name, answer in {"total": self.total, **self.tasks}.items():
+        for name, answer in self.answers.items():
             if isinstance(answer, Suggestion):
                 apart = self.from_total.get(name)
                 distance = "" if apart is None else decades(apart)

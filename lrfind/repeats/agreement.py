@@ -10,7 +10,7 @@ from functools import partial
 
 from lrfind.analysis.answer_figure import SIZE, draw_answer
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.repeats.spread import Spread
 from lrfind.support.errors import CannotTellError
 from lrfind.support.html import record_html

@@ -72,7 +72,8 @@ function times(value) {
 /** One line of CSV, quoted as `csv.writer` does. */
 function csvLine(cells) {
   const quoted = cells.map((each) => {
-    const text = Number.isNaN(each) ? "nan" : String(each).replace("Infinity", "inf");
+    const number = Number.isNaN(each) ? "nan" : String(each).replace("Infinity", "inf");
+    const text = typeof each === "number" ? number : each;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   });
   return quoted.join(",") + "\r\n";

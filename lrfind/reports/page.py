@@ -11,11 +11,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from lrfind._version import __version__
 from lrfind.support.missing import missing
 
+SCRIPTS = ("numbers", "sweeps", "tables", "figures", "choices")
+"""Those of the page, in the order in which they need each other."""
 SAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What may not stand in a script element, as JSON writes it otherwise."""
 
@@ -45,12 +48,10 @@ def page_html(
         The document.
 
     Raises:
-        ImportError: Bokeh is not installed.
+        ImportError: As for `require_bokeh`.
     """
-    try:
-        from bokeh.util.paths import bokehjs_path
-    except ImportError as error:
-        raise missing("bokeh", "report") from error
+    require_bokeh()
+    from bokeh.util.paths import bokehjs_path
     from jinja2 import Environment
 
     ours = files("lrfind") / "reports"
@@ -64,9 +65,19 @@ def page_html(
         data=written,
         cards=cards,
         several=len(data["results"]) > 1,
-        scripts=[library, *(_text(ours, name) for name in ("numbers.js", "page.js"))],
+        scripts=[library, *(_text(ours, f"{name}.js") for name in SCRIPTS)],
         version=__version__,
     )
+
+
+def require_bokeh() -> None:
+    """Raise if what draws on the page is not installed.
+
+    Raises:
+        ImportError: It gives the line that installs it.
+    """
+    if find_spec("bokeh") is None:
+        raise missing("bokeh", "report")
 
 
 def as_json(data: object) -> str:

@@ -32,8 +32,8 @@ def loss_figures() -> dict[str, figure]:
     columns = {
         "steps": COLUMNS,
         "probe": ("lr", "loss"),
-        "minima": ("lr", "loss", "color", "said"),
-        "below": ("lr", "loss", "color", "said"),
+        "minima": ("lr", "loss", "color", "text_color", "said"),
+        "below": ("lr", "loss", "color", "text_color", "said"),
         "others": ("lr", "loss", "color"),
     }
     sources = {name: _source(name, each) for name, each in columns.items()}
@@ -64,7 +64,7 @@ def _loss_figure(scale: str, sources: dict[str, ColumnDataSource]) -> figure:
             line_color="white", name=source,
         )  # fmt: skip
         figure.text(
-            "lr", "loss", text="said", source=sources[source], color="color", y_offset=-9,
+            "lr", "loss", text="said", source=sources[source], color="text_color", y_offset=-9,
             text_align="center", text_baseline="bottom", text_font_size="13px",
             text_font_style="bold", name=source,
         )  # fmt: skip

@@ -8,8 +8,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import CUT_SHORT, EXPECTED, RAW, Flag
+from lrfind.analysis.curves import EXPECTED, RAW
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import CUT_SHORT, Flag
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.comparison.compare import Comparison
 from lrfind.comparison.curve_rows import CurveRow

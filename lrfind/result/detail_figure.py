@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.centred_line import centred_line
-from lrfind.analysis.curves import CENTRED, EXPECTED, Flag, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, SweepCurves
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.curve_rows import CurveRow

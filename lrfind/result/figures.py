@@ -9,8 +9,9 @@ import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.centred_line import BESIDE
-from lrfind.analysis.curves import CENTRED, RAW, Flag, SweepCurves
+from lrfind.analysis.curves import CENTRED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.noise import running_median
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debias_steps, settled
 from lrfind.comparison.compare import curve_rows
@@ -65,11 +66,11 @@ def plot_curves(
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
     ax = rate_axes(ax)
     axes.keep_to_floats(ax.xaxis, curves.lr, curves.unit)
-    labels, rows = Labels(ax), {row.curve: row for row in curve_rows(curves, (beta,))}
+    rows = {row.curve: row.drawn_in(curves.unit) for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
+    labels = Labels(ax)
     smoothed = Flag.SMOOTHED in curves.sweep_flags
-    style = {"label": f"{rows[RAW].label} losses"} | raw_style
-    raw = _draw_raw(ax, labels, curves, shown, style)
+    raw = _draw_raw(ax, labels, curves, shown, {"label": f"{rows[RAW].label} losses"} | raw_style)
     if detail:
         draw_detail(ax, labels, curves, rows, shown)
     low, high = ax.get_ylim()
@@ -87,7 +88,7 @@ def plot_curves(
         draw_probe(ax, *probe)
         name_line(ax, labels, "probe batch", *probe, color=axes.PROBE["color"])
     if isinstance(answer, Suggestion):
-        _name_band(ax, labels, answer)
+        _name_band(labels, answer)
     name = str(raw.get_label())
     name_along(ax, labels, name, curves.lr[shown], curves.loss[shown], color=text_colour(ax, RAW))
     title_answer(ax, answer)
@@ -170,7 +171,7 @@ def _draw_rate(ax: Axes, labels: Labels, answer: Suggestion) -> None:
     )  # fmt: skip
 
 
-def _name_band(ax: Axes, labels: Labels, answer: Suggestion) -> None:
+def _name_band(labels: Labels, answer: Suggestion) -> None:
     """The name of the interval, in the band, at its top if there is room."""
     if answer.interval is None:
         return

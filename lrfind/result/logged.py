@@ -16,15 +16,17 @@ from lrfind.result.columns import Column
 from lrfind.result.pictures import SweepPictures
 from lrfind.result.record import SweepRecord
 from lrfind.result.sweep_analysis import Answer
-from lrfind.support.heads import printable
+from lrfind.support.heads import cut, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PREFIX = "lrfind"
 """Of every name in a tracker, so that none is taken from the user."""
-UNTOLD = r"[^-.A-Za-z0-9]"
-"""Characters that a name in a tracker is without, lest one refuses it."""
+REFUSED = r"[^-.A-Za-z0-9]"
+"""Characters that some tracker refuses in a name."""
+LONGEST = 200
+"""Characters of such a name after the prefix: MLflow takes 250 in all."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def settings_of(record: SweepRecord) -> dict[str, str | float]:
         "seed": record.seed,
         "origin": record.origin and str(record.origin),
         **{
-            f"version_{re.sub(UNTOLD, '_', name)}": printable(version)
+            f"version_{_accepted(name)}": printable(version)
             for name, version in record.versions.items()
         },
     }
@@ -103,11 +105,16 @@ def finite(values: Column) -> Iterable[tuple[int, float]]:
 
 
 def tags(names: Iterable[str]) -> dict[str, str]:
-    """The name in a tracker of each column: of letters, digits, `_`, `-` and `.`, and its own."""
+    """The name in a tracker of each column, none of them twice."""
     found: dict[str, str] = {}
     for name in names:
-        tag = f"{PREFIX}/{re.sub(UNTOLD, '_', name)}"
+        tag = f"{PREFIX}/{_accepted(name)}"
         while tag in found.values():
             tag += "_"
         found[name] = tag
     return found
+
+
+def _accepted(name: str) -> str:
+    """A name of letters, digits, `_`, `-` and `.`, cut in the middle where it is long."""
+    return cut(re.sub(REFUSED, "_", name), LONGEST)

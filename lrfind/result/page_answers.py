@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import CENTRED, RAW
-from lrfind.analysis.defaults import SCHEDULES
+from lrfind.analysis.defaults import BETA, SCHEDULES
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import DEFAULT, RULES
-from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.analysis.smoothing import SMOOTHERS, USUAL
+from lrfind.analysis.verdict import Verdict
 from lrfind.result.brief import PEAK
 from lrfind.result.sweep_analysis import Answer, SweepAnalysis
 from lrfind.result.trust import trust_of
@@ -22,6 +25,8 @@ EVEN_BETAS = tuple(round(1 - 10 ** (-place / 25), 4) for place in range(76))
 """Betas from 0 to 0.999, evenly spaced in the logarithm of the window 1 / (1 - beta)."""
 LENGTHS = (300, 1_000, 3_000, 10_000, 30_000, 100_000)
 """Lengths of a training, in optimizer steps."""
+WORDS = {"said", "lowered", "untried"}
+"""Names of the words in `answer_data`."""
 
 
 class Choices(NamedTuple):
@@ -31,6 +36,8 @@ class Choices(NamedTuple):
     """Where the slider stops."""
     lengths: tuple[int, ...]
     """Lengths of a training."""
+    beta: float = BETA
+    """Where the slider starts, one of `betas`."""
 
 
 def choices(beta: float, asked: Answer | None) -> Choices:
@@ -39,29 +46,36 @@ def choices(beta: float, asked: Answer | None) -> Choices:
     if isinstance(asked, Suggestion):
         betas |= set() if asked.beta is None else {asked.beta}
         lengths |= set() if asked.total_steps is None else {asked.total_steps}
-    return Choices(tuple(sorted(betas)), tuple(sorted(lengths)))
+    return Choices(tuple(sorted(betas)), tuple(sorted(lengths)), beta)
 
 
-def page_answers(
-    record: SweepAnalysis, source: str, offered: Choices, asked: Answer
-) -> tuple[dict[str, Any], list[Any]]:
-    """The answer to every question that the page can ask, by `question_key`, and their words.
+def page_answers(record: SweepAnalysis, source: str, offered: Choices) -> dict[str, Any]:
+    """The answer to every question that the page can ask, as `answer_data`, by `question_key`.
 
-    Few differ in their words, so "said" is a place in the list of them.
+    Args:
+        record: The sweep, without its trainings from scratch: the script takes these into account,
+            since they depend on the factor of its slider.
+        source: The losses.
+        offered: What can be chosen.
     """
-    answers: dict[str, Answer] = {
-        key: record.suggest(rule, source=source, **question)
+    return {
+        key: answer_data(
+            record.suggest(rule, source=source, **question), record.stop_reason.cut_short
+        )
         for key, rule, question in _questions(offered)
     }
-    # The one asked for may take more into account, such as controls.
-    answers[key_of(asked)] = asked
+
+
+def with_words_once(answers: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The same with places in a list of words, of which few differ, and that list."""
     said: list[Any] = []
     found = {}
-    for key, answer in answers.items():
-        data = answer_data(answer, record.stop_reason.cut_short)
-        if data["said"] not in said:
-            said.append(data["said"])
-        found[key] = data | {"said": said.index(data["said"])}
+    for key, data in answers.items():
+        found[key] = dict(data)
+        for name in WORDS.intersection(data):
+            if data[name] not in said:
+                said.append(data[name])
+            found[key][name] = said.index(data[name])
     return found, said
 
 
@@ -76,9 +90,9 @@ def _questions(offered: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
         for curve in ((RAW,) * kind.reads_raw) + (CENTRED,):
             yield question_key(rule, curve=curve), rule, {"curve": curve}
         for curve in SMOOTHERS:
-            for beta in offered.betas:
-                asked: dict[str, Any] = {"curve": curve, "beta": beta}
-                yield question_key(rule, **asked), rule, asked
+            for place, beta in enumerate(offered.betas):
+                key = question_key(rule, curve=curve, place=place)
+                yield key, rule, {"curve": curve, "beta": beta}
 
 
 def question_key(
@@ -87,39 +101,73 @@ def question_key(
     schedule: str | None = None,
     total_steps: int | None = None,
     curve: str | None = None,
-    beta: float | None = None,
+    place: int | None = None,
 ) -> str:
-    """The key of a question, which the script forms too."""
-    return "|".join(f"{part or ''}" for part in (rule, schedule, total_steps, curve, beta))
+    """The key of a question, which the script forms too; of beta, its place on the slider."""
+    parts = (rule, schedule, total_steps, curve, place)
+    return "|".join("" if part is None else f"{part}" for part in parts)
 
 
-def key_of(answer: Answer) -> str:
-    """The key of the question that an answer is for."""
+def key_of(answer: Answer, offered: Choices, answers: Mapping[str, Any]) -> str:
+    """The key of the question that an answer is for.
+
+    A refusal does not say which curve it is of: that of the first question so refused.
+
+    Args:
+        answer: The answer.
+        offered: What can be chosen.
+        answers: Those of the page to all questions, each with its words in "said".
+    """
+    start = offered.betas.index(offered.beta)
     if isinstance(answer, CannotTell):
-        return question_key(answer.rule)
+        refused = [
+            key
+            for key, each in answers.items()
+            if key.partition("|")[0] == answer.rule and each["said"].get("refused") == answer.reason
+        ]
+        refused.sort(key=lambda key: not key.endswith(f"|{start}"))
+        if refused or not RULES[answer.rule].reads_curve:
+            return next(iter(refused), question_key(answer.rule))
+        return question_key(answer.rule, curve=USUAL, place=start)
     if not RULES[answer.rule].reads_curve:
         return question_key(answer.rule, schedule=answer.schedule, total_steps=answer.total_steps)
-    return question_key(answer.rule, curve=answer.curve, beta=answer.beta)
+    place = None if answer.beta is None else offered.betas.index(answer.beta)
+    return question_key(answer.rule, curve=answer.curve, place=place)
 
 
 def answer_data(answer: Answer, cut_short: bool) -> dict[str, Any]:
-    """An answer: its numbers, and in "said" its words."""
-    verdict = "" if answer.verdict is None else words(answer.verdict.name)
+    """An answer: its numbers, and in "said" its words.
+
+    Of a calibrated rule also the words of the same answer where trainings from scratch lowered it,
+    and where they say nothing of its rate.
+    """
     if isinstance(answer, CannotTell):
-        return {"said": {"refused": answer.reason, "verdict": verdict}}
-    trust = trust_of(answer, cut_short=cut_short)
-    numbers = {
+        return {"said": {"refused": answer.reason, "verdict": _verdict(answer.verdict)}}
+    data = {
         "lr": answer.lr,
         "factor": answer.factor,
         "minimum": answer.minimum.lr,
         "interval": answer.interval,
+        "said": _words(answer, cut_short),
     }
-    said = {
-        "verdict": verdict,
+    if RULES[answer.rule].calibrated:
+        lowered = replace(answer, verdict=Verdict.COLD_START)
+        untried = replace(answer, flags=(*answer.flags, Flag.NOT_TRIED))
+        data |= {"lowered": _words(lowered, cut_short), "untried": _words(untried, cut_short)}
+    return data
+
+
+def _words(answer: Suggestion, cut_short: bool) -> dict[str, Any]:
+    trust = trust_of(answer, cut_short=cut_short)
+    return {
+        "verdict": _verdict(answer.verdict),
         "trust": trust.level,
         "why": trust.why,
         "remedy": trust.remedy,
         "for": PEAK[answer.schedule] if answer.rule == DEFAULT else answer.because,
         "cautions": flag_names(answer.cautions),
     }
-    return numbers | {"said": said}
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    return "" if verdict is None else words(verdict.name)

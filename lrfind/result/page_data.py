@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag, SweepCurves
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.smoothing import SMOOTHERS
+from lrfind.analysis.suggestion import never_started
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.brief import opening
 from lrfind.result.columns import columns_of
 from lrfind.result.figures import climbed, y_limits
-from lrfind.result.page_answers import Choices, key_of, page_answers
+from lrfind.result.page_answers import Choices, answer_data, key_of, page_answers, with_words_once
 from lrfind.result.record import PROBE, SOURCES, TRAIN
 from lrfind.result.sweep_analysis import Answer, SweepAnalysis
 from lrfind.support.arrays import Array
@@ -47,13 +49,22 @@ def page_data(
         the probe and for each task if there are any.
     """
     sources = [TRAIN, *([PROBE] if record.probe.size else []), *record.tasks]
-    first = record.suggest() if asked is None else asked
+    # The script takes the trainings from scratch into account, since its slider moves the rate.
+    plain = replace(record, cold_starts=())
+    first = {
+        each: record.suggest(source=each) if asked is None or each != TRAIN else asked
+        for each in sources
+    }
     return {
         "name": printable(name),
         "opening": opening(record),
         "origin": "" if record.origin is None else str(record.origin),
-        "sources": [_source(record, each, offered, first) for each in sources],
-        "columns": {label: packed(values) for label, values in _own_columns(record).items()},
+        "sources": [_source(plain, each, offered, first[each]) for each in sources],
+        "starts": _starts(record),
+        "cut_short": f"{Flag[record.stop_reason.name].value}; "
+        if record.stop_reason.cut_short
+        else "",
+        "columns": _own_columns(record),
         "facts": _facts(record),
     }
 
@@ -63,14 +74,13 @@ def packed(values: Array) -> str:
     return b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
 
 
-def _own_columns(record: SweepAnalysis) -> dict[str, Array]:
-    """The columns of a CSV file that the script does not compute."""
-    columns = columns_of(record, BETA)
-    return {
-        name: np.asarray(values, dtype=np.float64)
-        for name, values in columns.items()
+def _own_columns(record: SweepAnalysis) -> list[tuple[str, str]]:
+    """The columns of a CSV file that the script does not compute, with their heads as there."""
+    return [
+        (printable(name), packed(np.asarray(values, dtype=np.float64)))
+        for name, values in columns_of(record, BETA).items()
         if name not in SMOOTHERS
-    }
+    ]
 
 
 def _facts(record: SweepAnalysis) -> dict[str, str]:
@@ -93,33 +103,38 @@ def _settings(record: SweepAnalysis) -> Iterator[tuple[str, object]]:
         yield "steps that the gradient scaler skipped", sum(record.skipped)
 
 
-def _source(record: SweepAnalysis, source: str, offered: Choices, asked: Answer) -> dict[str, Any]:
-    """One source of losses; without curves, why there are none."""
-    name = (
-        printable(source)
-        if source not in SOURCES
-        else {TRAIN: "mini-batches", PROBE: "probe"}[source]
-    )
+def _source(record: SweepAnalysis, source: str, offered: Choices, first: Answer) -> dict[str, Any]:
+    """One source of losses; without curves, why there are none.
+
+    Args:
+        record: The sweep, without its trainings from scratch.
+        source: The source.
+        offered: What can be chosen.
+        first: The answer that is shown first, which may take more into account.
+    """
+    name = {TRAIN: "mini-batches", PROBE: "probe"}[source] if source in SOURCES else source
+    named = {"name": printable(name), "source": source}
     try:
         curves = record.curves(source)
     except CannotTellError as error:
-        return {"name": name, "source": source, "refused": f"{error}"}
-    first = asked if source == TRAIN else record.suggest(source=source)
-    answers, said = page_answers(record, source, offered, first)
+        return {**named, "refused": f"{error}"}
+    told = page_answers(record, source, offered)
+    asked = {"key": key_of(first, offered, told)}
+    asked |= answer_data(first, record.stop_reason.cut_short)
+    answers, said = with_words_once(told)
     return {
-        "name": name,
-        "source": source,
+        **named,
         "lr": packed(curves.lr),
         "loss": packed(curves.loss),
+        "unit": curves.unit,
         "centred": packed(curves.fit.curve),
         "view": y_limits(curves),
         "rows": _rows(curves, offered.betas),
         "climbed": [climbed(curves, "ema", beta) for beta in offered.betas],
         "probe": _probe(record, curves.unit) if source == TRAIN else None,
-        "started": _started(record, source),
         "answers": answers,
         "said": said,
-        "first": key_of(first),
+        "first": asked,
     }
 
 
@@ -128,32 +143,32 @@ def _probe(record: SweepAnalysis, unit: float) -> dict[str, str] | None:
     return {"lr": packed(rates), "loss": packed(losses / unit)} if losses.size else None
 
 
-def _started(record: SweepAnalysis, source: str) -> dict[str, float | None] | None:
-    """At which rates a training from scratch was tried, the highest and the lowest, and starts."""
-    tried = [each.lr for each in record.cold_starts]
-    if not tried or source != TRAIN:
-        return None
-    started = tried[-1] if record.cold_starts[-1].started else None
-    return {"highest": tried[0], "lowest": tried[-1], "started": started}
+def _starts(record: SweepAnalysis) -> dict[str, Any]:
+    """At which rates a training from scratch was tried, from the highest down, and starts."""
+    starts = record.starts
+    refused = never_started(starts) if starts.tried else ""
+    return {"tried": starts.tried, "started": starts.started, "refused": refused}
 
 
 def _rows(curves: SweepCurves, betas: tuple[float, ...]) -> dict[str, Any]:
-    """The rows of the comparison; of each average one for each beta."""
-    rows: dict[str, Any] = {
-        name: row_data(curve_row(curves, name), curves.unit) for name in (RAW, CENTRED, EXPECTED)
-    }
+    """The rows of the comparison, in the unit of the curves; of each average one for each beta."""
+
+    def data(name: str, beta: float | None = None) -> dict[str, Any]:
+        return row_data(curve_row(curves, name, beta).drawn_in(curves.unit))
+
+    rows: dict[str, Any] = {name: data(name) for name in (RAW, CENTRED, EXPECTED)}
     for name in SMOOTHERS:
-        rows[name] = [row_data(curve_row(curves, name, beta), curves.unit) for beta in betas]
+        rows[name] = [data(name, beta) for beta in betas]
     return rows
 
 
-def row_data(row: CurveRow, unit: float) -> dict[str, Any]:
-    """A row of the comparison, its flags by name, its loss in the unit of the curves."""
+def row_data(row: CurveRow) -> dict[str, Any]:
+    """A row of the comparison, its flags by name."""
     return {
         "label": row.label,
         "step": row.minimum.step,
         "lr": row.minimum.lr,
-        "loss": row.minimum.loss / unit,
+        "loss": row.minimum.loss,
         "below": row.decade_below,
         "usable": row.minimum.usable,
         "flags": flag_names(row.minimum.flags),

@@ -142,13 +142,10 @@ class SweepPictures(SweepAnalysis):
         from lrfind.multitask.figures import plot_tasks
 
         _require_answer(suggestion, TaskDisagreement, "task_disagreement")
-        answers = self.task_disagreement() if suggestion is None else suggestion
-        sources = {"total": TRAIN, **{name: name for name in self.tasks}}
-        return plot_tasks(
-            {label: self._curves_or_reason(source) for label, source in sources.items()},
-            {"total": answers.total, **answers.tasks},
-            ax,
-        )
+        told = self.task_disagreement() if suggestion is None else suggestion
+        sources = zip(told.answers, (TRAIN, *told.tasks), strict=True)
+        curves = {label: self._curves_or_reason(source) for label, source in sources}
+        return plot_tasks(curves, told.answers, ax)
 
     def plot_task_scales(
         self, axes: Sequence[Axes] | None = None, *, beta: float = NORMALIZER_BETA

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.calibration import TASKS
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, UNUSABLE, Flag
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW
+from lrfind.analysis.flags import UNUSABLE, Flag
 from lrfind.analysis.smoothing import USUAL
 from lrfind.analysis.transfer import judged_by
 from lrfind.analysis.verdict import Verdict

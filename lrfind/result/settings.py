@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lrfind.analysis.curves import CUT_SHORT, Flag
 from lrfind.analysis.defaults import DIVERGE_TH, END_LR, NUM_ITER, START_LR, STEP_MODE
+from lrfind.analysis.flags import CUT_SHORT, Flag
 from lrfind.support.names import NamedEnum
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, Flag
+from lrfind.analysis.curves import CENTRED, EXPECTED, RAW
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.compare import Comparison

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import Flag
 from lrfind.analysis.cyclic_bounds import Bounds, find_bounds
 from lrfind.analysis.defaults import BETAS
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.posterior import BETWEEN_RUNS
 from lrfind.analysis.question import ask, with_schedule
 from lrfind.analysis.schedule import beta_of_window, decades_per_step, window_of_beta
@@ -107,11 +107,11 @@ class SweepAnalysis(SweepRecord):
             unrecorded = source == PROBE and not self.probe.size
             verdict = None if unrecorded else Verdict.TOO_SHORT
             return self._cut_short(CannotTell(str(error), question.rule, verdict=verdict))
-        answer = suggest(curves, question, group_scale=self.group_scale, starts=self._starts)
+        answer = suggest(curves, question, group_scale=self.group_scale, starts=self.starts)
         return self._cut_short(answer)
 
     @property
-    def _starts(self) -> Starts:
+    def starts(self) -> Starts:
         """At which rates a training from scratch was tried, and starts."""
         tried = tuple(each.lr for each in self.cold_starts)
         return Starts(tried, tried[-1] if tried and self.cold_starts[-1].started else None)

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import RAW, Flag, SweepCurves
+from lrfind.analysis.curves import RAW, SweepCurves
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.smoothing import USUAL
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.figures import y_limits
 from lrfind.result.marks import name_of
 from lrfind.support.arrays import Array
+from lrfind.support.axes import loss_label
+from lrfind.support.missing import missing
 from lrfind.support.text import plain_text, rate
 
 if TYPE_CHECKING:
@@ -73,7 +76,8 @@ class TextFigure:
 
         low, high = _limits(self.curves)
         drawn = [*self._marks(low, high), *self._lines()]
-        plot = _plot(drawn, (low, high), min(options.max_width, WIDEST))
+        label = loss_label(self.curves.unit)
+        plot = _plot(drawn, (low, high), label, min(options.max_width, WIDEST))
         instead = ASCII if options.ascii_only else {}
         yield Text.from_ansi(plot.translate(instead), no_wrap=True)
         legend = [
@@ -123,7 +127,7 @@ def _limits(curves: SweepCurves) -> tuple[float, float]:
     return lowest - 0.05 * (high - lowest), high
 
 
-def _plot(drawn: Sequence[Drawn], limits: tuple[float, float], width: int) -> str:
+def _plot(drawn: Sequence[Drawn], limits: tuple[float, float], label: str, width: int) -> str:
     """What plotext draws, as lines with terminal escapes; in its own figure, left empty."""
     plotext = _plotext()
     terminal, figure = plotext.terminal, plotext.figure
@@ -144,7 +148,7 @@ def _plot(drawn: Sequence[Drawn], limits: tuple[float, float], width: int) -> st
         across.lim(*np.log10([rates.min(), rates.max()]).tolist())
         across.ticks(*_rate_ticks(float(rates.min()), float(rates.max()), width // TICK))
         figure.label("learning rate", "x", "lower")
-        figure.label("loss", "y", "left")
+        figure.label(label, "y", "left")
         up.lim(low, high)
         up.ticks(*_loss_ticks(low, high))
         return str(figure.build().string())
@@ -175,5 +179,5 @@ def _plotext() -> Any:
     try:
         import plotext
     except ImportError as error:
-        raise ImportError('plotext is not installed: pip install "lrfind[terminal]"') from error
+        raise missing("plotext", "terminal") from error
     return plotext

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lrfind.analysis.answers import Suggestion
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.verdict import Verdict
 
 

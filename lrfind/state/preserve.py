@@ -101,15 +101,19 @@ class Preserving:
             snapshot = Snapshot(self._store)
             for thing in self._objects:
                 snapshot.keep_named(thing)
-            snapshot.undo.note_last(claim.release)
         except BaseException:
             claim.release()
             raise
         self._undo, self._entered = snapshot.undo, True
         try:
             snapshot.complete()
+            # After all else, when no copy is on its way any more.
+            snapshot.undo.note_last(claim.release)
         except BaseException:
-            self.restore()
+            try:
+                self.restore()
+            finally:
+                claim.release()
             raise
         return Preserved(snapshot.nbytes, self._store)
 

@@ -50,7 +50,6 @@ CHARACTERS_PER_INCH = 14, 12
 LONGEST = 32
 """Characters of a name in a figure."""
 
-
 KEPT = 10
 """Figures of ours that pyplot keeps where it cannot show them; it warns of more than 20."""
 _OPENED: deque[ReferenceType[Figure]] = deque()
@@ -112,7 +111,7 @@ def keep_to_floats(axis: Axis, lr: Array, unit: float = 1.0) -> None:
         unit: What the losses are drawn in; named if it is not 1.
     """
     if unit != 1:
-        axis.axes.set_ylabel(f"loss / {unit:.2g}")
+        axis.axes.set_ylabel(loss_label(unit))
     if EXTREME[0] <= lr[0] and lr[-1] <= EXTREME[1]:
         return
     from matplotlib.ticker import FixedLocator, NullLocator
@@ -121,6 +120,11 @@ def keep_to_floats(axis: Axis, lr: Array, unit: float = 1.0) -> None:
     logs = np.linspace(np.log10(lr[0]), np.log10(lr[-1]), 5)
     axis.set_major_locator(FixedLocator((10**logs).tolist()))
     axis.set_minor_locator(NullLocator())
+
+
+def loss_label(unit: float) -> str:
+    """The label of an axis of losses, with the unit that they are drawn in if it is not 1."""
+    return "loss" if unit == 1 else f"loss / {unit:.2g}"
 
 
 def font_size(ax: Axes) -> float:

@@ -28,10 +28,10 @@ from lrfind.support.heads import printable
 SCHEMA = 1
 """Schema version of every JSON file that lrfind can read back."""
 LEFT_OVER, OLD = ".lrfind-tmp", 3600.0
-"""The end of the name of a file that is being written, and the seconds after which it no longer
-is, locked or not."""
+"""Suffix of a temporary file, and its age in seconds from which on nobody is writing it, locked or
+not."""
 LONGEST = 200
-"""Characters of a name that are part of the temporary one, which may have 255."""
+"""Bytes of a name that are part of the temporary one, which may have 255."""
 
 
 def write_json(path: str | Path, document: Mapping[str, object]) -> None:
@@ -95,7 +95,7 @@ def _replace(target: Path, data: Iterable[bytes | memoryview]) -> None:
 def _begun(target: Path) -> tuple[int, str]:
     """A new file beside the target, locked as long as it is open."""
     while True:
-        handle, name = tempfile.mkstemp(LEFT_OVER, f".{target.name[:LONGEST]}.", target.parent)
+        handle, name = tempfile.mkstemp(LEFT_OVER, _start(target), target.parent)
         _lock(handle, wait=True)
         if os.fstat(handle).st_nlink or fcntl is None:
             return handle, name
@@ -113,12 +113,17 @@ def _lock(handle: int, *, wait: bool) -> bool:
     return True
 
 
+def _start(target: Path) -> str:
+    """What the names of the temporary files of this one begin with."""
+    return f".{target.name.encode(errors='ignore')[:LONGEST].decode(errors='ignore')}."
+
+
 def _clean_up(target: Path) -> None:
     """Remove what processes left that were killed while they wrote this file.
 
     No process holds their locks any more. Where there are no locks, they are old.
     """
-    for path in target.parent.glob(f".{escape(target.name[:LONGEST])}.*{LEFT_OVER}"):
+    for path in target.parent.glob(f"{escape(_start(target))}*{LEFT_OVER}"):
         with suppress(OSError), path.open("r+b") as file:  # another process may be quicker
             if _lock(file.fileno(), wait=False) or time.time() - path.stat().st_mtime > OLD:
                 path.unlink()
@@ -128,12 +133,14 @@ def _sync(folder: Path) -> None:
     """Have the name of a new file survive a power failure, where the system can do that."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems cannot
+    # The file is there: what cannot be done is no error. A folder may be closed to reading, and
+    # some network file systems sync none.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(handle)
-    finally:
-        os.close(handle)
+        finally:
+            os.close(handle)
 
 
 def plain(value: float) -> float | str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'
-"""Has a notebook leave dollars as they are, which are else read as formulas."""
+"""Keeps a notebook from reading what stands between dollars as a formula."""
 CELL = "padding: 0.2em 0.7em; border: none;"
 NO_WRAP = "white-space: nowrap; max-width: 24em; overflow: hidden; text-overflow: ellipsis;"
 WRAP = "white-space: pre-wrap; overflow-wrap: anywhere;"

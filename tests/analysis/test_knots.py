@@ -18,6 +18,7 @@ from lrfind.analysis.knots import (
     lengths,
     middles,
 )
+from lrfind.analysis.smoother import smoother
 from lrfind.analysis.suggestion import suggest
 
 
@@ -107,3 +108,13 @@ def test_the_precision_of_means_is_that_of_curves_that_are_constant_in_each_bloc
     weight, beside = knot_noise(length, correlation)
     found = weight * np.array([precision_times(row, beside) for row in np.eye(6)])
     np.testing.assert_allclose(found[1:-1], wanted[1:-1], rtol=1e-6, atol=1e-9)
+
+
+def test_in_the_longest_sweeps_the_means_of_blocks_are_the_curve():
+    # A block of theirs is longer than the stiffest smoother rounds off.
+    values = np.repeat([1.0, 0.0, 2.0], 1_400_000)
+    size = values.size
+    starts = block_starts(size)
+    found = smoother(values)
+    means = between_knots(block_means(values, starts), starts, size)
+    np.testing.assert_allclose(found.curve, means, atol=0.01)

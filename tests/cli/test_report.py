@@ -24,8 +24,8 @@ def test_a_page_of_one_result_shows_first_what_was_asked(invoke, tmp_path):
     data = data_of(tmp_path / "page.html")
     (source,) = data["results"][0]["sources"]
     answer = lrfind.load(DEMO).suggest(schedule="one_cycle", total_steps=2345)
-    assert source["first"] == "expected|one_cycle|2345||"
-    assert source["answers"][source["first"]]["lr"] == answer.lr
+    assert source["first"]["key"] == "expected|one_cycle|2345||"
+    assert source["first"]["lr"] == source["answers"][source["first"]["key"]]["lr"] == answer.lr
     assert data["beta"] == 0.93
     assert 2345 in data["lengths"]
 
@@ -63,6 +63,17 @@ def test_another_finders_record_has_a_page_too(invoke, tmp_path):
     assert "Losses of a record" in data_of(tmp_path / "page.html")["results"][0]["origin"]
 
 
+def test_a_kind_is_for_the_files_that_are_not_lrfinds(invoke, tmp_path):
+    lrfind.load(DEMO).to_csv(tmp_path / "history.csv")
+    files = (BEFORE / "controls.json", "history.csv", DEMO)
+    done = invoke("report", *files, "--kind", "raw", "-o", "page.html")
+    assert done.exit_code == 0, done.stderr
+    data = data_of(tmp_path / "page.html")
+    # The page begins with the first result, wherever it stands.
+    assert [each["name"] for each in data["results"]] == ["history.csv", "result.json"]
+    assert data["results"][0]["origin"] == "Losses of a record, taken as raw."
+
+
 def test_a_sweep_without_a_rate_has_a_page(invoke, tmp_path):
     from makers import make_result
 
@@ -72,8 +83,7 @@ def test_a_sweep_without_a_rate_has_a_page(invoke, tmp_path):
     (source,) = data_of(tmp_path / "page.html")["results"][0]["sources"]
     answer = lrfind.load(tmp_path / "result.json").suggest()
     assert isinstance(answer, CannotTell)
-    said = source["said"][source["answers"][source["first"]]["said"]]
-    assert said["refused"] == answer.reason
+    assert source["first"]["said"]["refused"] == answer.reason
 
 
 @pytest.mark.parametrize(
@@ -82,7 +92,7 @@ def test_a_sweep_without_a_rate_has_a_page(invoke, tmp_path):
         (["-o", "page.html"], "Missing argument"),
         ([DEMO], "Missing option"),
         ([DEMO, "-o", "page.png"], "'page.png' must end in .html"),
-        ([BEFORE / "controls.json", "-o", "page.html"], "the first FILE must be a result"),
+        ([BEFORE / "controls.json", "-o", "page.html"], "one FILE at least must be a result"),
         (["nowhere.json", "-o", "page.html"], "nowhere.json"),
         ([DEMO, "-o", "nowhere/page.html"], "the folder nowhere does not exist"),
         ([DEMO, "--kind", "raw", "-o", "page.html"], "--kind is for what another"),

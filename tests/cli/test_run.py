@@ -168,6 +168,9 @@ def test_a_run_keeps_a_journal_of_its_sweep_and_overwrites_no_other_file(invoke,
     assert done.exit_code == 1
     assert "journal.jsonl is not of lrfind: pass --force" in done.stderr
     assert (tmp_path / "mine" / "journal.jsonl").read_text() == "my notes"
+    done = invoke(*asked, "--force")
+    assert done.exit_code == 0, done.stderr
+    assert lrfind.load(tmp_path / "mine" / "journal.jsonl") == result
 
 
 def test_a_budget_keeps_one_too(invoke, problem, tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import lrfind
 from lrfind import StopReason, from_history
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.schedule import lr_sequence
 from lrfind.histories.averages import Average
 from lrfind.histories.kinds import KINDS

@@ -11,7 +11,7 @@ import pytest
 from makers import WALLED, Untouchable, walled
 
 import lrfind
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.question import ask
 from lrfind.analysis.verdict import Verdict
 from lrfind.loop.cold_start import FARTHER, FEWEST_STEPS, cold_starts, enough_of, steps_of

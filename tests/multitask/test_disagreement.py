@@ -43,6 +43,22 @@ def test_the_task_suggests_what_its_own_sweep_would():
         result.curves("c")
 
 
+def test_a_task_called_total_is_not_taken_for_the_total():
+    result = sweep(total=well(1e-3), b=well(1e-1))
+    answer = result.task_disagreement()
+    assert answer.answers == {
+        "total of all": result.suggest(),
+        "total": result.suggest(source="total"),
+        "b": result.suggest(source="b"),
+    }
+    html = answer._repr_html_()
+    assert html.count("<tr") == 4
+    assert ">total of all<" in html
+    names = [line.get_label() for line in result.plot_tasks().get_lines()]
+    shown = [name.split(",")[0] for name in names if not name.startswith("_")]
+    assert shown == ["total of all", "total", "b"]
+
+
 def test_asked_for_nothing_the_rates_are_those_that_suggest_gives():
     result = sweep(a=well(1e-3), b=well(1e-1))
     answer = result.task_disagreement()

@@ -4,24 +4,30 @@ import csv
 import io
 import math
 import random
+import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 from makers import BEFORE, ROOT
+from PIL import Image
 
 import lrfind
 from lrfind import CannotTell, Controls, RangeTestResult, StopReason, ema
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.schedule import lr_sequence
+from lrfind.analysis.verdict import Verdict
 from lrfind.comparison.curve_rows import curve_row
 from lrfind.layers.layer_norms import Layers
 from lrfind.reports.page import as_json
 from lrfind.result.cold_start import ColdStart
 from lrfind.result.page_answers import EVEN_BETAS, LENGTHS
 from lrfind.result.settings import SweepSettings
+from lrfind.result.trust import trust_of
 from lrfind.support.heads import printable
-from lrfind.support.text import decades, rate, times
+from lrfind.support.text import decades, rate, times, words
 
 pytestmark = pytest.mark.slow
 HOSTILE = [
@@ -147,8 +153,9 @@ def check_row(row, cells):
 
 def test_the_script_computes_the_averages_as_the_library_does(shown):
     page, curves = shown("noisy"), SWEEPS["noisy"]().curves()
-    find = "Bokeh.documents.map((it) => it.get_model_by_name('steps data')).find(Boolean)"
-    read = f"Object.fromEntries(Object.entries({find}.data).map(([name, it]) => [name, [...it]]))"
+    read = (
+        "Object.fromEntries(Object.entries(models.steps.data).map(([name, it]) => [name, [...it]]))"
+    )
     for beta in (0.0, 0.5, 0.9, 0.98, 0.999):
         choose_beta(page, betas_of(page), beta)
         columns = page.evaluate(read)
@@ -211,17 +218,59 @@ def test_every_choice_gives_the_answer_of_suggest(shown, name):
     compare()
 
 
-COLD = [
-    (ColdStart(0.03, 10, 2.3, 1.0), ColdStart(0.01, 10, 0.5, 1.0)),
-    (ColdStart(0.03, 10, 0.5, 1.0),),
-    (),
-]
+def check_words(page, answer, result):
+    """The words on the page are those of an answer."""
+    terms = page.locator("#said dt").all_text_contents()
+    said = list(zip(terms, page.locator("#said dd").all_text_contents(), strict=True))
+    if isinstance(answer, CannotTell):
+        verdict = "why" if answer.verdict is None else words(answer.verdict.name)
+        assert said == [(verdict, answer.reason)]
+        return
+    trust = trust_of(answer, cut_short=result.stop_reason.cut_short)
+    assert ("trust", f"{trust.level} ({words(answer.verdict.name)}): {trust.why}") in said
+    assert ("next", trust.remedy) in said
+    assert [text for term, text in said if term == "but"] == [it.value for it in answer.cautions]
 
 
-@pytest.mark.parametrize("cold", COLD)
-def test_the_factor_slider_gives_the_answer_of_suggest(open_page, pages, cold):
-    result = made(cold_starts=cold)
-    page = open_page(pages(f"cold {len(cold)}", result.report))
+@pytest.mark.parametrize("question", [{"curve": "ema", "beta": 0.999}, {"factor": 1e6}])
+def test_a_refusal_that_was_asked_for_is_shown_first(open_page, tmp_path, question):
+    result = made(60)
+    answer = result.suggest(**question)
+    assert isinstance(answer, CannotTell)
+    result.report(tmp_path / "page.html", suggestion=answer, beta=question.get("beta", 0.98))
+    page = open_page(tmp_path / "page.html")
+    assert rate_on(page) is None
+    check_words(page, answer, result)
+    assert page.locator("#curve").input_value() == question.get("curve", "")
+    assert page.locator("#beta-shown").text_content() == f"{question.get('beta', 0.98):g}"
+
+
+COLD = {
+    "lowered": ((0.03, 2.3), (0.01, 0.5)),
+    "started at once": ((0.03, 0.5),),
+    "never started": ((0.0003, 2.3), (0.0001, 2.3)),
+    "not tried": (),
+}
+
+
+KINDS = {
+    "lowered": (Verdict.COLD_START, False),
+    "started at once": (Verdict.FLAT, True),
+    "never started": (Verdict.COLD_START, False),
+    "not tried": (Verdict.FLAT, False),
+}
+"""Verdict, and whether the rate is flagged as not tried."""
+ENDINGS = [(cold, StopReason.COMPLETED) for cold in COLD if cold != "never started"]
+ENDINGS += [("never started", StopReason.UNFINISHED)]
+
+
+@pytest.mark.parametrize(("cold", "reason"), ENDINGS)
+def test_the_factor_slider_gives_the_answer_of_suggest(open_page, pages, cold, reason):
+    starts = tuple(ColdStart(lr, 10, loss, 1.0) for lr, loss in COLD[cold])
+    result = replace(made(cold_starts=starts), stop_reason=reason)
+    page = open_page(pages(f"{cold} {reason.name}", result.report))
+    check_words(page, result.suggest(), result)
+    kinds = set()
     for rule in ("expected", "minimum"):
         page.locator("#rule").select_option(rule)
         for place in (0, 13, 40, 77, 100):
@@ -231,8 +280,87 @@ def test_the_factor_slider_gives_the_answer_of_suggest(open_page, pages, cold):
             answer = result.suggest(rule, factor=factor, **curve)
             lr = None if isinstance(answer, CannotTell) else pytest.approx(answer.lr, rel=1e-12)
             assert rate_on(page) == lr, (rule, factor)
-            if lr is None:
-                assert answer.reason in page.locator("#said").text_content()
+            check_words(page, answer, result)
+            kinds.add((answer.verdict, Flag.NOT_TRIED in answer.flags))
+    # Of each kind one, or the comparison shows nothing.
+    assert KINDS[cold] in kinds
+
+
+def test_the_rules_own_factor_is_told_from_another(open_page, tmp_path):
+    result = made()
+    result.report(tmp_path / "page.html", suggestion=result.suggest(factor=2))
+    page = open_page(tmp_path / "page.html")
+    assert page.locator("#factor-shown").text_content() == "2.0"
+    assert rate_on(page) == result.suggest(factor=2).lr
+    page.locator("#rule").select_option("minimum")
+    assert page.locator("#factor-shown").text_content() == "10, the rule's own"
+    assert page.locator("#factor").get_attribute("aria-valuetext") == "10, the rule's own"
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.000012])
+def test_any_beta_can_be_asked_for(open_page, tmp_path, beta):
+    # Python and JavaScript write small numbers in different ways.
+    result = made()
+    asked = result.suggest(curve="debiased", beta=beta)
+    result.report(tmp_path / "page.html", suggestion=asked)
+    page = open_page(tmp_path / "page.html")
+    assert rate_on(page) == asked.lr
+    assert float(page.locator("#beta-shown").text_content()) == beta
+    assert page.locator("#curve").input_value() == "debiased"
+
+
+@pytest.fixture
+def kinds(open_page, pages):
+    """A page of usual, extreme, negative and no losses, and the first two of these."""
+    usual = made()
+    extreme = replace(usual, loss=usual.loss * 2.0**1000)
+    negative = replace(usual, loss=usual.loss - 100)
+    empty = replace(usual, lr=usual.lr[:1], loss=usual.loss[:1])
+    return open_page(pages("kinds", lambda path: usual.report(path, extreme, negative, empty))), (
+        usual, extreme,
+    )  # fmt: skip
+
+
+def test_extreme_losses_are_shown_with_their_unit(kinds):
+    page, (usual, extreme) = kinds
+    assert page.locator("#loss-head").text_content() == axis_label(page) == "loss"
+    assert "/" not in page.locator("#readout").text_content()
+    page.locator("#source").select_option("1")
+    unit = extreme.curves().unit
+    assert unit > 1
+    label = f"loss / {unit:.2g}"
+    assert page.locator("#loss-head").text_content() == axis_label(page) == label
+    assert label in page.locator("#readout").text_content()
+    assert cells_of(page, "raw")["loss"][0] * unit == extreme.curves().minimum("raw").loss
+    # Beside others, in their unit.
+    drawn = "models.others.data.loss[0]"
+    beside = page.evaluate(f"[...{drawn}]")
+    np.testing.assert_allclose(beside, lrfind.debiased_ema(usual.loss, 0.98) / unit, 1e-13)
+
+
+def axis_label(page):
+    return page.evaluate("models.linear.figure.left[0].axis_label")
+
+
+def test_a_sweep_of_negative_losses_leaves_the_log_axis(kinds):
+    page, _ = kinds
+    visible = "[models.linear.figure.visible, models.log.figure.visible]"
+    page.locator("#log-loss").check()
+    assert page.evaluate(visible) == [False, True]
+    page.locator("#source").select_option("2")
+    assert page.locator("#log-loss").is_disabled()
+    assert not page.locator("#log-loss").is_checked()
+    assert page.evaluate(visible) == [True, False]
+
+
+def test_a_sweep_without_curves_shows_none_of_another(kinds):
+    page, _ = kinds
+    assert page.locator("#curves").is_visible()
+    page.locator("#source").select_option("3")
+    assert not page.locator("#curves").is_visible()
+    assert not page.locator("#betas").is_visible()
+    page.locator("#source").select_option("0")
+    assert page.locator("#curves").is_visible()
 
 
 def test_a_rate_outside_what_was_swept_is_refused(open_page, pages):
@@ -285,10 +413,12 @@ def test_several_results_lie_beside_each_other(open_page, pages):
     page = open_page(pages("several", write))
     rows = page.locator("#results tbody tr")
     for place, (name, sweep) in enumerate(zip(names, sweeps, strict=True)):
-        cells = rows.nth(place).locator("td").all_text_contents()
+        cells = rows.nth(place).locator("th, td").all_text_contents()
         answer = sweep.suggest()
         told = "no rate" if isinstance(answer, CannotTell) else rate(answer.lr)
         assert cells[:2] == [name, told]
+        usable = sweep.curves().minimum("raw").usable
+        assert bool(cells[4]) == usable
     assert page.get_by_role("heading", name="Controls").count() == 1
     assert page.locator(".card img").count() == 1
     page.locator("#source").select_option("1")
@@ -338,6 +468,16 @@ def test_nothing_that_a_user_named_runs_or_breaks_the_page(open_page, tmp_path):
     for place in range(len(shown)):
         page.locator("#source").select_option(str(place))
     assert page.evaluate("window.hacked") is None
+    page.locator("#source").select_option("0")
+    result.to_csv(tmp_path / "own.csv")
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    download.value.save_as(tmp_path / "saved.csv")
+    saved, own = (
+        [*csv.reader(io.StringIO((tmp_path / name).read_text()))]
+        for name in ("saved.csv", "own.csv")
+    )
+    assert saved[0] == own[0]
     assert page.locator("img[src=x]").count() == 0
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
@@ -478,6 +618,28 @@ def test_it_can_be_printed(shown):
     assert page.pdf().startswith(b"%PDF")
 
 
+def test_what_is_dark_on_the_screen_is_light_on_paper(shown):
+    page = shown("demo", color_scheme="dark")
+    look = """() => [document.body, document.getElementById("curves")]
+      .map((it) => getComputedStyle(it)).map((it) => [it.color, it.filter])"""
+    assert page.evaluate(look) == [["rgb(231, 233, 236)", "none"]] * 2
+    page.emulate_media(media="print")
+    (body, no_filter), (_, turned) = page.evaluate(look)
+    assert (body, no_filter) == ("rgb(28, 30, 33)", "none")
+    assert turned.startswith("invert")  # its canvas keeps its colours, as nothing is drawn anew
+    page.emulate_media(media="screen")
+    assert page.evaluate(look) == [["rgb(231, 233, 236)", "none"]] * 2
+
+
+def test_a_picture_is_saved_on_the_paper_of_the_page(shown, tmp_path):
+    page = shown("demo", color_scheme="dark")
+    with page.expect_download() as download:
+        page.locator("#png").click()
+    download.value.save_as(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.convert("RGBA").getpixel((3, 3)) == (22, 24, 28, 255)
+
+
 def test_it_shows_itself_in_a_frame_of_a_notebook(browser, tmp_path):
     result = demo()
     path = tmp_path / "notebook.html"
@@ -504,6 +666,15 @@ def test_ten_thousand_steps_stay_below_six_megabytes(open_page, tmp_path):
         assert cells_of(page, "debiased")["lr"][0] == curves.minimum("debiased", beta).lr
 
 
+def test_without_bokeh_the_error_names_the_extra_before_anything_is_computed(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    monkeypatch.setattr(RangeTestResult, "suggest", None)
+    for make in (made(20).explore, lambda: made(20).report(tmp_path / "page.html")):
+        with pytest.raises(ImportError, match=r'bokeh is not .* pip install "lrfind\[report\]"'):
+            make()
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_what_a_page_cannot_show_is_one_error(tmp_path):
     result = made(20)
     with pytest.raises(TypeError, match="`more` must hold results"):
@@ -512,6 +683,8 @@ def test_what_a_page_cannot_show_is_one_error(tmp_path):
         result.report(tmp_path / "page.html", names=["a", "b"])
     with pytest.raises(ValueError, match="beta"):
         result.report(tmp_path / "page.html", beta=1.0)
+    with pytest.raises(TypeError, match="`suggestion`"):
+        result.report(tmp_path / "page.html", suggestion=0.1)
     with pytest.raises(FileNotFoundError):
         result.report(tmp_path / "nowhere" / "page.html")
     assert [*tmp_path.iterdir()] == []

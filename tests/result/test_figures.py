@@ -119,6 +119,22 @@ def test_the_raw_and_the_debiased_minimum_are_marked_and_named_where_they_are():
     assert ax.get_legend() is None
 
 
+def test_extreme_losses_are_drawn_as_others_in_a_unit_of_their_own():
+    usual = noisy_result()
+    extreme = replace(usual, loss=usual.loss * 2.0**1000)
+    unit = extreme.curves().unit
+    assert unit > 1
+    ax, drawn = usual.plot(), extreme.plot()
+    assert drawn.get_ylabel() == f"loss / {unit:.2g}"
+    assert marks(drawn).keys() == marks(ax).keys()
+    high = max(drawn.get_ylim())
+    for name, (lr, loss) in marks(ax).items():
+        if "minimum" in name:
+            assert marks(drawn)[name] == (lr, loss * (2.0**1000 / unit))
+            assert marks(drawn)[name][1] < high
+    assert len(words(drawn)) == len(words(ax))
+
+
 def test_the_rates_one_decade_below_are_triangles_on_the_axis_and_a_label():
     result = noisy_result()
     ax = result.plot()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from makers import noisy_result
 
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import RULES
 from lrfind.histories.averages import Average
 from lrfind.histories.kinds import KINDS

@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import plotext
@@ -14,6 +15,7 @@ from rich.console import Console
 
 import lrfind
 from lrfind.analysis.curves import SweepCurves
+from lrfind.result.figures import y_limits
 from lrfind.result.text_figure import ASCII, HEIGHT, TextFigure
 from lrfind.support.text import rate
 
@@ -196,3 +198,15 @@ def test_any_sweep_can_be_drawn(losses, first, decades, width):
     text = printed(TextFigure(curves, lrfind.CannotTell("x", "expected")), width)
     assert max(map(len, text.splitlines())) <= width
     assert len(canvas(text)[0]) >= HEIGHT - 5
+
+
+def test_extreme_losses_are_drawn_with_their_unit(result):
+    extreme = replace(result, loss=result.loss * 2.0**1010)
+    unit = extreme.curves().unit
+    assert unit > 1
+    text = printed(figure_of(extreme), 100)
+    assert f"loss / {unit:.2g}" in text
+    highest = max(float(each.rstrip("┤")) for each in canvas(text)[1] if each)
+    _, high = y_limits(extreme.curves())
+    assert high / 2 < highest <= high
+    assert len(columns_with(text, RAW_MINIMUM)) == 1

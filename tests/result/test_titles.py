@@ -8,7 +8,7 @@ from makers import make_result, noisy_result
 from matplotlib import pyplot
 
 from lrfind import CannotTell, Verdict
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.result.titles import title_answer
 from lrfind.result.trust import TRUST
 

@@ -6,6 +6,7 @@ import json
 import re
 import struct
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -404,6 +405,18 @@ def test_mlflow_takes_a_long_sweep_in_few_calls(store, monkeypatch):
     assert [each.value for each in history] == long.to_frame()["debiased"].tolist()
 
 
+@warned
+def test_mlflow_takes_the_longest_names(store):
+    client, experiment = store
+    tasks = {"t" * 9_000 + end: RESULT.loss for end in "ab"}
+    named = replace(make_result(tasks=tasks), versions={"v" * 9_000: "1"})
+    run = client.create_run(experiment)
+    named.log_to(run)
+    read = client.get_run(run.info.run_id).data
+    assert len([name for name in read.metrics if name.startswith("lrfind/task_")]) == 2
+    assert len([name for name in read.params if name.startswith("lrfind/version_")]) == 1
+
+
 # What is no run.
 
 
@@ -441,3 +454,10 @@ def test_every_column_has_a_name_of_its_own_that_a_tracker_takes(names):
     assert list(found) == names
     assert len(set(found.values())) == len(names)
     assert all(re.fullmatch(r"lrfind/[-.\w]*", tag, re.ASCII) for tag in found.values())
+
+
+def test_the_name_of_a_long_column_is_cut_and_still_its_own():
+    names = [f"task {'t' * 9_000}{end}{'t' * 9_000}" for end in "ab"]
+    found = tags(names)
+    assert len({*found.values()}) == 2
+    assert max(map(len, found.values())) <= 250

@@ -12,6 +12,7 @@ from whole_state import whole_state
 
 import lrfind
 from lrfind import Sweep, preserve_state
+from lrfind.state.snapshot import Snapshot
 
 SHORT = {"num_iter": 8, "start_lr": 1e-4, "progress": False}
 
@@ -274,3 +275,25 @@ def test_one_preserve_state_is_entered_once():
     preserved = preserve_state(Valley())
     with preserved, pytest.raises(RuntimeError, match="entered before"), preserved:
         pass
+
+
+def test_a_model_is_free_when_the_last_copy_has_arrived_and_no_sooner(monkeypatch):
+    # On an accelerator the copies are still on their way when the last has been begun.
+    model, raised = Valley(), []
+    wait = Snapshot._wait_for_devices
+
+    def waiting(snapshot):
+        raised.append(in_a_thread(lambda: preserve_state(model).__enter__()))
+        wait(snapshot)
+
+    monkeypatch.setattr(Snapshot, "_wait_for_devices", waiting)
+    with preserve_state(model):
+        pass
+    assert [type(each) for each in raised] == [RuntimeError, RuntimeError]
+    monkeypatch.undo()
+
+    def other():
+        with preserve_state(model):
+            pass
+
+    assert in_a_thread(other) is None

@@ -75,10 +75,24 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
 
 
-def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path):
-    path = tmp_path / ("n" * 255)
+@pytest.mark.parametrize("name", ["n" * 255, "ä" * 127, "学" * 85])
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
+    path = tmp_path / name
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+@posix
+def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
+    # Root reads every folder, so it is the opening that is refused.
+    def closed(path, flags, *more, opened=os.open):
+        if os.path.isdir(path):
+            raise PermissionError(path)
+        return opened(path, flags, *more)
+
+    monkeypatch.setattr(files.os, "open", closed)
+    write_whole(tmp_path / "result.json", b"new")
+    assert (tmp_path / "result.json").read_bytes() == b"new"
 
 
 def left_over(folder, name="result.json", age=0.0):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lrfind.analysis.curves import CENTRED, UNUSABLE, Flag
+from lrfind.analysis.curves import CENTRED
+from lrfind.analysis.flags import UNUSABLE, Flag
 from lrfind.analysis.posterior import CONFIDENCE
 from lrfind.checks.controls.attribution import DataShare
 from lrfind.checks.controls.numbers import MINI_BATCH, PROBE_BATCH, ControlNumbers, MinimumRow

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from typing_extensions import Unpack
 
 from lrfind.analysis.answers import CannotTell, Suggestion
-from lrfind.analysis.curves import Flag
+from lrfind.analysis.flags import Flag
 from lrfind.analysis.question import Question, ask
 from lrfind.checks.verification.answering import (
     Suggested,
