@@ -20,7 +20,6 @@ from lrfind.cli.options import (
     traceback_option,
 )
 
-
 resume_options = all_of(
     click.option(
         "--checkpoint-every",
