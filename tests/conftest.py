@@ -32,13 +32,15 @@ TOGETHER = {
     "tests/behaviour/test_task_ranks.py": "processes",
     "tests/behaviour/test_lightning_ranks.py": "processes",
     "tests/repeats/test_workers.py": "processes",
+    "tests/integrations/test_fastai.py": "fastai",
+    "tests/integrations/test_transformers.py": "transformers",
     "tests/reports/test_page.py": "page",
     "tests/behaviour/test_two_tasks.py": "two tasks",
     "tests/result/test_trackers.py": "trackers",
     "tests/scripts/test_experiment_lamb.py": "LAMB",
 }
 """Files whose tests one worker runs, one after another: they start several processes each, or
-share what took long to make."""
+share what took long to make or to import."""
 
 
 @pytest.hookimpl(optionalhook=True)
