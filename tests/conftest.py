@@ -34,13 +34,15 @@ TOGETHER = {
     "tests/repeats/test_workers.py": "processes",
     "tests/faults/test_full_disk.py": "forks",
     "tests/faults/test_killed.py": "forks",
+    "tests/integrations/test_fastai.py": "fastai",
+    "tests/integrations/test_transformers.py": "transformers",
     "tests/reports/test_page.py": "page",
     "tests/behaviour/test_two_tasks.py": "two tasks",
     "tests/result/test_trackers.py": "trackers",
     "tests/scripts/test_experiment_lamb.py": "LAMB",
 }
 """Files whose tests one worker runs, one after another: they start several processes each, or
-share what took long to make."""
+share what took long to make or to import."""
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -47,17 +47,34 @@ def precision_times(values: Array, correlation: float) -> Array:
     return product
 
 
+@lru_cache(maxsize=4)
+def _both_bands(size: int, correlation: float) -> tuple[Array, Array]:
+    """The upper bands of P and of `D'D`, shape `(3, size)`: the same for every stiffness."""
+    ones = np.ones(size - 2)
+    precision, roughness = (np.zeros((3, size), order="F") for _ in range(2))
+    precision[2], precision[1, 1:] = _precision_bands(size, correlation)
+    roughness[2] = np.convolve(ones, [1, 4, 1])
+    roughness[1, 1:] = np.convolve(ones, [-2, -2])
+    roughness[0, 2:] = 1
+    return precision, roughness
+
+
 def normal_factor(size: int, stiffness: float, correlation: float = 0.0) -> Array:
     """Banded Cholesky factor (upper form) of `P + stiffness * D'D`, D the second difference."""
-    from scipy.linalg import cholesky_banded
+    from scipy.linalg.lapack import dpbtrf
 
-    ones = np.ones(size - 2)
-    diagonal, beside = _precision_bands(size, correlation)
-    bands = np.zeros((3, size))
-    bands[2] = diagonal + stiffness * np.convolve(ones, [1, 4, 1])
-    bands[1, 1:] = beside + stiffness * np.convolve(ones, [-2, -2])
-    bands[0, 2:] = stiffness
-    return np.asarray(cholesky_banded(bands, overwrite_ab=True, check_finite=False))
+    precision, roughness = _both_bands(size, correlation)
+    # Without the checks of `cholesky_banded`, which take longer than the factor.
+    factor, failed = dpbtrf(precision + stiffness * roughness, overwrite_ab=True)
+    assert not failed, "the matrix is positive definite"
+    return np.asarray(factor)
+
+
+def solved(factor: Array, values: Array) -> Array:
+    """The solution of the normal equations, shape `(n,)`, from their factor."""
+    from scipy.linalg.lapack import dpbtrs
+
+    return np.asarray(dpbtrs(factor, values)[0])
 
 
 def _log_det(factor: Array) -> float:

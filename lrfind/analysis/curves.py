@@ -12,6 +12,7 @@ from lrfind.analysis.defaults import BETA, FACTOR
 from lrfind.analysis.estimate import plausible_curves
 from lrfind.analysis.flags import FEWEST_LOSSES, UNUSABLE, Flag
 from lrfind.analysis.loss_unit import in_full, loss_unit
+from lrfind.analysis.noise import has_plateau
 from lrfind.analysis.posterior import MinimumPosterior, minimum_posterior
 from lrfind.analysis.smoothing import SMOOTHERS, settled
 from lrfind.analysis.verdict import Judgement, Verdict, judge
@@ -20,9 +21,6 @@ from lrfind.support.arguments import require_beta, require_choice
 from lrfind.support.arrays import Array, ArrayLike
 from lrfind.support.errors import CannotTellError
 from lrfind.support.rates import all_decades_between, decades_between
-
-PLATEAU = 30.0
-"""The first third of a sweep is a plateau if it lies this factor below the last learning rate."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,7 @@ class SweepCurves:
 
     Example:
         >>> lr = np.geomspace(1e-3, 1e1, 81)
-        >>> curves = SweepCurves(lr, np.abs(np.log10(lr) + 1) + 1)
-        >>> round(curves.minimum("raw").lr, 3)
+        >>> round(SweepCurves(lr, np.abs(np.log10(lr) + 1) + 1).minimum("raw").lr, 3)
         0.1
     """
 
@@ -91,6 +88,7 @@ class SweepCurves:
         self.loss = recorded[:finite] / self.unit
         self._ended_finite = finite == recorded.size
         self._smoothed = smoothed
+        self._minima: dict[tuple[str, float], Minimum] = {}
 
     def every(self, stride: int, phase: int = 0) -> SweepCurves:
         """The sub-sweep of every `stride`-th loss, starting at index `phase`.
@@ -112,8 +110,7 @@ class SweepCurves:
     @cached_property
     def fit(self) -> CentredFit:
         """The centred fit, computed once."""
-        plateau = self.lr[self.lr.size // 3] * PLATEAU < self.lr[-1]
-        return fit_centred(self.loss, plateau=bool(plateau))
+        return fit_centred(self.loss, plateau=has_plateau(self.lr))
 
     @cached_property
     def posterior(self) -> MinimumPosterior:
@@ -152,7 +149,11 @@ class SweepCurves:
         return self.fit.curve if name == CENTRED else self.loss
 
     def minimum(self, name: str, beta: float = BETA) -> Minimum:
-        """The minimum of the curve of that name, with its flags."""
+        """The minimum of the curve of that name, with its flags; computed once."""
+        asked = name, require_beta(beta)
+        return self._minima.get(asked) or self._minima.setdefault(asked, self._lowest(*asked))
+
+    def _lowest(self, name: str, beta: float) -> Minimum:
         curve = self.curve(name, beta)
         start, flags = 0, self.sweep_flags
         if name in SMOOTHERS:
@@ -190,7 +191,6 @@ class SweepCurves:
     def _end_flags(self, name: str, step: int) -> tuple[Flag, ...]:
         if step < self.loss.size - 1:
             return ()
-        if self._ended_finite:
-            return (Flag.AT_END,)
         # The raw loss may really be lowest just before it becomes infinite; an average only lags.
-        return (Flag.CUT_OFF,) if name in SMOOTHERS else ()
+        cut_off = (Flag.CUT_OFF,) if name in SMOOTHERS else ()
+        return (Flag.AT_END,) if self._ended_finite else cut_off

@@ -13,8 +13,8 @@ class Flag(NamedEnum):
     """A warning about a minimum; the value explains it and names the remedy."""
 
     UNFINISHED = (
-        "the loop ended before the sweep did: take the batches from `sweep.cycle(train_loader)`, "
-        "or lower `num_iter`"
+        "the sweep is not over: it still runs, was killed, or its loop ended first (then take the "
+        "batches from `sweep.cycle(train_loader)`, or lower `num_iter`)"
     )
     EXHAUSTED = (
         "`train_loader` ran out and cannot be restarted: pass a DataLoader or a list instead of "

@@ -12,6 +12,9 @@ FEWEST_FOR_CORRELATION = 20
 MOST_CORRELATION = 0.9
 """A larger value means a smooth curve that the trend does not follow, not noise."""
 
+PLATEAU = 30.0
+"""The first third of a sweep is a plateau if it lies this factor below the last learning rate."""
+
 TREND_DEGREE = 2
 """Degree of the trend that is subtracted: the loss may start to fall in the first third."""
 
@@ -50,6 +53,19 @@ def running_median(values: Array, window: int) -> Array:
     # Mirrored, so that a single high value at the end does not count.
     padded = np.pad(values, window // 2, mode="reflect" if values.size >= window else "edge")
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, window), axis=1))
+
+
+def has_plateau(lr: Array) -> bool:
+    """Whether the loss of a sweep hardly changes in its first third.
+
+    Args:
+        lr: Shape `(n,)`, the learning rate of each loss.
+
+    Example:
+        >>> has_plateau(np.geomspace(1e-6, 1, 90)), has_plateau(np.linspace(1e-6, 1, 90))
+        (True, False)
+    """
+    return bool(lr[lr.size // 3] * PLATEAU < lr[-1])
 
 
 def plateau_correlation(loss: Array) -> float:

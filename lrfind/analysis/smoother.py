@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lrfind.analysis.banded import normal_factor, precision_times, residual_freedom
+from lrfind.analysis.banded import normal_factor, precision_times, residual_freedom, solved
 from lrfind.analysis.knots import between_knots, block_means, block_starts, knot_noise, lengths
 from lrfind.support.arrays import Array, Steps
 
@@ -88,11 +88,8 @@ def _on_knots(values: Array, tried: Array, correlation: float, starts: Steps) ->
 
 def _solve(values: Array, stiffness: float, correlation: float = 0.0) -> Smoothed:
     """Solve `(P + stiffness * D'D) curve = P values`, P the noise's inverse correlation matrix."""
-    from scipy.linalg import cho_solve_banded
-
     factor = normal_factor(values.size, stiffness, correlation)
-    weighted = precision_times(values, correlation)
-    curve: Array = cho_solve_banded((factor, False), weighted, check_finite=False)
+    curve = solved(factor, precision_times(values, correlation))
     freedom = residual_freedom(values.size, stiffness, correlation)
     residual = values - curve
     squares = max(float(residual @ precision_times(residual, correlation)), 0.0)

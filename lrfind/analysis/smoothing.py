@@ -43,9 +43,8 @@ def ema(loss: ArrayLike, beta: ArrayLike = BETA) -> Array:
     lag = 1
     while lag < raw.shape[-1] and old.any():
         # A value with weight 0 must be dropped even if it is infinite, since 0 * inf is NaN.
-        past = np.zeros_like(average[..., lag:])
-        np.multiply(old, average[..., :-lag], out=past, where=old > 0)
-        average[..., lag:] += past
+        past = average[..., :-lag]
+        average[..., lag:] += old * (past if old.all() else np.where(old > 0, past, 0.0))
         old, lag = old * old, 2 * lag
     return average
 

@@ -9,11 +9,11 @@ the loss plus `stiffness` times the squared second differences. Generalised cros
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from lrfind.analysis.banded import precision_times
+from lrfind.analysis.banded import precision_times, solved
 from lrfind.analysis.knots import between_knots, block_means, block_sums, middles
 from lrfind.analysis.noise import noise_scale, plateau_correlation, plateau_wander
 from lrfind.analysis.smoother import smoother
@@ -79,14 +79,13 @@ class CentredFit:
         Returns:
             Shape `(k, count)`, at the steps `at`.
         """
-        from scipy.linalg import solve_banded
+        from scipy.linalg.lapack import dtbtrs
 
         smooth = np.where(np.isnan(self.smooth), np.inf, self.smooth)[self.at, None]
         if self.factor is None:
             return np.repeat(smooth, count, axis=1)
-        normal = np.random.default_rng(seed).standard_normal((smooth.size, count))
-        spread = solve_banded((0, 2), self.factor, normal, check_finite=False)
-        return np.asarray(smooth + self.deviation * spread)
+        normal = _normal(seed, smooth.size * count).reshape(-1, count)
+        return np.asarray(smooth + self.deviation * dtbtrs(self.factor, normal)[0])
 
     @property
     def cap(self) -> float:
@@ -104,13 +103,10 @@ class CentredFit:
         """
         if self.factor is None:
             return loss
-        from scipy.linalg import cho_solve_banded
-
         unit = self.noise or 1.0
         values = (loss - self.level) / unit
         means = values if self.starts is None else block_means(values, self.starts)
-        weighted = precision_times(means, self.beside)
-        fitted = cho_solve_banded((self.factor, False), weighted, check_finite=False)
+        fitted = solved(self.factor, precision_times(means, self.beside))
         if self.starts is not None:
             fitted = between_knots(fitted, self.starts, loss.size)
         return np.asarray(self.level + unit * fitted)
@@ -152,19 +148,30 @@ class CentredFit:
     def _error_of_difference(self, low: Steps, high: Steps) -> float:
         if self.factor is None:
             return self.noise * 2**0.5
-        from scipy.linalg import cho_solve_banded
-
         weight = np.zeros(self.curve.size)
         weight[high] += 1 / high.size
         weight[low] -= 1 / low.size
         weight = block_sums(weight, self.starts)
-        variance = weight @ cho_solve_banded((self.factor, False), weight, check_finite=False)
+        variance = float(weight @ solved(self.factor, weight))
         return float(self.deviation * np.sqrt(max(variance, 0.0)))
 
     @cached_property
     def descended(self) -> bool:
         """Whether the curve falls by more than `SURE` standard errors and more than rounding."""
         return self.depth > ROUNDING * abs(self.level) and self.significance > SURE
+
+
+def _normal(seed: int, count: int) -> Array:
+    """The first standard normal values of a seed, shape `(count,)`."""
+    return _at_least(seed, (count - 1).bit_length())[:count]
+
+
+@lru_cache(maxsize=4)
+def _at_least(seed: int, bits: int) -> Array:
+    """The first `2**bits` of them, which sweeps of nearly one length share."""
+    values: Array = np.random.default_rng(seed).standard_normal(2**bits)
+    values.flags.writeable = False
+    return values
 
 
 def fit_centred(loss: Array, *, plateau: bool = True) -> CentredFit:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -55,7 +56,7 @@ def page_html(
     from jinja2 import Environment
 
     ours = files("lrfind") / "reports"
-    written = as_json({**data, "figures": _figures(ticks)})
+    written = as_json({**data, "figures": _figures(tuple(ticks))})
     library = (bokehjs_path() / "js" / "bokeh.min.js").read_text(encoding="utf-8")
     template = Environment(autoescape=True).from_string(_text(ours, "page.html"))
     return template.render(
@@ -88,8 +89,9 @@ def as_json(data: object) -> str:
     return text
 
 
-def _figures(ticks: Sequence[float]) -> dict[str, Any]:
-    """The figures as the library's own JSON."""
+@lru_cache(maxsize=1)
+def _figures(ticks: tuple[float, ...]) -> dict[str, Any]:
+    """The figures as the library's own JSON; empty, so that they are the same on every page."""
     from bokeh.embed import json_item
     from bokeh.layouts import column
 

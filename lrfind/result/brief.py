@@ -38,7 +38,7 @@ ENDED = {
     StopReason.NON_FINITE: ", where a loss was NaN or infinite",
     StopReason.EXHAUSTED: ", where the data ran out",
     StopReason.OVERFLOW: ", where the gradients overflowed",
-    StopReason.UNFINISHED: ", where the loop ended",
+    StopReason.UNFINISHED: ", so far",
 }
 """How the range of a sweep ends."""
 

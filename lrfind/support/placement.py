@@ -94,16 +94,19 @@ def best_place(
 
 def overlaps(boxes: Array, others: Array) -> Flags:
     """Whether each of `(n, 4)` boxes overlaps each of `(k, 4)` others; shape `(n, k)`."""
-    first, second = boxes[:, None], others[None]
-    starts = np.maximum(first[..., :2], second[..., :2])
-    ends = np.minimum(first[..., 2:], second[..., 2:])
-    return np.asarray((starts < ends).all(-1))
+    x, y = (
+        np.maximum(boxes[:, None, low], others[:, low])
+        < np.minimum(boxes[:, None, low + 2], others[:, low + 2])
+        for low in (0, 1)
+    )
+    return np.asarray(x & y)
 
 
 def inside(points: Array, boxes: Array) -> Flags:
     """Whether each of `(m, 2)` points lies in each of `(n, 4)` boxes; shape `(n, m)`."""
-    at, box = points[None], boxes[:, None]
-    return np.asarray(((at > box[..., :2]) & (at < box[..., 2:])).all(-1))
+    x, y = points.T
+    left, bottom, right, top = boxes.T[..., None]
+    return np.asarray((x > left) & (x < right) & (y > bottom) & (y < top))
 
 
 def hidden(boxes: Array, seen: Surroundings) -> Array:

@@ -38,7 +38,7 @@ def problem(tmp_path_factory):
     path = tmp_path_factory.mktemp("problem") / "train.py"
     path.write_text(
         "from lrfind.demo import digits_problem\n\n"
-        "def problem(seed=0):\n    return digits_problem(seed=seed)\n"
+        "def problem(seed=0):\n    return digits_problem(model='mlp', seed=seed)\n"
     )
     return path
 

@@ -178,11 +178,11 @@ def test_the_usual_rule_agrees_or_is_said_to_say_more_or_less_and_why():
 def test_an_unfinished_sweep_says_so_first_and_last():
     result = replace(noisy_result(), stop_reason=StopReason.UNFINISHED)
     text = said(result)
-    assert text.startswith("The loop ended before the sweep did: take the batches from")
+    assert text.startswith("The sweep is not over: it still runs, was killed, or its loop")
     assert str(result.suggest()).startswith(f"{sentence(StopReason.UNFINISHED.value)} Train at")
-    assert str(result.suggest()).count("The loop ended") == 1
+    assert str(result.suggest()).count("The sweep is not over") == 1
     assert line(text, "Trust") == f"{UNFINISHED.level}: {UNFINISHED.why}"
-    assert text.count("The loop ended") == 1
+    assert text.count("The sweep is not over") == 1
     assert f"{result.lr.size} of {result.settings.num_iter} steps" in " ".join(text.split())
 
 

@@ -84,7 +84,9 @@ def test_a_loop_that_is_left_early_knows_the_length_of_its_epochs(recorded):
                 break
     result = sweep.result()
     assert (result.lr.size, result.epoch_steps) == (5 + recorded, 7)
-    assert result.suggest().reason.startswith("the loop ended before the sweep did: take the batc")
+    assert result.suggest().reason.startswith(
+        "the sweep is not over: it still runs, was killed, or its loop"
+    )
 
 
 def test_a_diverged_sweep_ends_the_loop():
