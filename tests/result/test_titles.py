@@ -49,7 +49,7 @@ def test_every_other_verdict_says_on_one_line_what_is_wrong(clear, verdict, engi
 def test_what_else_speaks_against_it_is_said_or_at_least_named(clear):
     answer = replace(clear, flags=(Flag.UNFINISHED,))
     assert titled(answer) == "Train at 0.018 (clear, but the sweep is not over)"
-    assert titled(answer, 5.0) == "Train at 0.018 (clear, but unfinished)"
+    assert titled(answer, 4.0) == "Train at 0.018 (clear, but unfinished)"
 
 
 def test_a_flag_that_repeats_the_verdict_is_not_said_twice():
