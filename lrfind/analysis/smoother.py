@@ -51,18 +51,22 @@ def smoother(values: Array, correlation: float = 0.0) -> Smoothed:
     size = values.size
     if size < 4:
         return Smoothed(np.array(values), 0.0, None, 0.0)
-    tried = np.geomspace(LEAST_STIFFNESS, min(MAX_STIFFNESS, float(size) ** 4), 64)
     starts = block_starts(size)
     if starts is not None:
-        return _on_knots(values, tried, correlation, starts)
-    return _best(_solve(values, each, correlation) for each in tried)
+        return _on_knots(values, correlation, starts)
+    return _best(_solve(values, each, correlation) for each in _tried(size))
+
+
+def _tried(size: int) -> Array:
+    """The values of stiffness to choose from, for so many values or blocks."""
+    return np.geomspace(LEAST_STIFFNESS, min(MAX_STIFFNESS, float(size) ** 4), 64)
 
 
 def _best(fits: Iterable[Smoothed]) -> Smoothed:
     return min(fits, key=lambda fit: fit.score)
 
 
-def _on_knots(values: Array, tried: Array, correlation: float, starts: Steps) -> Smoothed:
+def _on_knots(values: Array, correlation: float, starts: Steps) -> Smoothed:
     """The same at every step, from the means of blocks."""
     means, size = block_means(values, starts), values.size
     inside = values - np.repeat(means, lengths(starts, size))
@@ -71,17 +75,15 @@ def _on_knots(values: Array, tried: Array, correlation: float, starts: Steps) ->
     weight, correlation = knot_noise(length, correlation)
     # The second difference of a block is `length**2` that of a step, and there are fewer of them.
     scale = length**3 * weight
-    least = LEAST_STIFFNESS * scale
-    tried = tried[tried >= least]
     fits = []
-    # None is left where a block is longer than any smoother rounds off: the means are the curve.
-    for stiffness in tried if tried.size else [least]:
-        fit = _solve(means, stiffness / scale, correlation)
-        left = residual_freedom(starts.size, stiffness / scale, correlation)
+    for stiffness in _tried(starts.size):
+        fit = _solve(means, stiffness, correlation)
+        left = residual_freedom(starts.size, stiffness, correlation)
         squares, freedom = rest + weight * fit.score * left**2, size - starts.size + left
         deviation, score = np.sqrt(squares / freedom / weight), squares / freedom**2
         curve = fit.curve
-        fits.append(Smoothed(curve, deviation, fit.factor, score, stiffness, starts, correlation))
+        whole = stiffness * scale
+        fits.append(Smoothed(curve, deviation, fit.factor, score, whole, starts, correlation))
     best = _best(fits)
     return replace(best, curve=between_knots(best.curve, starts, size))
 
