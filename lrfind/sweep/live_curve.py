@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from lrfind.analysis.defaults import BETA
+from lrfind.analysis.loss_unit import loss_unit
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL, debiased_ema
 from lrfind.support.arrays import Array
-from lrfind.support.axes import RAW, without_tex
+from lrfind.support.axes import RAW, keep_to_floats, loss_label, without_tex
 
 PAUSE_S = 0.5
 """Least time between two drawings."""
@@ -50,9 +51,10 @@ class LiveCurve:
         (self._raw,) = ax.plot([], [], markersize=2.5, **RAW)
         (self._average,) = ax.plot([], [], linewidth=2, color=average.style["color"])
         ax.set(xscale="log", xlim=span, xlabel="learning rate")
-        ax.set_ylabel(f"loss (line: {average.label} {BETA:g})")
+        self._label = f"{average.label} {BETA:g}"
         # Texts cost most, above all those placed anew each time.
         ax.xaxis.set_minor_locator(NullLocator())
+        keep_to_floats(ax.xaxis, np.array(span))
         ax.yaxis.set_major_locator(MaxNLocator(4))
         ax.xaxis.set_label_coords(0.5, -0.13)
         ax.yaxis.set_label_coords(-0.14, 0.5)
@@ -76,7 +78,8 @@ class LiveCurve:
         start = perf_counter()
         values = np.array(loss, dtype=np.float64)
         finite = np.isfinite(values)
-        rates, values = lr[finite], values[finite]
+        unit = loss_unit(values[finite])
+        rates, values = lr[finite], values[finite] / unit
         average = debiased_ema(values, BETA)
         # Every k-th, the last among them.
         every = -(-values.size // POINTS) or 1
@@ -85,6 +88,7 @@ class LiveCurve:
         self._average.set_data(rates[shown], average[shown])
         if values.size:
             self.ax.set_ylim(limits(values, average))
+        self.ax.set_ylabel(f"{loss_label(unit)} (line: {self._label})")
         self._title.set_text(title)
         image = io.BytesIO()
         # `savefig` would lay it out once more before.
@@ -103,5 +107,5 @@ def limits(loss: Array, average: Array) -> tuple[float, float]:
     """
     before = slice(int(np.argmin(average)) + 1)
     low, high = loss.min(), max(average[before].max(), np.quantile(loss[before], 0.95))
-    height = (high - low) or 1.0
+    height = (high - low) or max(1.0, 0.1 * abs(low))
     return float(low - 0.1 * height), float(high + 0.35 * height)

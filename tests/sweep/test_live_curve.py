@@ -69,6 +69,17 @@ def test_few_losses_or_none_are_no_error(loss):
     assert raw.get_ydata().tolist() == [each for each in loss if math.isfinite(each)]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("span", [SPAN, (1e-300, 1e300), (5e-324, 1.7e308)])
+@pytest.mark.parametrize("size", [1e308, -1.7e308, 1e-310, 5e-324, 0.0])
+def test_no_size_of_losses_or_rates_ends_the_sweep(size, span):
+    curve = LiveCurve(span, len)
+    lr = np.geomspace(*span, 9)
+    for loss in (size * np.linspace(1, -1, 9), np.full(9, size), size * np.array([1e-9, 1])):
+        curve.draw(lr[: loss.size], loss, "a title")
+    assert ("loss / " in curve.ax.get_ylabel()) == (abs(size) > 1e290)
+
+
 def test_the_fall_fills_the_picture_and_a_blow_up_leaves_it():
     loss = make_result().loss
     low, high = limits(loss, debiased_ema(loss, 0.98))
