@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import oracle_sweeps
-from oracle_regret import Case, best_rate, cases, documented_default, regret
+from oracle_regret import Case, best_rate, cases, documented_default, regrets
 from oracle_table import SCHEDULES, Table, load
 from scipy import stats
 
@@ -126,12 +126,7 @@ class Study:
     @cached_property
     def costs(self) -> np.ndarray:
         """Regret of each case at `GRID`, shape (cases, rates)."""
-        return np.array(
-            [
-                [regret(self._table, case, 10**x, self._measured) for x in GRID]
-                for case in self.cases
-            ]
-        )
+        return np.array([regrets(self._table, case, GRID, self._measured) for case in self.cases])
 
     @cached_property
     def best(self) -> np.ndarray:
