@@ -16,13 +16,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import oracle_sweeps
-from oracle_regret import Case, best_rate, cases, documented_default, regret
+from oracle_regret import Case, best_rate, cases, documented_default, regrets
 from oracle_table import SCHEDULES, Table, load
 from scipy import stats
 
@@ -116,8 +116,9 @@ class Study:
         self.families = np.array([case.family for case in self.cases])
         self._table = table
         self._seen = {task: [sweeps[task, seed] for seed in oracle_sweeps.SEEDS] for task in table}
+        self._ways: dict[tuple[Sequence[str], ...], Way] = {}
 
-    @property
+    @cached_property
     def told(self) -> list[str]:
         """The tasks with a suggestion by any sweep."""
         return [task for task, sweeps in self._seen.items() if any(s.answered for s in sweeps)]
@@ -125,12 +126,7 @@ class Study:
     @cached_property
     def costs(self) -> np.ndarray:
         """Regret of each case at `GRID`, shape (cases, rates)."""
-        return np.array(
-            [
-                [regret(self._table, case, 10**x, self._measured) for x in GRID]
-                for case in self.cases
-            ]
-        )
+        return np.array([regrets(self._table, case, GRID, self._measured) for case in self.cases])
 
     @cached_property
     def best(self) -> np.ndarray:
@@ -179,7 +175,13 @@ class Study:
         return np.asarray(np.mean(means, axis=0))
 
     def choose(self, schedules: Sequence[str], *without: str) -> Way:
-        """The numbers that lose least on all families but those."""
+        """The numbers that lose least on all families but those; chosen once."""
+        asked = (tuple(schedules), *without)
+        if asked not in self._ways:
+            self._ways[asked] = self._chosen(schedules, *without)
+        return self._ways[asked]
+
+    def _chosen(self, schedules: Sequence[str], *without: str) -> Way:
         costs = {steps: self.cost(schedules, steps, *without) for steps in HORIZONS}
 
         def lost(numbers: tuple[float, float]) -> float:
@@ -286,9 +288,15 @@ def left_out(study: Study, schedules: Sequence[str], steps: int | None, known: b
 def interval(study: Study, each: Seen, best: float, deviation: float) -> tuple[float, float]:
     """The interval of the best rate that a suggestion gives, in log10."""
     total = math.hypot(each.within, BETWEEN_RUNS, deviation)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(study.told) - 1)) * total
+    half = _quantile(len(study.told) - 1) * total
     middle = each.minimum - best
     return max(middle - half, each.low), min(middle + half, each.high)
+
+
+@cache
+def _quantile(freedom: int) -> float:
+    """Of Student's t, for an interval on both sides."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 ASKED: tuple[tuple[str | None, tuple[str, ...]], ...] = (

@@ -57,11 +57,18 @@ def regret(table: Table, case: Case, lr: float, measured: str = "validation") ->
         measured: The loss that counts, "validation" or "training".
     """
     rate = lr if math.isfinite(lr) and lr > 0 else documented_default(case.task)
+    return float(regrets(table, case, np.array([math.log10(rate)]), measured)[0])
+
+
+def regrets(
+    table: Table, case: Case, log_rates: np.ndarray, measured: str = "validation"
+) -> np.ndarray:
+    """The regret at the log10 of each of some rates, shape (rates,)."""
     entry = table[case.task]
     values = entry.values(case.schedule, case.steps, measured)
     initial = float(np.median(entry.initial[:, MEASURED.index(measured)]))
     best = float(values.min())
-    at = float(np.interp(math.log10(rate), np.log10(entry.rates), values))
+    at = np.interp(log_rates, np.log10(entry.rates), values)
     return (at - best) / (initial - best)
 
 
