@@ -26,6 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import lrfind
 import lrfind.loop.probe as probe_module
+import lrfind.sweep.losses as losses_module
 import lrfind.sweep.recorder as recorder_module
 
 PRETENDED = "meta"
@@ -196,7 +197,7 @@ def pretending() -> Iterator[None]:
 
     changes = (
         (recorder_module, "is_on_device", on_device),
-        (recorder_module, "readback_for", lambda *_: _Unread()),
+        (losses_module, "readback_for", lambda *_: _Unread()),
         # It draws no random numbers, and has no generator to put back.
         (probe_module, "device_restore", lambda device: lambda: None),
         (torch.random, "fork_rng", lambda *_, **__: nullcontext()),

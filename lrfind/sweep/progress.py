@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from tqdm import TqdmWarning
@@ -106,7 +106,28 @@ def bar(progress: Progress, **settings: Any) -> Any:
     elif show is None and "ipykernel" in sys.modules:
         show = True  # a notebook's output stream does not count as a terminal
     # tqdm reads None as "only in a terminal".
-    return tqdm(disable=None if show is None else not show, **settings)
+    disable = None if show is None else not show
+    return tqdm(disable=disable, file=LossyStream(sys.stderr), **settings)
+
+
+class LossyStream:
+    """A stream that loses what it cannot write, so that a full disk does not end a run."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write some text, if that can be done."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Write what is buffered, if that can be done."""
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _nothing() -> None:

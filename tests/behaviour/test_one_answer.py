@@ -91,7 +91,7 @@ def test_text_json_and_every_picture_of_a_run_say_one_rate(problem, tmp_path, dr
     assert [line_in(pictures[name]) for name in ("curves", "betas", "layers")] == [answer.lr] * 3
     page = re.search(r'id="data">(.*?)</script>', (out / "report.html").read_text())[1]
     (source,) = json.loads(page)["results"][0]["sources"]
-    assert source["answers"][source["first"]]["lr"] == answer.lr
+    assert source["first"]["lr"] == answer.lr
     found = json.loads((out / "verification.json").read_text())
     assert found["suggested"] == answer.lr
     assert found["stands"] is ("500" not in options)

@@ -23,12 +23,14 @@ pytestmark = pytest.mark.slow
 ORACLE = ("make_oracle", "choose_calibration", "benchmark_lrfind", "benchmark_peers",
           "peer_finders", "check_decays", "check_leads")  # fmt: skip
 """The scripts that make and read the oracle, but for those of its name."""
+TRAININGS = ("example_fine_tuning", "example_lightning_images", "experiment_lamb", "four_rates")
+"""The scripts of longer trainings, whose results have a page."""
 LEFT_OUT = (
     "notebooks/*.ipynb", ".github/batch_size/batch_size.png", ".github/benchmark/peers*.png",
     ".github/demo/beta.png", ".github/real_models/*.png", ".pre-commit-config.yaml",
     "scripts/oracle*", "tests/scripts/test_oracle*",
-    *(f"scripts/{name}.py" for name in ORACLE),
-    *(f"tests/scripts/test_{name}.py" for name in ORACLE),
+    *(f"scripts/{name}.py" for name in (*ORACLE, *TRAININGS)),
+    *(f"tests/scripts/test_{name}.py" for name in (*ORACLE, *TRAININGS[2:])),
 )  # fmt: skip
 """Of the repository's files, those that the source distribution is without."""
 OWN_TESTS = (

@@ -280,13 +280,13 @@ def test_one_preserve_state_is_entered_once():
 def test_a_model_is_free_when_the_last_copy_has_arrived_and_no_sooner(monkeypatch):
     # On an accelerator the copies are still on their way when the last has been begun.
     model, raised = Valley(), []
-    wait = Snapshot._wait_for_devices
+    wait = Snapshot.wait
 
     def waiting(snapshot):
         raised.append(in_a_thread(lambda: preserve_state(model).__enter__()))
         wait(snapshot)
 
-    monkeypatch.setattr(Snapshot, "_wait_for_devices", waiting)
+    monkeypatch.setattr(Snapshot, "wait", waiting)
     with preserve_state(model):
         pass
     assert [type(each) for each in raised] == [RuntimeError, RuntimeError]

@@ -3,6 +3,8 @@
 import io
 import sys
 from base64 import b64decode
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import IPython
@@ -60,6 +62,16 @@ def test_a_bar_is_shown_in_a_terminal_or_notebook_unless_told(
         monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     range_test(*parts, num_iter=5, progress=progress)
     assert ("range test: 100%" in sys.stderr.getvalue()) is shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_bar_that_cannot_be_written_ends_no_sweep(parts, monkeypatch):
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert range_test(*parts, num_iter=5, progress=True).lr.size == 5
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
 
 
 def test_the_bar_ends_with_the_last_loss(parts, monkeypatch):
