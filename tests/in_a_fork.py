@@ -36,7 +36,10 @@ class Done(NamedTuple):
 
 
 def do(folder, job, *arguments, kill_after=None):
-    """Do a job in a process of its own, in a folder; kill it after some seconds, if given."""
+    """Do a job in a process of its own, in a folder.
+
+    Kill it after some seconds, or when a function that is given the process returns.
+    """
     (ready, theirs), out, err = (FORKS.Pipe(duplex=False) for _ in range(3))
     process = FORKS.Process(target=_start, args=(folder, theirs, out[1], err[1], job, arguments))
     process.start()
@@ -45,7 +48,7 @@ def do(folder, job, *arguments, kill_after=None):
     with ready, closing(process):
         ready.recv_bytes()
         if kill_after is not None:
-            time.sleep(kill_after)
+            kill_after(process) if callable(kill_after) else time.sleep(kill_after)
             process.kill()
         texts = [_all_of(reader) for reader, _ in (out, err)]
         process.join()

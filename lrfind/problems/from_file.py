@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.abc import Loader, SourceLoader
+from importlib.abc import Loader
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -127,9 +128,20 @@ def _new_module(path: Path) -> tuple[ModuleType, Loader]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is not a Python file.")
-    if isinstance(spec.loader, SourceLoader):
+    if isinstance(spec.loader, SourceFileLoader):
         _source_of(path)
+        spec.loader = _Uncached(path.stem, str(path))
     return importlib.util.module_from_spec(spec), spec.loader
+
+
+class _Uncached(SourceFileLoader):
+    """Writes no bytecode beside the user's file, as Python does not for the file that it is given.
+
+    On a full disk it would be cut off, and the next run could not be loaded.
+    """
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Write nothing."""
 
 
 def _require_file(path: Path) -> None:

@@ -131,6 +131,13 @@ def repeats(folder, runs=RUNS, kill_after=None):
     return done, time.perf_counter() - start
 
 
+def wait_for_runs(made, count, seconds, process):
+    """Wait until so many runs have begun, and some seconds more."""
+    while process.is_alive() and (not made.exists() or made.stat().st_size < count):
+        time.sleep(0.001)
+    time.sleep(seconds)
+
+
 def test_a_killed_repeat_has_whole_files_and_goes_on_to_the_same_end(tmp_path, cases):
     earlier, undisturbed = tmp_path / "earlier", tmp_path / "undisturbed"
     earlier.mkdir()
@@ -141,10 +148,14 @@ def test_a_killed_repeat_has_whole_files_and_goes_on_to_the_same_end(tmp_path, c
     old, whole = (files_in(folder / "out") for folder in (earlier, undisturbed))
     assert {*old} < {*whole}
     counts = []
-    for case, moment in enumerate(moments_of(seconds, cases(3))):
+    draws, count = random.Random(15), cases(3)
+    for case in range(count):
         folder = tmp_path / str(case)
         shutil.copytree(earlier, folder) if case % 2 else folder.mkdir()
-        assert repeats(folder, kill_after=moment)[0].code in (-9, 0)
+        begun = 1 + case * (RUNS - 1) // max(1, count - 1)  # in the last, files of all are written
+        delay = draws.uniform(0, 0.05 if begun < RUNS else seconds / 2)
+        wait = partial(wait_for_runs, folder / "made", begun, delay)
+        assert repeats(folder, kill_after=wait)[0].code in (-9, 0)
         left = {name: data for name, data in files_in(folder / "out").items() if name[0] != "."}
         for name, data in left.items():
             assert data in (whole[name], *([old[name]] if case % 2 and name in old else []))

@@ -80,6 +80,12 @@ def test_a_file_that_fails_leaves_what_it_was_before(write, text, function, erro
     load_problem(write("mine.py", ""), "parts", 0)
 
 
+def test_no_bytecode_is_written_beside_the_users_file(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    load_problem(write("mine.py", ""), "parts", 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
 def test_a_folder_stands_on_the_path_once_and_first(write, tmp_path):
     path, before = write("mine.py", ""), sys.path[:]
     for _ in range(3):
