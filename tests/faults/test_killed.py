@@ -3,14 +3,13 @@
 import dataclasses
 import random
 import shutil
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sweep_to_kill
 from in_a_fork import command, do, over_and_over
 from makers import make_controls, make_trial, make_verification, parabola
 
@@ -20,30 +19,22 @@ from lrfind.repeats.files import RunKey, save_run
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).with_name("sweep_to_kill.py")
 STEPS = 600
 WAYS = [(0.005, 1.0), (0.0, 0.0)]
 """Seconds per step, and to a flush: as it is, and at every step, so that lines are torn."""
 PER_STEP = ("lr", "loss", "probe")
 
 
-def started(folder, pause, flush):
+def swept(folder, pause, flush, kill_after=None):
     folder.mkdir()
-    return subprocess.Popen([sys.executable, SCRIPT, folder, str(STEPS), str(pause), str(flush)])
-
-
-def waited_for(path, process):
-    """Wait until there is a file; not for a process that has died."""
-    while not path.exists():
-        assert process.poll() is None
-        time.sleep(0.001)
+    return do(folder, sweep_to_kill.main, folder, STEPS, pause, flush, kill_after=kill_after)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The result of the sweep that nobody kills, which its journal has too."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert started(folder, 0.0, 1.0).wait() == 0
+    assert swept(folder, 0.0, 1.0).code == 0
     result = lrfind.load(folder / "result.json")
     assert lrfind.load(folder / "journal.jsonl") == result
     assert result.loss.size == STEPS
@@ -69,16 +60,20 @@ def test_a_killed_sweep_has_what_was_written_of_it(tmp_path, whole, cases):
     for case in range(cases(4)):
         pause, flush = WAYS[case % 2]
         folder = tmp_path / str(case)
-        process = started(folder, pause, flush)
-        path = folder / "journal.jsonl"
-        waited_for(path, process)
-        time.sleep(moments.uniform(0, 2.5 if pause else 0.2))
-        before = lrfind.load(path).lr.size  # also while it is written
-        process.kill()
-        assert process.wait() in (-9, 0)
+        path, before = folder / "journal.jsonl", []
+        seconds = moments.uniform(0, 2.5 if pause else 0.2)
+
+        def wait(process, path=path, seconds=seconds, before=before):
+            while not path.exists():
+                assert process.is_alive()
+                time.sleep(0.001)
+            time.sleep(seconds)
+            before.append(lrfind.load(path).lr.size)  # also while it is written
+
+        assert swept(folder, pause, flush, wait).code in (-9, 0)
         part = lrfind.load(path)
         counts.append(part.lr.size)
-        assert part.lr.size >= before
+        assert part.lr.size >= before[0]
         if part.stop_reason is StopReason.UNFINISHED:
             assert_is_start_of(whole, part)
         else:

@@ -39,4 +39,4 @@ def test_the_table_and_the_exit_code_say_what_failed(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_an_area_is_tried_with_a_share_of_its_cases():
-    assert fuzz.try_out("names", 0.001).failures == 0
+    assert fuzz.try_out("checkpoints", 0.001).failures == 0

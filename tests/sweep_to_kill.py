@@ -1,14 +1,10 @@
 """A sweep that keeps a journal, slow enough to be killed in the middle.
 
-    python sweep_to_kill.py FOLDER STEPS SECONDS_PER_STEP SECONDS_TO_FLUSH
-
 Each step adds two bytes to the file `made`, for its loss and its probe, before it is recorded.
 """
 
 import os
-import sys
 import time
-from pathlib import Path
 
 import torch
 from torch.nn.functional import mse_loss
@@ -36,7 +32,3 @@ def main(folder, steps, pause, flush):
         num_iter=steps, diverge_th=None, journal=folder / "journal.jsonl", progress=False,
     )  # fmt: skip
     result.save(folder / "result.json")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))
