@@ -115,7 +115,7 @@ def test_every_number_is_finite(cases):
 
 
 def test_every_figure_can_be_drawn(cases):
-    @fuzzed(cases(5))
+    @fuzzed(cases(500, among=100))  # a figure takes as long as a hundred answers
     @given(sweeps(st.integers(2, 60)))
     def check(result):
         figures_of(result)
