@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from lrfind.result.report import Summary
     from lrfind.result.sweep_analysis import Answer
 
-NOT_WITH_A_BUDGET = (
-    *("verify", "controls", "layers", "num_iter", "step_mode"),
-    *("checkpoint_every", "resume"),
-)
+RESUMING = ("checkpoint_every", "resume")
+NOT_WITH_A_BUDGET = ("verify", "controls", "layers", "num_iter", "step_mode", *RESUMING)
 """Options that cannot be combined with `--budget`; nor can question options except schedule
 and length."""
 JOURNAL, CHECKPOINT = "journal.jsonl", "journal.ckpt"
@@ -65,6 +63,8 @@ def run_problem(
     first = is_first_rank()
     writing = Writing(out, _names(asked, verify, controls, budget), force=force) if first else None
     asked["journal"] = None if writing is None else writing.begin(JOURNAL)
+    if first and asked["journal"] is None:
+        asked.pop("checkpoint_every", None)  # it lies beside the journal
     if budget:
         found = problem.find_lr(budget=budget, **asked, **question)
         return _end(writing, lambda to: _hand_over_verification(found, to))
@@ -92,7 +92,7 @@ def _names(
 ) -> Iterator[str]:
     """The files that a run writes."""
     yield JOURNAL
-    if "checkpoint_every" in asked or "resume" in asked:
+    if not asked.keys().isdisjoint(RESUMING):
         yield CHECKPOINT
     if not budget:
         yield from ("result.json", "result.csv", "range_test.png", "beta.png", "report.html")

@@ -43,8 +43,8 @@ NOTHING_THERE = (
     "or was killed before the first checkpoint."
 )
 NOT_KEPT = (
-    "no checkpoint can be written: {error} The sweep goes on without, and cannot be resumed if it "
-    "is killed."
+    "no checkpoint can be written: {error} The sweep goes on without: if it is killed, an earlier "
+    "one is all that it can be resumed from."
 )
 
 

@@ -218,7 +218,13 @@ class Recorder:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was asked for; before the recorder is entered."""
+        """Go on where `state` was asked for; before the recorder is entered.
+
+        Raises:
+            ValueError: There the groups had other ratios than are asked for.
+        """
+        if self._asked_scale is not None and tuple(self._asked_scale) != state["group_scale"]:
+            raise ValueError("`start_lr` has other ratios here")
         for loss in state["losses"]:
             self._losses.look_at(loss)
         self._recorded, self.calls = len(state["losses"]), state["calls"]

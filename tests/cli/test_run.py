@@ -1,5 +1,6 @@
 """`lrfind run` as a person meets it."""
 
+import errno
 import json
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 from makers import SWEEP_FILES, TRIAL_FILES
 
 import lrfind
+from lrfind.support import files
 from lrfind.support.text import rate
 
 
@@ -219,3 +221,15 @@ def test_a_budget_is_not_resumed(invoke, problem, option):
     done = invoke("run", f"{problem}:parts", "--budget", 80, *option)
     assert done.exit_code == 2
     assert f"--budget cannot be combined with {option[0]}" in done.stderr
+
+
+def test_a_run_on_a_full_disk_goes_on_without_checkpoints(invoke, problem, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    done = invoke("run", f"{problem}:parts", "--num-iter", 40, "--checkpoint-every", 5)
+    assert "Train at" in done.stdout
+    assert "The run goes on without." in done.stderr
+    assert "could not write lrfind-out/result.json (No space left on device)" in done.stderr
+    assert done.exit_code == 1

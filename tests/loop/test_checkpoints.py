@@ -312,6 +312,12 @@ def test_another_sweep_is_not_resumed_and_loses_nothing(journal):
     assert swept(plain, journal, resume=True) == swept(plain)
 
 
+def test_other_ratios_of_the_groups_are_told(journal):
+    killed(accumulated, journal, start_lr=[1e-6, 1e-5], end_lr=[1e-1, 1.0])
+    with pytest.raises(ResultFileError, match="does not fit: `start_lr` has other ratios here"):
+        swept(accumulated, journal, resume=True, start_lr=[2e-6, 1e-5], end_lr=[0.2, 1.0])
+
+
 def test_a_loader_that_cannot_be_brought_to_the_same_batch_is_told(journal):
 
     class Buffered(IterableDataset):
