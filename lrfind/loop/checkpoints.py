@@ -178,6 +178,7 @@ class Checkpoints:
             "run": Encoder(Known([]))(run),
             "state": self._state.state(),
         }
+        self._sweep.journal.flush()  # it is never behind
         write_checkpoint(self.path, content)
 
     def _note_next(self) -> None:

@@ -113,6 +113,11 @@ class Journal:
             self._flushed = now
             self._try(self._flush, file)
 
+    def flush(self) -> None:
+        """Write the steps known by now at once."""
+        if self._file is not None:
+            self._try(self._flush, self._file)
+
     def finish(self) -> None:
         """Write the rest and how the sweep ended, and close the file."""
         if (file := self._file) is None:

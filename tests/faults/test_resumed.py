@@ -14,6 +14,8 @@ import lrfind
 
 pytestmark = pytest.mark.slow
 
+EVERY = 7
+"""Steps from one of its checkpoints to the next."""
 SCRIPT = Path(__file__).with_name("sweep_to_resume.py")
 
 
@@ -43,7 +45,7 @@ def test_a_sweep_goes_on_from_any_kill(tmp_path, cases):
     moments, kills = random.Random(16), 0
     for _ in range(cases(1)):
         kills += killed(folder, moments.uniform(0, 0.5))
-        lrfind.load(folder / "journal.jsonl")
+        assert lrfind.load(folder / "journal.jsonl").lr.size >= EVERY
         if (folder / "result.json").exists():
             assert_is(folder, whole)
             shutil.rmtree(folder)
