@@ -10,6 +10,7 @@ import numpy as np
 from lrfind.analysis.answers import CannotTell, Suggestion
 from lrfind.analysis.curves import CENTRED, EXPECTED, RAW, SweepCurves
 from lrfind.analysis.defaults import BETA, FACTOR
+from lrfind.analysis.posterior import FARTHEST
 from lrfind.analysis.smoothing import SMOOTHERS, USUAL
 from lrfind.comparison.curve_rows import curve_row
 from lrfind.comparison.table import with_error
@@ -69,7 +70,7 @@ def _draw_shift(ax: Axes, curves: SweepCurves, drawn: Sequence[Array]) -> None:
     if row.smoothing is None or not row.minimum.usable:
         return
     window, end = 1 / (1 - BETA), row.decade_below
-    start = end / 10**row.smoothing
+    start = float(10 ** np.clip(np.log10(end) - row.smoothing, -FARTHEST, FARTHEST))
     color = STYLES[USUAL]["color"]
     arrow = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", (window, end), (window, start), arrowprops=arrow, zorder=4)

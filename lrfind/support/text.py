@@ -28,8 +28,14 @@ def rate(lr: float) -> str:
     return f"{lr:#.2g}".rstrip(".")
 
 
+LONG = 9.0
+"""Decades from which on a factor is told by its exponent."""
+
+
 def times(distance: float) -> str:
-    """A distance in decades as a factor: "4.8x up", "3.0x down", "1.0x"."""
+    """A distance in decades as a factor: "4.8x up", "3.0x down", "1.0x", "1e+333x up"."""
+    if abs(distance) >= LONG:  # the factor may be beyond the floats
+        return f"1e+{abs(distance):.0f}x {'up' if distance > 0 else 'down'}"
     factor = 10 ** abs(distance)
     shown = f"{factor:,.0f}x" if factor >= 99.5 else f"{rate(factor)}x"
     return shown if shown == "1.0x" else f"{shown} {'up' if distance > 0 else 'down'}"

@@ -131,6 +131,7 @@ KNOWN = {
     "600 decades": (1e-300, 1e300, 1 + np.linspace(-1, 1, 60) ** 2),
     "600 decades, rising": (1e-300, 1e300, np.linspace(1, 2, 60)),
     "noise over 600 decades": (1e-300, 1e300, np.random.default_rng(0).normal(size=60)),
+    "a step that smoothing moves by 333 decades": (1e-300, 1e300, np.repeat([1.0, 0.0], [4, 6])),
     "two losses": (1e-300, 1e300, np.array([LARGEST, -LARGEST])),
     "falling out of the floats": (1e-6, 10, np.geomspace(1, 1e-320, 200)),
 }

@@ -31,6 +31,11 @@ def test_a_rate_is_read_back_within_half_of_its_last_digit(lr):
     assert not shown.endswith(".")
 
 
+@pytest.mark.parametrize("distance", [333.4, -333.4])
+def test_a_factor_beyond_the_floats_is_told_by_its_exponent(distance):
+    assert times(distance) == f"1e+333x {'up' if distance > 0 else 'down'}"
+
+
 @given(st.floats(-9, 9))
 def test_a_factor_has_its_direction_unless_it_is_one(distance):
     factor, _, way = times(distance).partition(" ")
