@@ -199,11 +199,11 @@ def near_optimal(fit: CentredFit, posterior: MinimumPosterior) -> float:
     """
     curve, lr = fit.curve[fit.at], posterior.lr[fit.at]
     lowest = int(np.argmin(curve))
-    # In units of the depth, so that no square overflows.
-    draws = fit.draws(DRAWS) / fit.depth
-    with np.errstate(invalid="ignore"):
+    # In units of the depth, so that no square overflows; what is infinite in these is not near.
+    with np.errstate(invalid="ignore", over="ignore"):
+        draws = fit.draws(DRAWS) / fit.depth
         error = np.nan_to_num((draws - draws[lowest]).std(axis=1))
-    near = (curve - curve[lowest]) / fit.depth <= NEAR + error
+        near = (curve - curve[lowest]) / fit.depth <= NEAR + error
     first, *_, last = np.flatnonzero(near)[[0, -1]]
     return decades_between(lr[first], lr[last])
 

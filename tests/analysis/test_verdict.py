@@ -312,3 +312,10 @@ def test_units_of_loss_and_rate_do_not_change_a_verdict(seed, scale, decades):
 @pytest.mark.parametrize("scale", [1e-300, 1e300])
 def test_no_scale_is_too_large_or_too_small(scale):
     assert verdict(scale * typical()) is Verdict.CLEAR
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_fall_of_one_denormal_beside_rises_is_judged():
+    losses = np.resize([0.0] * 5 + [1.0, -2.2250738585072014e-309], 138)
+    judged = SweepCurves(np.geomspace(1e-9, 100, 138), losses).judgement
+    assert judged.verdict is not Verdict.CLEAR
