@@ -32,7 +32,7 @@ def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
     data = io.BytesIO()
     torch.save(content, data)
     body = data.getbuffer()
-    seal = {"format": FORMAT, "schema": SCHEMA, "blake2b": blake2b(body).hexdigest()[:32]}
+    seal = {"format": FORMAT, "schema": SCHEMA, "blake2b": _digest(body)}
     write_whole(path, json.dumps(seal).encode() + b"\n", body)
 
 
@@ -50,7 +50,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     found: Any = None
     with suppress(ValueError):
         found = json.loads(seal)
-    if not isinstance(found, dict) or found.get("blake2b") != blake2b(body).hexdigest()[:32]:
+    if not isinstance(found, dict) or found.get("blake2b") != _digest(body):
         raise refused(path, "is damaged")
     if found.get("schema") != SCHEMA:
         raise refused(path, f"has schema {found.get('schema')!r}, and {SCHEMA} is read here")
@@ -82,3 +82,7 @@ def is_checkpoint(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(START)) == START
+
+
+def _digest(body: bytes | memoryview) -> str:
+    return blake2b(body, digest_size=16).hexdigest()

@@ -24,6 +24,7 @@ from lrfind.loop.checkpoint_file import (
     write_checkpoint,
 )
 from lrfind.loop.position import Place, Position
+from lrfind.result.settings import StopReason
 from lrfind.state.digest import digest
 from lrfind.state.encoding import PLAIN, Decoder, Encoder
 from lrfind.state.known import Known
@@ -153,11 +154,14 @@ class Checkpoints:
             self._last = len(recorded["losses"])
             set_global_state(drawn)
 
-    def after_step(self, calls: int) -> None:
+    def after_step(self, calls: int) -> bool:
         """Write a checkpoint if one is due.
 
         Args:
             calls: How many calls of the step were recorded.
+
+        Returns:
+            Whether the sweep goes on: a loss that was on its way from a device may have ended it.
         """
         steps = self._sweep.steps
         if steps % self._every == 0 and steps > self._last:
@@ -168,9 +172,13 @@ class Checkpoints:
                 warnings.warn(NOT_KEPT.format(error=error), stacklevel=6)
                 self._every = sys.maxsize
         self._note_next()
+        return self._sweep.stop_reason is StopReason.UNFINISHED
 
     def _write(self, calls: int) -> None:
-        run = (tuple(self._position.place), global_state(), self._sweep.state(), calls)
+        recorded = self._sweep.state()
+        if self._sweep.stop_reason is not StopReason.UNFINISHED:
+            return
+        run = (tuple(self._position.place), global_state(), recorded, calls)
         content = {
             "settings": self._settings,
             "every": self._every,

@@ -206,7 +206,7 @@ class Loop:
             more = recorder.record(loss, **mean_probe(seen), tasks=tasks)
             show()
             if more and checkpoints is not None:
-                checkpoints.after_step(used)
+                more = checkpoints.after_step(used)
         if self.options["step"] is not None and recorder.steps:
             self._calls_per_step = used / recorder.steps
         if skipped and (skipped == MOST_SKIPPED or not recorder.steps):

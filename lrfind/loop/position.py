@@ -57,11 +57,6 @@ class Position:
         self._ahead: Iterator[Any] | None = None
 
     @property
-    def fingerprint(self) -> list[str]:
-        """Of the loader's parts, as they were when this was made; see `Portable`."""
-        return self._parts.fingerprint
-
-    @property
     def sampler(self) -> Any:
         """The sampler of the loader, which is told each epoch."""
         return getattr(self._loader, "sampler", None)

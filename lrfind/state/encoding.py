@@ -98,7 +98,10 @@ class Encoder:
         if kind is set:
             return (name, self._in_order(value, where))
         if kind in DICTIONARIES.values():
-            items = tuple((self(key, where), self(each, str(key))) for key, each in value.items())
+            items = tuple(
+                (self(key, where), self(each, key if type(key) is str else where))
+                for key, each in value.items()
+            )
             return (name, items, _factory_of(value, where))
         if kind is bytearray:
             return (name, _bytes(value))

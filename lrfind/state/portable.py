@@ -53,15 +53,6 @@ class Piece(NamedTuple):
         attribute = self.values[0] if self.name == "attribute" else None
         return self.name, id(self.target), attribute
 
-    @property
-    def in_words(self) -> str:
-        """What it is of, for an error message."""
-        if isinstance(self.target, torch.Tensor):
-            return f"a tensor of shape {tuple(self.target.shape)}"
-        if isinstance(self.target, dict):
-            return cut(f"what is in {', '.join(map(str, self.target)) or 'a dictionary'}", 100)
-        return f"a {type(self.target).__name__}"
-
 
 class Portable:
     """The state of objects, relative to what it is now.
@@ -92,7 +83,7 @@ class Portable:
         adopt = Encoder(known, adopting=True)
         self._first: dict[tuple[Any, ...], Any] = {}
         self.fingerprint: list[str] = []
-        self._at_first = [piece.in_words for piece in pieces]
+        self._targets = [piece.target for piece in pieces]
         for piece in pieces:
             held = piece.name in CONTAINERS
             found = self._digest(piece, adopt if held else Encoder(known))
@@ -131,9 +122,9 @@ class Portable:
         Returns:
             The piece in words; None if all are the same.
         """
-        for piece, here, there in zip(self._at_first, self.fingerprint, fingerprint, strict=False):
+        for target, here, there in zip(self._targets, self.fingerprint, fingerprint, strict=False):
             if here != there:
-                return piece
+                return _in_words(target)
         return None if self.fingerprint == list(fingerprint) else "what is in them"
 
     def load(self, state: list[Any]) -> None:
@@ -163,6 +154,14 @@ class Portable:
         snapshot.wait()
         iterators = {id(vars(loader)) for loader in snapshot.loaders}
         return list(_pieces(snapshot.undo.pieces, iterators))
+
+
+def _in_words(target: Any) -> str:
+    """What a piece is of, for an error message."""
+    if isinstance(target, torch.Tensor):
+        return f"a tensor of shape {tuple(target.shape)}"
+    names = ", ".join(key for key in target if type(key) is str) if type(target) is dict else ""
+    return cut(f"what is in {names}", 100) if names else f"a {type(target).__name__}"
 
 
 def _holds_the_same(before: Any, now: Any) -> bool:

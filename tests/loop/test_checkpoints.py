@@ -1,11 +1,13 @@
 """A sweep that was ended at any step goes on from its checkpoint, and is bit for bit the whole."""
 
+import math
 import random
 import threading
 
 import numpy as np
 import pytest
 import torch
+from late_readback import LateReadback
 from torch import nn
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
@@ -17,6 +19,7 @@ from lrfind.loop.checkpoint_file import read_checkpoint, write_checkpoint
 from lrfind.state.digest import digest
 from lrfind.state.random_state import seed_everything
 from lrfind.support.errors import NotPortableError, ResultFileError
+from lrfind.sweep import losses as losses_module
 
 STEPS = 24
 
@@ -316,6 +319,27 @@ def test_other_ratios_of_the_groups_are_told(journal):
     killed(accumulated, journal, start_lr=[1e-6, 1e-5], end_lr=[1e-1, 1.0])
     with pytest.raises(ResultFileError, match="does not fit: `start_lr` has other ratios here"):
         swept(accumulated, journal, resume=True, start_lr=[2e-6, 1e-5], end_lr=[0.2, 1.0])
+
+
+@pytest.mark.parametrize("every", [1, 4, 7])
+def test_a_loss_that_arrives_late_ends_the_sweep_at_a_checkpoint_too(journal, monkeypatch, every):
+    def breaking():
+        seed_everything(0)
+        model = net()
+        losses = iter([1.0] * 9 + [math.nan] + [1.0] * 90)
+        loss_fn = lambda output, target: mse_loss(output, target) * next(losses)  # noqa: E731
+        return model, torch.optim.SGD(model.parameters(), 0.1), loss_fn, data()
+
+    monkeypatch.setattr(losses_module, "readback_for", lambda *_: LateReadback([6] * 99))
+    parts = breaking()
+    whole = lrfind.range_test(*parts, num_iter=STEPS, progress=False)
+    assert whole.stop_reason is lrfind.StopReason.NON_FINITE
+    parts = breaking()
+    kept = lrfind.range_test(
+        *parts, num_iter=STEPS, progress=False, journal=journal, checkpoint_every=every
+    )
+    assert kept.loss.tobytes() == whole.loss.tobytes()
+    assert kept.stop_reason is whole.stop_reason
 
 
 def test_a_loader_that_cannot_be_brought_to_the_same_batch_is_told(journal):
