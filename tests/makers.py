@@ -239,6 +239,24 @@ class Untouchable(list):
         raise AssertionError("a batch was taken")
 
 
+class Trained:
+    """A model with its loader, two optimizers, their schedulers and a scaler."""
+
+    def __init__(self) -> None:
+        self.model, self.loader = make_model(), make_loader()
+        first, second = trainable(self.model)[:2], trainable(self.model)[2:]
+        self.optimizers = [
+            torch.optim.Adam([{"params": first[:1]}, {"params": first[1:], "lr": 0.02}], lr=0.01),
+            torch.optim.SGD(second, lr=torch.tensor(0.1), momentum=0.9),
+        ]
+        schedulers = torch.optim.lr_scheduler
+        self.schedulers = [
+            schedulers.CosineAnnealingLR(self.optimizers[0], 20),
+            schedulers.ReduceLROnPlateau(self.optimizers[1]),
+        ]
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+
+
 class Stateful:
     """Anything with the state_dict protocol."""
 

@@ -21,7 +21,7 @@ from lrfind.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from lrfind.cli.hand_over import Answered
+    from lrfind.cli.answered import Answered
     from lrfind.result.range_test_result import RangeTestResult
 
 
@@ -59,7 +59,7 @@ def show(
     if plot and as_json:
         raise click.UsageError("only one of --plot and --json may be given.")
     with messages():
-        from lrfind.cli.hand_over import answer, report_of
+        from lrfind.cli.answered import answer, report_of
 
         question, beta = take_question(options)
         loaded = opened(result, kind)

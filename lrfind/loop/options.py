@@ -58,8 +58,8 @@ class LoopOptions(TypedDict, total=False):
             of this process alone.
         store: Where the copy of the training state is kept during the run: "cpu" or "device".
         progress: Whether to show a progress bar; None shows it in a terminal or notebook. "plot"
-            draws the losses of the sweep in a notebook while it runs, in 1 % of its time; all else
-            shows a bar.
+            draws the losses of the sweep in a notebook while it runs, seldom enough that a long one
+            is not slowed; all else shows a bar.
     """
 
     accumulation_steps: int

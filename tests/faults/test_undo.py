@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from makers import Stateful, loss_fn, make_loader, make_model, train, trainable
+from makers import Stateful, Trained, loss_fn, make_loader, make_model, train, trainable
 from torch import nn
 from whole_state import whole_state
 
@@ -40,22 +40,11 @@ class TakesApart(Stateful):
         self.value.extend(value)
 
 
-class Rich:
+class Rich(Trained):
     """A bit of everything that is restored, trained for some steps."""
 
     def __init__(self):
-        self.model, self.loader = make_model(), make_loader()
-        first, second = trainable(self.model)[:2], trainable(self.model)[2:]
-        self.optimizers = [
-            torch.optim.Adam([{"params": first[:1]}, {"params": first[1:], "lr": 0.02}], lr=0.01),
-            torch.optim.SGD(second, lr=torch.tensor(0.1), momentum=0.9),
-        ]
-        schedulers = torch.optim.lr_scheduler
-        self.schedulers = [
-            schedulers.CosineAnnealingLR(self.optimizers[0], 20),
-            schedulers.ReduceLROnPlateau(self.optimizers[1]),
-        ]
-        self.scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+        super().__init__()
         self.own = TakesApart()
         self.generators = [random.Random(1), np.random.default_rng(1), torch.Generator()]
         self.arrays = [np.arange(3.0), {"set": {1, 2}}, bytearray(b"abc")]

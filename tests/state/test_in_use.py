@@ -189,6 +189,7 @@ def test_two_optimizers_of_other_weights_are_swept_at_once():
     with swept(sgd(first)) as one, swept(sgd(second)) as other:
         one.exhausted()
         other.exhausted()
+    assert one.stop_reason is other.stop_reason is lrfind.StopReason.EXHAUSTED
 
 
 def test_several_threads_test_several_models_that_share_what_is_frozen():

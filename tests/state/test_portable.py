@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from makers import Stateful, make_loader, make_model, trainable
+from makers import Stateful, Trained
 from torch import nn
 
 from lrfind.state.digest import digest
@@ -15,22 +15,11 @@ from lrfind.state.random_state import generator_state, seed_everything
 from lrfind.support.errors import NotPortableError
 
 
-class Training:
+class Training(Trained):
     """A model, optimizers, schedulers and further objects, built from a seed."""
 
     def __init__(self):
-        self.model, self.loader = make_model(), make_loader()
-        first, second = trainable(self.model)[:2], trainable(self.model)[2:]
-        self.optimizers = [
-            torch.optim.Adam([{"params": first[:1]}, {"params": first[1:], "lr": 0.02}], lr=0.01),
-            torch.optim.SGD(second, lr=torch.tensor(0.1), momentum=0.9),
-        ]
-        schedulers = torch.optim.lr_scheduler
-        self.schedulers = [
-            schedulers.CosineAnnealingLR(self.optimizers[0], 20),
-            schedulers.ReduceLROnPlateau(self.optimizers[1]),
-        ]
-        self.scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+        super().__init__()
         self.own = [Stateful(), random.Random(1), np.random.default_rng(1), torch.Generator(),
                     np.arange(3.0), {"set": {1, 2}, "print": print}, bytearray(b"abc")]  # fmt: skip
         self.objects = [
