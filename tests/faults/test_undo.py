@@ -230,6 +230,11 @@ def test_a_state_is_whole_when_it_is_loaded_again():
     assert own.value == [1]
 
 
+dropped_by_python = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""What comes in a finalizer or a callback of the garbage collector is dropped, and told by pytest.
+
+Neither is of the package: the callback is Hypothesis's.
+"""
 SIGNALS = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGCHLD")
@@ -326,6 +331,7 @@ class Training:
         return time.perf_counter() - start
 
 
+@dropped_by_python
 def test_a_signal_at_any_moment_of_a_range_test_finds_everything_restored(handlers, cases):
     training, draw = Training(), np.random.default_rng(0)
     seconds, met, count = training.seconds(), 0, cases(40)
@@ -344,8 +350,7 @@ def test_a_signal_at_any_moment_of_a_range_test_finds_everything_restored(handle
     assert all(signal.getsignal(each) is handlers for each in SIGNALS)
 
 
-# In a finalizer or a callback of the garbage collector, Python itself drops the exception.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@dropped_by_python
 def test_an_exception_set_in_a_thread_at_any_moment_finds_everything_restored(cases):
     training, draw = Training(), np.random.default_rng(0)
     seconds, count, met, wrong = training.seconds(), cases(40), [], []
