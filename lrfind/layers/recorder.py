@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from lrfind.layers.layer_norms import Layers
 from lrfind.layers.norms import APPLIED, GRADIENT, UPDATE, WEIGHT, Norms
@@ -43,6 +44,7 @@ class LayerRecorder:
                     f"`layers` needs step hooks, which {name} does not support."
                 ) from error
         self._model, self._optimizers = model, optimizers
+        self._hooks: list[RemovableHandle] = []
         tensors = [tensor for _, tensor, *_ in _trainable(model, optimizers)]
         if not tensors:
             raise ValueError("`layers` found no trainable parameter in `optimizer`.")
@@ -69,19 +71,16 @@ class LayerRecorder:
                 parts.append(Norms(tensors, num_iter))
                 self._parts.append((columns, parts[-1]))
             hooks.append((optimizer, _Hooks(parts, num_iter, step)))
-        self._hooks = [
-            hook
-            for optimizer, each in hooks
-            for hook in (
-                optimizer.register_step_pre_hook(each.before),
-                optimizer.register_step_post_hook(each.after),
-            )
-        ]
+        # Each is known to `detach` at once, since a signal may come between.
+        for optimizer, each in hooks:
+            self._hooks.append(optimizer.register_step_pre_hook(each.before))
+            self._hooks.append(optimizer.register_step_post_hook(each.after))
 
     def detach(self) -> None:
-        """Remove the hooks."""
-        for hook in self._hooks:
-            hook.remove()
+        """Remove the hooks, if there are any."""
+        while self._hooks:
+            self._hooks[-1].remove()
+            self._hooks.pop()
 
     def layers(self, lr: Array, group_scale: Sequence[float]) -> Layers:
         """Read the norms of the first steps back.

@@ -163,8 +163,11 @@ class Loop:
                 self._run(recorder, batches, step, probing, show, checkpoints)
                 if at_end is not None:
                     at_end()
-        finally:
-            preserved.restore()  # if a signal came just when the block was left
+        finally:  # if a signal came just when the blocks were entered or left
+            try:
+                recorder.leave()
+            finally:
+                preserved.restore()
         return kept.nbytes
 
     def loss_on(self, probes: Sequence[Any] | None = None) -> float:

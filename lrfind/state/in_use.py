@@ -16,7 +16,7 @@ IN_USE = (
 
 
 class Claim:
-    """The optimizers and the trainable parameters that a run has until its `release`.
+    """The optimizers and the trainable parameters that a run has from `take` until `release`.
 
     Preserving may be nested in one thread, and goes around a sweep; within a sweep its optimizers
     can be neither swept nor preserved. Two threads never have the same.
@@ -25,13 +25,11 @@ class Claim:
         objects: Modules and optimizers are claimed; all else is ignored.
         swept: Whether they are swept, and not only preserved.
 
-    Raises:
-        RuntimeError: Another claim forbids this one; the message names `model` or `optimizer`.
-
     Example:
         >>> optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=0.1)
         >>> claim = Claim([optimizer], swept=True)
-        >>> Claim([optimizer], swept=True)
+        >>> claim.take()
+        >>> Claim([optimizer], swept=True).take()
         Traceback (most recent call last):
         ...
         RuntimeError: `optimizer` (SGD) is in another range test or `preserve_state`, ...
@@ -40,18 +38,30 @@ class Claim:
 
     def __init__(self, objects: Iterable[Any], *, swept: bool) -> None:
         # The ids stay those of the same objects: whoever makes a claim holds these as well.
-        things = [(thing, ids) for thing in objects if (ids := _ids(thing))]
-        self._ids = frozenset().union(*(ids for _, ids in things))
+        self._things = [(thing, ids) for thing in objects if (ids := _ids(thing))]
+        self._ids = frozenset().union(*(ids for _, ids in self._things))
         self._thread, self._swept = threading.get_ident(), swept
+
+    # Not in the constructor, so that whoever takes can see to the release before.
+    def take(self) -> None:
+        """Have everything from now on.
+
+        Raises:
+            RuntimeError: Another claim forbids this one; the message names `model` or `optimizer`.
+        """
         with _lock:
-            for thing, ids in things:
-                for other in [ref() for ref in _claims.valuerefs()]:
-                    if other is not None:
-                        other._refuse(thing, ids)
+            self.check()
             _claims[id(self)] = self
 
+    def check(self) -> None:
+        """Raise what `take` would raise now."""
+        for other in [ref() for ref in _claims.valuerefs()]:
+            if other is not None:
+                for thing, ids in self._things:
+                    other._refuse(thing, ids)
+
     def release(self) -> None:
-        """Give everything free."""
+        """Give everything free; also if nothing was taken."""
         _claims.pop(id(self), None)  # without the lock: this may be interrupted anywhere
 
     def _refuse(self, thing: Any, ids: frozenset[int]) -> None:
@@ -62,11 +72,6 @@ class Claim:
         if (elsewhere or (self._swept and is_optimizer)) and not ids.isdisjoint(self._ids):
             name, where = "optimizer" if is_optimizer else "model", " of another thread" * elsewhere
             raise RuntimeError(IN_USE.format(name=name, kind=type(thing).__name__, where=where))
-
-
-def refuse_in_use(optimizers: Iterable[Any]) -> None:
-    """Raise what a claim of optimizers to be swept would raise."""
-    Claim(optimizers, swept=True).release()
 
 
 def _ids(thing: Any) -> frozenset[int]:

@@ -98,24 +98,21 @@ class Preserving:
             raise RuntimeError("this `preserve_state` has been entered before: make another.")
         claim = Claim(self._objects, swept=False)
         try:
+            claim.take()
             snapshot = Snapshot(self._store)
             for thing in self._objects:
                 snapshot.keep_named(thing)
-        except BaseException:
-            claim.release()
-            raise
-        self._undo, self._entered = snapshot.undo, True
-        try:
+            self._undo, self._entered = snapshot.undo, True
             snapshot.complete()
             # After all else, when no copy is on its way any more.
             snapshot.undo.note_last(claim.release)
+            return Preserved(snapshot.nbytes, self._store)
         except BaseException:
             try:
                 self.restore()
             finally:
                 claim.release()
             raise
-        return Preserved(snapshot.nbytes, self._store)
 
     def __exit__(
         self,

@@ -94,11 +94,11 @@ class Journal:
         self._recorder, self._result = recorder, result
         header = header_line(replace(result(), epoch_steps=self.epoch_steps))
         write_whole(self._path, header)
-        self._file = FileIO(self._path, "r+")
-        self._status = os.fstat(self._file.fileno())
         self._state, self._copied = State(end=len(header)), False
         self._last = self._flushed = self._synced = perf_counter()
         self._pause = SYNC_S
+        self._file = FileIO(self._path, "r+")  # from now on `finish` needs all of these
+        self._status = os.fstat(self._file.fileno())
         self._try(self._flush, self._file)  # what a sweep that goes on has recorded before
 
     def update(self) -> None:
@@ -120,10 +120,9 @@ class Journal:
 
     def finish(self) -> None:
         """Write the rest and how the sweep ended, and close the file."""
-        if (file := self._file) is None:
-            return
-        with file:
-            self._try(self._end, file)
+        if (file := self._file) is not None and not file.closed:
+            with file:
+                self._try(self._end, file)
         self._file = None
 
     def add(self, result: RangeTestResult) -> None:

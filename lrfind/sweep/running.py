@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lrfind.result.settings import StopReason, SweepSettings
 from lrfind.sweep.recorder import Recorder
 
@@ -9,6 +11,8 @@ from lrfind.sweep.recorder import Recorder
 class RunningSweep:
     """Where a sweep is, judging by the steps recorded so far."""
 
+    name = "range test"
+    """Label of the progress bar."""
     settings: SweepSettings
     _recorder: Recorder
 
@@ -36,3 +40,7 @@ class RunningSweep:
     def lr(self) -> float:
         """The learning rate of the next step, or of the last one when the sweep is over."""
         return self._recorder.lr
+
+    def state(self) -> dict[str, Any]:
+        """What was recorded so far, as plain data, for `resume` in another process."""
+        return self._recorder.state()

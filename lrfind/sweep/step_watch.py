@@ -39,6 +39,7 @@ class StepWatch:
         self._stepped = self._ever = self.all_stepped = False
         self._certain: set[int] = set()
         self._wrong: str | None = None
+        self._hook: Any = None
         self._note_tensors()
 
     def start(self) -> None:
@@ -48,8 +49,9 @@ class StepWatch:
         self._hook = register_optimizer_step_post_hook(disable(_hook(self), recursive=False))
 
     def stop(self) -> None:
-        """Watch no longer."""
-        self._hook.remove()
+        """Watch no longer, if it was started."""
+        if self._hook is not None:
+            self._hook.remove()
 
     def saw_step(self) -> bool:
         """Whether a step was made since the last call.

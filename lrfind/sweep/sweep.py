@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from lrfind.layers.recorder import LayerRecorder
 from lrfind.result.range_test_result import RangeTestResult
 from lrfind.result.settings import DEFAULTS, StopReason
-from lrfind.state.in_use import refuse_in_use
+from lrfind.state.in_use import Claim
 from lrfind.support.arrays import Array
 from lrfind.sweep.epochs import Batch, Cycle
 from lrfind.sweep.group_rates import warn_of_own_rates
@@ -96,10 +97,6 @@ class Sweep(RunningSweep):
         <RangeTestResult: 50 steps, lr 0.001 to 10, completed>
     """
 
-    name = "range test"
-    """Label of the progress bar."""
-    _resumed: Recorder | None = None
-
     def __init__(
         self,
         optimizer: Optimizer | Sequence[Optimizer],
@@ -132,8 +129,8 @@ class Sweep(RunningSweep):
             )
 
         # A recorder is for one run: a sweep that is entered again starts over with another.
-        self._new_recorder = new_recorder
-        self._recorder = self._new_recorder()
+        self._new_recorder, self._recorder = new_recorder, new_recorder()
+        self._resumed: Recorder | None = None
         self._cycle: Cycle | None = None
         self._leaving: ExitStack | None = None
         self._progress = require_progress(progress)
@@ -142,28 +139,37 @@ class Sweep(RunningSweep):
         self._layers = None if layers is None else LayerRecorder(layers, self._recorder.optimizers)
 
     def __enter__(self) -> Self:
-        refuse_in_use(self._recorder.optimizers)
+        Claim(self._recorder.optimizers, swept=True).check()
         self._recorder, self._cycle = self._resumed or self._new_recorder(), None
         self._resumed = None
-        with ExitStack() as stack:
+        self._leaving = stack = ExitStack()
+        try:
             if self._layers is not None:
-                self._layers.attach(self.num_iter, lambda: self.steps)
                 stack.callback(self._layers.detach)
+                self._layers.attach(self.num_iter, lambda: self.steps)
             # Left after the recorder, when all losses are known.
             stack.callback(self.journal.finish)
             progress = sweep_progress(self._recorder, self._progress, self.settings)
             self._show = stack.enter_context(progress)
             stack.enter_context(self._recorder)
             self.journal.start(self._recorder, self._made)
-            self._leaving = stack.pop_all()
-        return self
+            return self
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self, *error: Any) -> None:
+        """End the sweep, for the error given or handled if any; once is enough."""
+        try:
+            if self._leaving is not None:
+                self._leaving.__exit__(*(error or sys.exc_info()))
+        finally:  # again, if they were interrupted
+            self._recorder.leave()
+            self.journal.finish()
+        self._leaving = None
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
-        leaving, self._leaving = self._leaving or ExitStack(), None
-        try:
-            leaving.__exit__(kind, *error)
-        finally:
-            self._recorder.leave()  # again, if it was interrupted
+        self.leave(kind, *error)
         if kind is None and self.stop_reason is StopReason.UNFINISHED:
             warnings.warn(
                 f"the loop ended after {self.steps} of the {self.num_iter} steps of the sweep: "
@@ -226,10 +232,6 @@ class Sweep(RunningSweep):
         self._show()
         self.journal.update()
         return more
-
-    def state(self) -> dict[str, Any]:
-        """What was recorded so far, as plain data, for `resume` in another process."""
-        return self._recorder.state()
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on where `state` was asked for, when the sweep is entered next."""

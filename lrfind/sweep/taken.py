@@ -36,7 +36,8 @@ class Taken:
             RuntimeError: One of them is in another run, or does not take its rate.
         """
         claim = Claim(self._optimizers, swept=True)
-        self._undo.note(claim.release)
+        self._undo.note(claim.release)  # what undoes is noted first: a signal may come between
+        claim.take()
         rates = GroupRates(self._optimizers, scale)
         self._undo.note(rates.restore)
         rates.set(lr)
@@ -45,8 +46,8 @@ class Taken:
             if (difference := rates.difference(number)) is not None:
                 raise RuntimeError(difference)
         watch = StepWatch(self._optimizers, rates)
-        watch.start()
         self._undo.note(watch.stop)
+        watch.start()
         return rates, watch
 
     def give_back(self) -> None:

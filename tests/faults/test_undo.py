@@ -16,10 +16,12 @@ import pytest
 import torch
 from makers import Stateful, Trained, loss_fn, make_loader, make_model, train, trainable
 from torch import nn
+from torch.optim.optimizer import _global_optimizer_post_hooks as optimizer_hooks
 from whole_state import whole_state
 
 import lrfind
 from lrfind.state import undo
+from lrfind.state.in_use import Claim
 from lrfind.sweep.recorder import Recorder
 
 
@@ -331,6 +333,36 @@ class Training:
         return time.perf_counter() - start
 
 
+ENTERING = {
+    str(ROOM.parent / path)
+    for path in (
+        "layers/recorder.py", "state/in_use.py", "state/preserve.py", "sweep/journal.py",
+        "sweep/recorder.py", "sweep/step_watch.py", "sweep/sweep.py", "sweep/taken.py",
+    )
+}  # fmt: skip
+
+
+def own_sweep(training, journal):
+    """Enter a sweep, traced, and leave it."""
+    sweep = lrfind.Sweep(training.optimizer, layers=training.model, journal=journal)
+    sweep.__enter__()
+    sys.settrace(None)
+    sweep.leave()
+
+
+def range_test(training, journal):
+    """A range test of two steps, traced up to the first loss."""
+
+    def first_loss(output, target):
+        sys.settrace(None)
+        return loss_fn(output, target)
+
+    lrfind.range_test(
+        training.model, training.optimizer, first_loss, training.loader,
+        num_iter=2, progress=False, layers=True, journal=journal,
+    )  # fmt: skip
+
+
 @dropped_by_python
 def test_a_signal_at_any_moment_of_a_range_test_finds_everything_restored(handlers, cases):
     training, draw = Training(), np.random.default_rng(0)
@@ -426,6 +458,36 @@ def test_the_modes_of_torch_that_an_interrupted_step_leaves_are_restored():
     with pytest.raises(Fault):
         lrfind.range_test(training.model, training.optimizer, failing, training.loader)
     assert training.state() == training.before
+
+
+@pytest.mark.parametrize("run", [own_sweep, range_test])
+def test_an_exception_at_any_line_that_enters_a_sweep_leaves_its_optimizer_to_others(
+    run, tmp_path, cases
+):
+    training, hooks = Training(), len(optimizer_hooks)
+    arguments = training, tmp_path / "journal.jsonl"
+
+    def entered_with(number, error):
+        trace, lines = raising_at(number, error, ENTERING)
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            run(*arguments)
+        finally:
+            sys.settrace(before)
+        return lines
+
+    entered_with(None, None)  # once before, since the first time more lines may be run
+    lines = entered_with(None, None)
+    assert {"in_use.py", "journal.py", "recorder.py", "sweep.py"} <= {name for name, _ in lines}
+    for number in places(lines, cases(0)):
+        with pytest.raises(Fault) as caught:
+            entered_with(number, Fault(number))
+        # The frames of the run still live: what it has, no other can have.
+        assert caught.tb
+        Claim([training.optimizer], swept=True).check()
+        assert training.state() == training.before
+        assert len(optimizer_hooks) == hooks
 
 
 def test_a_sweep_of_its_own_gives_its_rates_back_when_a_signal_comes_on_leaving(handlers):
