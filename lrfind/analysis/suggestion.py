@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -24,6 +25,10 @@ NEVER_STARTED = (
 )
 
 
+SAME_RATE = 1e-6
+"""Rates that differ by less, relatively, are one: other processors round an analysis otherwise."""
+
+
 class Starts(NamedTuple):
     """What is known of trainings from scratch."""
 
@@ -31,6 +36,11 @@ class Starts(NamedTuple):
     """The learning rates that they were tried at, from the highest down."""
     started: float | None = None
     """The one that started, the last; None if none did."""
+
+    def as_tried(self, lr: float) -> float:
+        """A learning rate, or what was tried if that is the same but for rounding."""
+        same = (each for each in self.tried if math.isclose(each, lr, rel_tol=SAME_RATE))
+        return next(same, lr)
 
 
 def suggest(
@@ -104,12 +114,12 @@ def _from_scratch(
 
     A rate of which they say nothing, above all that started or below all that did not, is flagged.
     """
-    top, bottom = starts.tried[0], starts.tried[-1]
-    if starts.started is None and answer.lr >= bottom:
+    lr, top, bottom = starts.as_tried(answer.lr), starts.tried[0], starts.tried[-1]
+    if starts.started is None and lr >= bottom:
         return CannotTell(never_started(starts), answer.rule, answer.flags, Verdict.COLD_START)
-    if starts.started is None or answer.lr > starts.started == top:
+    if starts.started is None or lr > starts.started == top:
         return replace(answer, flags=(*answer.flags, Flag.NOT_TRIED))
-    if answer.lr <= starts.started:
+    if lr <= starts.started:
         return answer
     return replace(
         answer,

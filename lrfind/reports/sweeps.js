@@ -114,14 +114,15 @@ function beyond(each, lr, flag, verdict) {
 
 /** The answer after trainings from scratch: lowered to a rate that starts, refused or kept. */
 function fromScratch(each, told) {
-  const { tried, started, refused } = each.result.starts;
+  const { tried, started, refused, same } = each.result.starts;
   if (!tried.length || told.lowered === undefined) return told;
-  if (started === null && told.lr >= tried[tried.length - 1]) {
+  const lr = tried.find((rate) => Math.abs(told.lr / rate - 1) <= same) ?? told.lr;
+  if (started === null && lr >= tried[tried.length - 1]) {
     return { refused: each.result.cut_short + refused, verdict: "cold start" };
   }
-  if (started === null || (told.lr > started && started === tried[0])) {
+  if (started === null || (lr > started && started === tried[0])) {
     return { ...told, ...each.said[told.untried] };
   }
-  if (told.lr <= started) return told;
+  if (lr <= started) return told;
   return { ...told, ...each.said[told.lowered], lr: started, factor: told.minimum / started };
 }

@@ -18,7 +18,7 @@ from lrfind.analysis.defaults import BETA
 from lrfind.analysis.flags import Flag
 from lrfind.analysis.rules import RULES
 from lrfind.analysis.smoothing import SMOOTHERS
-from lrfind.analysis.suggestion import never_started
+from lrfind.analysis.suggestion import SAME_RATE, never_started
 from lrfind.comparison.curve_rows import CurveRow, curve_row
 from lrfind.result.brief import opening
 from lrfind.result.columns import columns_of
@@ -147,7 +147,8 @@ def _starts(record: SweepAnalysis) -> dict[str, Any]:
     """At which rates a training from scratch was tried, from the highest down, and starts."""
     starts = record.starts
     refused = never_started(starts) if starts.tried else ""
-    return {"tried": starts.tried, "started": starts.started, "refused": refused}
+    said = {"tried": starts.tried, "started": starts.started, "refused": refused}
+    return said | {"same": SAME_RATE}
 
 
 def _rows(curves: SweepCurves, betas: tuple[float, ...]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -41,28 +42,36 @@ class Claim:
         self._things = [(thing, ids) for thing in objects if (ids := _ids(thing))]
         self._ids = frozenset().union(*(ids for _, ids in self._things))
         self._thread, self._swept = threading.get_ident(), swept
+        self._number = next(_numbers)
 
-    # Not in the constructor, so that whoever takes can see to the release before.
+    # Not in the constructor, so that whoever takes can see to the release before. No lock: an
+    # exception of a signal could leave it, and all other threads would wait. Of two claims at once
+    # the one that was entered first holds, as both of them see.
     def take(self) -> None:
         """Have everything from now on.
 
         Raises:
             RuntimeError: Another claim forbids this one; the message names `model` or `optimizer`.
         """
-        with _lock:
+        _claims[self._number] = self
+        try:
             self.check()
-            _claims[id(self)] = self
+        except RuntimeError:
+            self.release()
+            raise
 
     def check(self) -> None:
         """Raise what `take` would raise now."""
-        for other in [ref() for ref in _claims.valuerefs()]:
+        for ref in _claims.valuerefs():  # in the order in which they were entered
+            if (other := ref()) is self:
+                return
             if other is not None:
                 for thing, ids in self._things:
                     other._refuse(thing, ids)
 
     def release(self) -> None:
         """Give everything free; also if nothing was taken."""
-        _claims.pop(id(self), None)  # without the lock: this may be interrupted anywhere
+        _claims.pop(self._number, None)
 
     def _refuse(self, thing: Any, ids: frozenset[int]) -> None:
         """Raise if this claim forbids another one of such a thing by the current thread."""
@@ -87,5 +96,5 @@ def _ids(thing: Any) -> frozenset[int]:
 _claims: WeakValueDictionary[int, Claim] = WeakValueDictionary()
 """A claim also ends with what made it, such as a sweep that was entered and never left."""
 
-_lock = threading.RLock()
-"""Of one thread, since the handler of a signal may make a claim in the middle of another."""
+_numbers = itertools.count()
+"""Of the claims. No number comes twice, so that the order of the entries is that of entering."""

@@ -250,6 +250,7 @@ COLD = {
     "started at once": ((0.03, 0.5),),
     "never started": ((0.0003, 2.3), (0.0001, 2.3)),
     "not tried": (),
+    "tried elsewhere": ((made().suggest().expected_lr / 10**0.8 * (1 - 1e-12), 0.5),),
 }
 
 
@@ -258,6 +259,7 @@ KINDS = {
     "started at once": (Verdict.FLAT, True),
     "never started": (Verdict.COLD_START, False),
     "not tried": (Verdict.FLAT, False),
+    "tried elsewhere": (Verdict.FLAT, True),
 }
 """Verdict, and whether the rate is flagged as not tried."""
 ENDINGS = [(cold, StopReason.COMPLETED) for cold in COLD if cold != "never started"]

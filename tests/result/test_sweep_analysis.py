@@ -212,6 +212,17 @@ def test_the_cold_start_that_did_start_bounds_the_rate_of_every_training():
     assert (bool(none), none.verdict) == (False, Verdict.COLD_START)
 
 
+@pytest.mark.parametrize("rounding", [-1e-12, 1e-12])
+def test_a_cold_start_made_on_another_processor_is_that_of_the_suggested_rate(rounding):
+    usual = make_result().suggest()
+    lr = usual.lr * (1 + rounding)
+    assert lr != usual.lr
+    assert make_result(cold_starts=(tried(lr, True),)).suggest() == usual
+    assert not make_result(cold_starts=(tried(lr, False),)).suggest()
+    lowered = make_result(cold_starts=(tried(lr * 3, False), tried(lr, True))).suggest()
+    assert (lowered.lr, lowered.verdict) == (usual.lr, usual.verdict)
+
+
 @REASONS
 def test_the_picture_says_it_too(reason):
     cause = reason.value.partition(": ")[0]
