@@ -111,7 +111,10 @@ def bar(progress: Progress, **settings: Any) -> Any:
 
 
 class LossyStream:
-    """A stream that loses what it cannot write, so that a full disk does not end a run."""
+    """A stream that loses what it cannot write, so that a full disk does not end a run.
+
+    It equals the stream: tqdm fits a bar to the terminal if its file is one of the standard ones.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -128,6 +131,12 @@ class LossyStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._stream == getattr(other, "_stream", other))
+
+    def __hash__(self) -> int:
+        return hash(self._stream)
 
 
 def _nothing() -> None:

@@ -70,10 +70,12 @@ def test_where_none_is_wanted_there_is_no_escape_code(tmp_path, environment):
 
 
 def test_the_bar_shows_rate_and_loss_without_an_escape_code(tmp_path):
-    output = shown(tmp_path, SWEEP, NO_COLOR="1", TERM="xterm")
+    # After each step, however fast they are.
+    output = shown(tmp_path, SWEEP, NO_COLOR="1", TERM="xterm", TQDM_MININTERVAL="0")
     assert "\x1b" not in output
     result = lrfind.load(tmp_path / "a.json")
     bars = [line for line in output.split("\r") if line.startswith("range test: ")]
+    assert len(bars) > result.lr.size
     last = f" {result.lr.size}/40, lr="
     assert last in bars[-1]
     assert f", loss={result.loss[-1]:.3g} [" in bars[-1]
