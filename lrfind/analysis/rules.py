@@ -62,7 +62,10 @@ def steepest(seen: Seen) -> float:
     falling = slice(1, seen.lowest + 1)
     if seen.lowest < 2:
         raise CannotTellError("the curve has fewer than two steps left of its minimum")
-    slope = np.gradient(seen.curve[falling], np.log10(seen.lr[falling]))
+    place = np.log10(seen.lr[falling])
+    if not np.diff(place).all():
+        raise CannotTellError("the learning rates differ by less than their logarithms can tell")
+    slope = np.gradient(seen.curve[falling], place)
     return float(seen.lr[falling][np.argmin(slope)])
 
 

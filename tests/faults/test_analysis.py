@@ -144,6 +144,12 @@ def known(name):
     return RangeTestResult(lr, loss, StopReason.COMPLETED, settings, probe=loss, metric=-loss)
 
 
+def test_rates_that_their_logarithms_cannot_tell_apart():
+    lr, loss = np.linspace(1e-300, 1.0000000000001308e-300, 4), np.resize([0.0, 1.0], 4)
+    settings = SweepSettings(float(lr[0]), float(lr[-1]), 4, "exp", None)
+    numbers_of(RangeTestResult(lr, loss, StopReason.COMPLETED, settings, probe=loss), "train")
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_extremes(name):
     numbers_of(known(name), "train")
