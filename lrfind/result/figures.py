@@ -65,7 +65,7 @@ def plot_curves(
 ) -> Axes:
     """Draw the curves of a sweep; see `RangeTestResult.plot`."""
     ax = rate_axes(ax)
-    axes.keep_to_floats(ax.xaxis, curves.lr, curves.unit)
+    axes.keep_to_floats(ax.xaxis, np.sort(np.hstack([curves.lr, *(probe or ())[:1]])), curves.unit)
     rows = {row.curve: row.drawn_in(curves.unit) for row in curve_rows(curves, (beta,))}
     ax.set_ylim(y_limits(curves))
     labels = Labels(ax)

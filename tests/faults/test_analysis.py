@@ -144,6 +144,15 @@ def known(name):
     return RangeTestResult(lr, loss, StopReason.COMPLETED, settings, probe=loss, metric=-loss)
 
 
+def test_a_figure_whose_probe_alone_has_an_extreme_rate():
+    lr, loss, settings = (
+        np.array([1.0, 1e262]),
+        np.zeros(2),
+        SweepSettings(1, 1e262, 2, "exp", None),
+    )
+    figures_of(RangeTestResult(lr, loss, StopReason.COMPLETED, settings, probe=loss))
+
+
 def test_rates_that_their_logarithms_cannot_tell_apart():
     lr, loss = np.linspace(1e-300, 1.0000000000001308e-300, 4), np.resize([0.0, 1.0], 4)
     settings = SweepSettings(float(lr[0]), float(lr[-1]), 4, "exp", None)
