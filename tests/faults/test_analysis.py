@@ -145,11 +145,8 @@ def known(name):
 
 
 def test_a_figure_whose_probe_alone_has_an_extreme_rate():
-    lr, loss, settings = (
-        np.array([1.0, 1e262]),
-        np.zeros(2),
-        SweepSettings(1, 1e262, 2, "exp", None),
-    )
+    lr, loss = np.array([1.0, 1e262]), np.zeros(2)
+    settings = SweepSettings(1.0, 1e262, 2, "exp", None)
     figures_of(RangeTestResult(lr, loss, StopReason.COMPLETED, settings, probe=loss))
 
 
